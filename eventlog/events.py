@@ -1,0 +1,142 @@
+"""Events: facts in the past tense, their registry, their two parts, and how old versions are read.
+
+An event is a frozen struct with a decorator. A field of type `Sealed[T]` goes to the sealed part, which never leaves the
+service; a field of type `Instant` is an integer of microseconds in code and RFC 3339 with six decimals in the body.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+
+import msgspec
+
+T = TypeVar("T")
+E = TypeVar("E", bound="Event")
+
+_SEALED, _INSTANT = "sealed", "instant"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Sealed = Annotated[T | None, _SEALED]
+Instant = Annotated[int, _INSTANT]
+Body = dict[str, Any]
+Upcaster = Callable[[Body], Body]
+
+
+def rfc3339(instant: int) -> str:
+    """Microseconds since 1970 as RFC 3339 UTC with six decimals (RULES 2)."""
+    return (_EPOCH + timedelta(microseconds=instant)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_rfc3339(text: str) -> int:
+    """RFC 3339 as microseconds since 1970. Raises ValueError."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of every event. What equals its default is left out of the body: absent rather than null."""
+
+    type: ClassVar[str]
+    sealed_for: ClassVar[str | None]
+    sealed_fields: ClassVar[frozenset[str]]
+    instant_fields: ClassVar[frozenset[str]]
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a log. `time` is in microseconds since 1970 by the log's clock; `sealed` is ciphertext."""
+
+    position: int
+    stream: str
+    version: int
+    type: str
+    time: int
+    command_id: str
+    actor: str
+    correlation_id: str
+    body: bytes
+    sealed_hash: bytes = b""
+    sealed: bytes | None = None
+    chain_hash: bytes = b""
+
+
+class NewerVersion(Exception):
+    """The event was written by a newer release than this one can read: park it."""
+
+
+class Registry:
+    """The event types of one service's log, as this code reads and writes them.
+
+    A service that folds another's log declares, in a registry of its own, just the fields that it reads.
+    """
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self._latest: dict[str, int] = {}
+        self._classes: dict[str, type[Event]] = {}
+        self._upcasters: dict[tuple[str, int], Upcaster] = {}
+
+    def event(self, name: str, *, version: int = 1, sealed_for: str | None = None) -> Callable[[type[E]], type[E]]:
+        """Declares a struct as the event `name`. `sealed_for` is the field that names whose key seals it; the service's own if absent."""
+
+        def declare(cls: type[E]) -> type[E]:
+            cls.type = f"watchword.{self.service}.{name}.v{version}"
+            cls.sealed_for = sealed_for
+            hints = get_type_hints(cls, include_extras=True)
+            cls.sealed_fields = frozenset(field for field, hint in hints.items() if _SEALED in _marks(hint))
+            cls.instant_fields = frozenset(field for field, hint in hints.items() if _INSTANT in _marks(hint))
+            self._latest[name] = version
+            self._classes[name] = cls
+            return cls
+
+        return declare
+
+    def upcast(self, name: str, *, from_version: int) -> Callable[[Upcaster], Upcaster]:
+        """Declares how a body of `from_version` becomes one of the next version. Sealed fields are in the body that it is given."""
+
+        def declare(function: Upcaster) -> Upcaster:
+            self._upcasters[name, from_version] = function
+            return function
+
+        return declare
+
+    @property
+    def types(self) -> tuple[type[Event], ...]:
+        return tuple(self._classes.values())
+
+    def decode(self, type_: str, body: bytes, sealed: bytes | None = None) -> Event | None:
+        """The event, or None where the type is not one of this registry's. Raises NewerVersion, msgspec.ValidationError."""
+        name, version = self._split(type_)
+        latest = self._latest.get(name)
+        if latest is None:
+            return None
+        if version > latest:
+            raise NewerVersion(type_)
+        fields: Body = msgspec.json.decode(body)
+        if sealed is not None:
+            fields |= msgspec.json.decode(sealed)
+        for step in range(version, latest):
+            fields = self._upcasters[name, step](fields)
+        cls = self._classes[name]
+        for field in cls.instant_fields & fields.keys():
+            fields[field] = parse_rfc3339(fields[field])
+        return msgspec.convert(fields, cls)
+
+    def _split(self, type_: str) -> tuple[str, int]:
+        prefix, _, version = type_.rpartition(".v")
+        return prefix.removeprefix(f"watchword.{self.service}."), int(version)
+
+
+def encode(event: Event) -> tuple[bytes, bytes | None]:
+    """The body and the plaintext of the sealed part (None where there is none), both JSON."""
+    fields: Body = msgspec.to_builtins(event)
+    for field in event.instant_fields & fields.keys():
+        fields[field] = rfc3339(fields[field])
+    sealed = {field: fields.pop(field) for field in event.sealed_fields & fields.keys()}
+    return msgspec.json.encode(fields), msgspec.json.encode(sealed) if sealed else None
+
+
+def _marks(hint: Any) -> tuple[Any, ...]:
+    """The marks of a field, also where it may be absent (`Instant | None`)."""
+    if get_origin(hint) is Annotated:
+        return get_args(hint)[1:]
+    return tuple(mark for part in get_args(hint) for mark in _marks(part))

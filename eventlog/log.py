@@ -1,0 +1,277 @@
+"""load → decide → append, in one place: folded states, guards, retries, sealing (RULES 1).
+
+A decision reads the streams that it depends on and writes events to some of them. Every stream that it read is a guard, so
+what it decided is true at the position where its events stand; if any stream has moved it decides again.
+"""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from eventlog.errors import Moved, unavailable
+from eventlog.events import Event, Recorded, Registry, encode
+from eventlog.sealing import SERVICE, Sealer
+from eventlog.store import Appended, Command, Guard, NewEvent, Snapshot, Store, Write
+
+S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
+Ev = TypeVar("Ev", bound=Event)
+
+SNAPSHOT_EVERY = 50
+ATTEMPTS = 100
+PATIENCE = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who acts, and the correlation id that ties a request to its events."""
+
+    actor: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(Generic[S]):
+    """How one kind of stream is read: `<kind>/<id>` folds from `initial` by `evolve(state, event, row)`.
+
+    `snapshots` is for streams that grow long; never for those whose state holds what was sealed.
+    """
+
+    kind: str
+    initial: S
+    evolve: Callable[[S, Event, Recorded], S]
+    snapshots: bool = False
+
+    def stream(self, key: str) -> str:
+        return f"{self.kind}/{key}"
+
+    @property
+    def schema(self) -> str:
+        """Changes when the state's fields do, which makes old snapshots unreadable and so ignored."""
+        return ",".join(f"{name}:{type_}" for name, type_ in type(self.initial).__annotations__.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What a decision answered, its events, and where they stand. `position` is that of the last event; 0 where none was written."""
+
+    value: T
+    events: tuple[Event, ...]
+    position: int
+    time: int
+
+    def find(self, kind: type[Ev]) -> Ev | None:
+        """The first event of a kind among those written."""
+        return next((event for event in self.events if isinstance(event, kind)), None)
+
+
+@dataclass(slots=True)
+class _Seen:
+    fold: Fold[Any]
+    version: int
+    state: Any
+    events: list[Event]
+
+
+class Attempt:
+    """One try at a decision. `now` is the log's time in microseconds since 1970."""
+
+    def __init__(self, log: "Log", now: int) -> None:
+        self._log = log
+        self.now = now
+        self.seen: dict[str, _Seen] = {}
+
+    async def read(self, fold: Fold[S], key: str) -> S:
+        """The state of a stream, `fold.initial` where it does not exist. What is read is guarded."""
+        stream = fold.stream(key)
+        if stream not in self.seen:
+            version, state = await self._log.state(fold, key)
+            self.seen[stream] = _Seen(fold, version, state, [])
+        state_now: S = self.seen[stream].state
+        return state_now
+
+    async def exists(self, fold: Fold[Any], key: str) -> bool:
+        """Whether a stream has any event. Guarded."""
+        await self.read(fold, key)
+        return self.seen[fold.stream(key)].version > 0
+
+    async def write(self, fold: Fold[Any], key: str, *events: Event) -> None:
+        """Adds events to a stream. They are stored when the decision returns; a decision that raises stores nothing."""
+        await self.read(fold, key)
+        self.seen[fold.stream(key)].events.extend(events)
+
+
+class Log:
+    """One service's log, as its commands use it."""
+
+    def __init__(
+        self, store: Store, registry: Registry, sealer: Sealer, now: Callable[[], int], cache_size: int = 20_000
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.sealer = sealer
+        self.now = now
+        self._cache: OrderedDict[str, tuple[int, Any]] = OrderedDict()
+        self._cache_size = cache_size
+        self._snapshots: set[asyncio.Future[None]] = set()
+
+    async def decide(
+        self, by: By, decision: Callable[[Attempt], Awaitable[T]], command_id: str | None = None
+    ) -> Outcome[T]:
+        """Runs the decision until it holds, and stores its events.
+
+        A refusal by the decision is raised only once what it read has been confirmed. `command_id` makes twice once.
+        Raises what the decision raises, LogUnavailable, and Refusal `contended` when others win for too long.
+        A caller that is cancelled does not lose the append that it began.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._decide(by, decision, command_id or secrets.token_hex(16))))
+
+    async def _decide(self, by: By, decision: Callable[[Attempt], Awaitable[T]], command_id: str) -> Outcome[T]:
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        for _ in range(ATTEMPTS):
+            attempt = Attempt(self, self.now())
+            try:
+                value = await decision(attempt)
+            except Exception:
+                if await self._confirmed(attempt):
+                    raise
+                continue
+            try:
+                return await self._store(by, attempt, value, command_id)
+            except Moved as moved:
+                self._forget(moved.versions)
+            if asyncio.get_running_loop().time() > deadline:
+                break
+        raise unavailable("contended", "many requests change the same thing at once")
+
+    async def _confirmed(self, attempt: Attempt) -> bool:
+        guards = [Guard(stream, seen.version) for stream, seen in attempt.seen.items()]
+        moved = await self.store.moved(guards) if guards else {}
+        self._forget(moved)
+        return not moved
+
+    async def _store(self, by: By, attempt: Attempt, value: T, command_id: str) -> Outcome[T]:
+        written = {stream: seen for stream, seen in attempt.seen.items() if seen.events}
+        if not written:
+            if await self._confirmed(attempt):
+                return Outcome(value, (), 0, attempt.now)
+            raise Moved({})
+        command = Command(
+            id=command_id,
+            actor=by.actor,
+            correlation_id=by.correlation_id,
+            writes=[Write(stream, seen.version, await self._sealed(stream, seen)) for stream, seen in written.items()],
+            guards=[Guard(stream, seen.version) for stream, seen in attempt.seen.items() if not seen.events],
+        )
+        appended = await self.store.append(command)
+        self._advance(command, written, appended)
+        events = tuple(event for seen in written.values() for event in seen.events)
+        return Outcome(value, events, appended.last, appended.time)
+
+    async def _sealed(self, stream: str, seen: _Seen) -> Sequence[NewEvent]:
+        events = []
+        for version, event in enumerate(seen.events, seen.version + 1):
+            body, plain = encode(event)
+            sealed = None if plain is None else await self.sealer.seal(_owner(event), stream, version, plain)
+            events.append(NewEvent(event.type, body, sealed))
+        return events
+
+    def _advance(self, command: Command, written: dict[str, _Seen], appended: Appended) -> None:
+        position = appended.first
+        for write, (stream, seen) in zip(command.writes, written.items(), strict=True):
+            state, version = seen.state, seen.version
+            for new, event in zip(write.events, seen.events, strict=True):
+                version += 1
+                row = Recorded(
+                    position=position,
+                    stream=stream,
+                    version=version,
+                    type=new.type,
+                    time=appended.time,
+                    command_id=command.id,
+                    actor=command.actor,
+                    correlation_id=command.correlation_id,
+                    body=new.body,
+                )
+                state = seen.fold.evolve(state, event, row)
+                position += 1
+            self._remember(stream, version, state)
+            self._snapshot_later(seen.fold, stream, seen.version, version, state)
+
+    def _snapshot_later(self, fold: Fold[Any], stream: str, before: int, version: int, state: Any) -> None:
+        if fold.snapshots and before // SNAPSHOT_EVERY != version // SNAPSHOT_EVERY:
+            kept = self.store.keep_snapshot(stream, Snapshot(version, fold.schema, msgspec.msgpack.encode(state)))
+            task = asyncio.ensure_future(kept)
+            self._snapshots.add(task)
+            task.add_done_callback(self._snapshot_done)
+
+    def _snapshot_done(self, task: asyncio.Future[None]) -> None:
+        # A snapshot is disposable: one that could not be kept costs a longer load, nothing else.
+        self._snapshots.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def state(self, fold: Fold[S], key: str) -> tuple[int, S]:
+        """Version and state of a stream, perhaps from memory: trusted only because every decision's guards are checked."""
+        stream = fold.stream(key)
+        if stream in self._cache:
+            self._cache.move_to_end(stream)
+            return self._cache[stream]
+        return await self._load(fold, stream)
+
+    async def fresh(self, fold: Fold[S], key: str) -> S:
+        """The state of a stream as it stands in the database now, for answers that no append confirms."""
+        stream = fold.stream(key)
+        self._forget_behind(stream, await self.store.moved([Guard(stream, self._cache.get(stream, (0, None))[0])]))
+        return (await self.state(fold, key))[1]
+
+    async def decode(self, row: Recorded) -> Event | None:
+        """The event of a row with its sealed part opened, without it where the key was erased."""
+        event = self.registry.decode(row.type, row.body)
+        if event is None or row.sealed is None:
+            return event
+        plain = await self.sealer.open(_owner(event), row.stream, row.version, row.sealed)
+        return self.registry.decode(row.type, row.body, plain)
+
+    async def _load(self, fold: Fold[S], stream: str) -> tuple[int, S]:
+        version, state = 0, fold.initial
+        kept = await self.store.snapshot(stream) if fold.snapshots else None
+        if kept is not None and kept.schema == fold.schema:
+            version, state = kept.version, msgspec.msgpack.decode(kept.state, type=type(fold.initial))
+        for row in await self.store.stream(stream, version):
+            event = await self.decode(row)
+            version = row.version
+            if event is not None:
+                state = fold.evolve(state, event, row)
+        if version:
+            self._remember(stream, version, state)
+        return version, state
+
+    def _remember(self, stream: str, version: int, state: Any) -> None:
+        if version >= self._cache.get(stream, (0, None))[0]:
+            self._cache[stream] = (version, state)
+            self._cache.move_to_end(stream)
+        if len(self._cache) > self._cache_size:
+            self._cache.popitem(last=False)
+
+    def _forget(self, versions: dict[str, int]) -> None:
+        for stream in versions:
+            self._forget_behind(stream, versions)
+
+    def _forget_behind(self, stream: str, versions: dict[str, int]) -> None:
+        if stream in versions and self._cache.get(stream, (0, None))[0] != versions[stream]:
+            self._cache.pop(stream, None)
+
+    def erased(self, stream: str) -> None:
+        """Forgets a stream's folded state, since it may hold what was sealed."""
+        self._cache.pop(stream, None)
+
+
+def _owner(event: Event) -> str:
+    named = getattr(event, event.sealed_for, None) if event.sealed_for else None
+    return f"account/{named}" if named else SERVICE

@@ -1,0 +1,216 @@
+"""The store's protocol, and its form in memory. One contract suite holds for both (tests/integration/test_store_contract.py)."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Protocol
+
+from eventlog.chain import GENESIS, link
+from eventlog.errors import Moved
+from eventlog.events import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be written: its type, body and sealed ciphertext."""
+
+    type: str
+    body: bytes
+    sealed: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Events for one stream that is expected to stand at version `expected` (0: not to exist)."""
+
+    stream: str
+    expected: int
+    events: Sequence[NewEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A stream that the command decided on but does not write, with the version that it saw."""
+
+    stream: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is stored together or not at all. The id makes a second sending answer as the first did."""
+
+    id: str
+    actor: str
+    correlation_id: str
+    writes: Sequence[Write]
+    guards: Sequence[Guard] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a command's events stand: contiguous, in the order of the command. `time` in microseconds since 1970."""
+
+    first: int
+    last: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last row of a log, and the log's time now, in microseconds since 1970."""
+
+    position: int
+    chain_hash: bytes
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A folded state at a version; disposable. `schema` tells whether this code can still read it."""
+
+    version: int
+    schema: str
+    state: bytes
+
+
+class Store(Protocol):
+    """A log: gap-free, monotonic, in commit order. All methods raise LogUnavailable where the log does not answer in time."""
+
+    async def append(self, command: Command) -> Appended:
+        """Stores the command. Raises Moved where a stream is not where the command saw it; then nothing is stored."""
+        ...
+
+    async def moved(self, guards: Sequence[Guard]) -> dict[str, int]:
+        """The versions now of those streams that are no longer where they were seen."""
+        ...
+
+    async def stream(self, stream: str, after: int = 0) -> list[Recorded]:
+        """The events of one stream above version `after`, in order."""
+        ...
+
+    async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
+        """One page of the log above position `after`, in order: at most `limit` rows, cut at about `max_bytes` (at least one row)."""
+        ...
+
+    async def head(self) -> Head:
+        """Read from the database when called, never remembered."""
+        ...
+
+    async def wait(self, after: int, timeout: float) -> None:
+        """Returns once the log may be longer than `after`, or after `timeout` seconds."""
+        ...
+
+    async def snapshot(self, stream: str) -> Snapshot | None: ...
+
+    async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None: ...
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """A log in memory: the same rules, for tests and for reading the rules in one place."""
+
+    clock: Callable[[], int] = _now
+    rows: list[Recorded] = field(default_factory=list)
+    streams: dict[str, list[Recorded]] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    _grown: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def append(self, command: Command) -> Appended:
+        """See Store.append."""
+        await asyncio.sleep(0)
+        before = self._repeated(command)
+        if before is not None:
+            return before
+        seen = [Guard(write.stream, write.expected) for write in command.writes] + list(command.guards)
+        if moved := await self.moved(seen):
+            raise Moved(moved)
+        return self._store(command)
+
+    def _repeated(self, command: Command) -> Appended | None:
+        first = command.writes[0]
+        rows = self.streams.get(first.stream, [])
+        if len(rows) <= first.expected or rows[first.expected].command_id != command.id:
+            return None
+        row = rows[first.expected]
+        count = sum(len(write.events) for write in command.writes)
+        return Appended(row.position, row.position + count - 1, row.time)
+
+    def _store(self, command: Command) -> Appended:
+        now = max(self.rows[-1].time if self.rows else 0, self.clock())
+        first = len(self.rows) + 1
+        for write in command.writes:
+            for event in write.events:
+                self._add(command, write.stream, event, now)
+        self._grown.set()
+        self._grown = asyncio.Event()
+        return Appended(first, len(self.rows), now)
+
+    def _add(self, command: Command, stream: str, event: NewEvent, now: int) -> None:
+        rows = self.streams.setdefault(stream, [])
+        row = Recorded(
+            position=len(self.rows) + 1,
+            stream=stream,
+            version=len(rows) + 1,
+            type=event.type,
+            time=now,
+            command_id=command.id,
+            actor=command.actor,
+            correlation_id=command.correlation_id,
+            body=event.body,
+            sealed_hash=b"" if event.sealed is None else sha256(event.sealed).digest(),
+            sealed=event.sealed,
+        )
+        previous = self.rows[-1].chain_hash if self.rows else GENESIS
+        row = Recorded(**{name: getattr(row, name) for name in row.__struct_fields__} | {"chain_hash": link(previous, row)})
+        self.rows.append(row)
+        rows.append(row)
+
+    async def moved(self, guards: Sequence[Guard]) -> dict[str, int]:
+        """See Store.moved."""
+        versions = {guard.stream: len(self.streams.get(guard.stream, [])) for guard in guards}
+        return {guard.stream: versions[guard.stream] for guard in guards if versions[guard.stream] != guard.version}
+
+    async def stream(self, stream: str, after: int = 0) -> list[Recorded]:
+        """See Store.stream."""
+        await asyncio.sleep(0)
+        return self.streams.get(stream, [])[after:]
+
+    async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
+        """See Store.read."""
+        page: list[Recorded] = []
+        size = 0
+        for row in self.rows[after : after + limit]:
+            size += len(row.body)
+            if page and size > max_bytes:
+                break
+            page.append(row)
+        return page
+
+    async def head(self) -> Head:
+        """See Store.head."""
+        last = self.rows[-1] if self.rows else None
+        now = max(last.time if last else 0, self.clock())
+        return Head(last.position if last else 0, last.chain_hash if last else GENESIS, now)
+
+    async def wait(self, after: int, timeout: float) -> None:
+        """See Store.wait."""
+        if len(self.rows) > after:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await self._grown.wait()
+        except TimeoutError:
+            return
+
+    async def snapshot(self, stream: str) -> Snapshot | None:
+        return self.snapshots.get(stream)
+
+    async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None:
+        self.snapshots[stream] = snapshot
