@@ -1,0 +1,35 @@
+"""Verify Watchword's access tokens locally, and know within milliseconds what has been revoked.
+
+`connect` gives a backend a `Verifier` that follows the issuer's revocations and says how old its knowledge is; past
+`max_staleness` it denies or introspects, and never guesses. The parts (`Revocations`, `Freshness`, `LogClock`, a
+`KeySource`) stand alone for who has another source of them.
+"""
+
+from watchword.claims import Claims
+from watchword.clock import LogClock, boot_ns
+from watchword.errors import TimeUnknown, TokenRefused, Unavailable, UnusableKey, WatchwordError
+from watchword.freshness import Freshness
+from watchword.keys import KeySource, StaticKeys, VerificationKey, read_jwk
+from watchword.revocations import Revocation, Revocations
+from watchword.verifier import ANY_AUDIENCE, AnyAudience, Verifier
+
+__all__ = [
+    "ANY_AUDIENCE",
+    "AnyAudience",
+    "Claims",
+    "Freshness",
+    "KeySource",
+    "LogClock",
+    "Revocation",
+    "Revocations",
+    "StaticKeys",
+    "TimeUnknown",
+    "TokenRefused",
+    "Unavailable",
+    "UnusableKey",
+    "VerificationKey",
+    "Verifier",
+    "WatchwordError",
+    "boot_ns",
+    "read_jwk",
+]

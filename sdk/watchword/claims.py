@@ -1,0 +1,115 @@
+"""What an access token says (RFC 9068, with Watchword's `pos`, `spos`, `sid` and `fam`)."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from watchword.errors import TokenRefused
+
+MAX_POSITION = 2**63 - 1
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified access token. Times are seconds since 1970 UTC, positions those of the log that is named.
+
+    `pos` is the position in token's log at which it was issued, `spos` its session's in identity's log, `sid` the
+    session, `fam` the refresh family, `kid` the key that signed it.
+    """
+
+    iss: str
+    sub: str
+    aud: tuple[str, ...]
+    exp: int
+    iat: int
+    jti: str
+    client_id: str
+    scope: frozenset[str]
+    pos: int
+    kid: str
+    sid: str | None = None
+    spos: int | None = None
+    fam: str | None = None
+    auth_time: int | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    nbf: int | None = None
+
+
+def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
+    """The claims of a payload whose signature by `kid` holds; refuses what is missing, mistyped or bound to a proof."""
+    if "cnf" in payload:
+        raise TokenRefused("proof_required", "the token is bound to a proof that is not checked here")
+    return Claims(
+        iss=_text(payload, "iss"),
+        sub=_text(payload, "sub"),
+        aud=_audience(payload),
+        exp=_integer(payload, "exp"),
+        iat=_integer(payload, "iat"),
+        jti=_text(payload, "jti"),
+        client_id=_text(payload, "client_id"),
+        scope=_scope(payload),
+        pos=_position(payload, "pos"),
+        kid=kid,
+        sid=_text(payload, "sid") if "sid" in payload else None,
+        spos=_position(payload, "spos") if "spos" in payload else None,
+        fam=_text(payload, "fam") if "fam" in payload else None,
+        auth_time=_integer(payload, "auth_time") if "auth_time" in payload else None,
+        acr=_text(payload, "acr") if "acr" in payload else None,
+        amr=_texts(payload, "amr") if "amr" in payload else (),
+        nbf=_integer(payload, "nbf") if "nbf" in payload else None,
+    )
+
+
+def _present(payload: Mapping[str, object], name: str) -> object:
+    try:
+        return payload[name]
+    except KeyError:
+        raise TokenRefused("missing_claim", f"the token has no {name}") from None
+
+
+def _bad(name: str) -> TokenRefused:
+    return TokenRefused("bad_claim", f"{name} has a wrong type or value")
+
+
+def _text(payload: Mapping[str, object], name: str) -> str:
+    value = _present(payload, name)
+    if not isinstance(value, str) or not value:
+        raise _bad(name)
+    return value
+
+
+def _integer(payload: Mapping[str, object], name: str) -> int:
+    value = _present(payload, name)
+    if type(value) is not int or value < 0:
+        raise _bad(name)
+    return value
+
+
+def _position(payload: Mapping[str, object], name: str) -> int:
+    value = _integer(payload, name)
+    if not 1 <= value <= MAX_POSITION:
+        raise _bad(name)
+    return value
+
+
+def _texts(payload: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = _present(payload, name)
+    if not isinstance(value, list):
+        raise _bad(name)
+    texts = tuple(item for item in value if isinstance(item, str) and item)
+    if not texts or len(texts) != len(value):
+        raise _bad(name)
+    return texts
+
+
+def _audience(payload: Mapping[str, object]) -> tuple[str, ...]:
+    if isinstance(_present(payload, "aud"), str):
+        return (_text(payload, "aud"),)
+    return _texts(payload, "aud")
+
+
+def _scope(payload: Mapping[str, object]) -> frozenset[str]:
+    value = _present(payload, "scope")
+    if not isinstance(value, str):
+        raise _bad("scope")
+    return frozenset(value.split(" ")) - {""}

@@ -1,0 +1,87 @@
+"""The compact serialization of a JWS (RFC 7515 section 7.1), read strictly."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from watchword.errors import TokenRefused
+
+MAX_TOKEN_BYTES = 8192
+_FOREIGN = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c"})
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """A token taken apart; nothing in it is proven. `payload` is still bytes, to be read once the signature holds."""
+
+    alg: str
+    kid: str
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
+
+
+def decode_base64url(text: str | bytes) -> bytes:
+    """Base64url without padding, in its one canonical spelling (RFC 7515 section 2); ValueError for any other."""
+    data = text.encode("ascii") if isinstance(text, str) else text
+    try:
+        decoded = base64.b64decode(data + b"=" * (-len(data) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != data:
+        raise ValueError("not canonical base64url")
+    return decoded
+
+
+def decode_object(data: bytes) -> dict[str, object]:
+    """A JSON object in UTF-8 in which no member is named twice; ValueError for anything else."""
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return value
+
+
+def split(token: str) -> Compact:
+    """Takes an access token apart and checks its header (RFC 9068 section 4)."""
+    if len(token) > MAX_TOKEN_BYTES:
+        raise TokenRefused("malformed", "the token is too long")
+    try:
+        signing_input, _, signature = token.encode("ascii").rpartition(b".")
+        header, payload = signing_input.split(b".")
+        return _with_header(
+            decode_object(decode_base64url(header)),
+            decode_base64url(payload),
+            signing_input,
+            decode_base64url(signature),
+        )
+    except ValueError:
+        raise TokenRefused("malformed", "the token is not a compact JWS") from None
+
+
+def _with_header(header: Mapping[str, object], payload: bytes, signing_input: bytes, signature: bytes) -> Compact:
+    if not _FOREIGN.isdisjoint(header):
+        raise TokenRefused("header", "the header has a critical extension or brings its own key")
+    typ, alg, kid = header.get("typ"), header.get("alg"), header.get("kid")
+    if not isinstance(typ, str) or typ.lower() not in ("at+jwt", "application/at+jwt"):
+        raise TokenRefused("wrong_type", "the token is not an access token")
+    if not isinstance(alg, str):
+        raise TokenRefused("algorithm", "the header names no algorithm")
+    if not isinstance(kid, str) or not kid:
+        raise TokenRefused("header", "the header names no key")
+    return Compact(alg, kid, payload, signing_input, signature)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is named twice")
+    return members
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,104 @@
+"""Public keys that verify access tokens, each pinned to one algorithm."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt import PyJWK, PyJWS
+from jwt.exceptions import PyJWTError
+
+from watchword.compact import decode_base64url
+from watchword.errors import UnusableKey
+
+PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
+ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
+MIN_RSA_BITS = 2048
+_MEMBERS = {"EC": ("x", "y"), "RSA": ("n", "e"), "OKP": ("x",)}
+_JWS = PyJWS(algorithms=ALGORITHMS)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key under its `kid`, good for one `alg` and no other; `UnusableKey` where the two do not fit."""
+
+    kid: str
+    alg: str
+    public_key: PublicKey
+
+    def __post_init__(self) -> None:
+        if not self.kid:
+            raise UnusableKey("a key needs a kid")
+        if not _fits(self.alg, self.public_key):
+            raise UnusableKey("the key does not fit its algorithm")
+
+    def verifies(self, signing_input: bytes, signature: bytes) -> bool:
+        """Whether `signature` over `signing_input` is this key's."""
+        if not isinstance(self.public_key, RSAPublicKey) and len(signature) != 64:
+            return False
+        return _JWS.get_algorithm_by_name(self.alg).verify(signing_input, self.public_key, signature)
+
+
+class KeySource(Protocol):
+    """Where a verifier finds keys: a JWKS over HTTP, or the keys of the process itself."""
+
+    async def key(self, kid: str) -> VerificationKey | None:
+        """The key named `kid`, or None. `Unavailable` while it cannot know of any."""
+        ...
+
+
+class StaticKeys:
+    """Keys that are at hand."""
+
+    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+        self._keys = {key.kid: key for key in keys}
+
+    async def key(self, kid: str) -> VerificationKey | None:
+        return self._keys.get(kid)
+
+
+def read_jwk(jwk: Mapping[str, object]) -> VerificationKey:
+    """A JWK (RFC 7517) that may verify signatures; `UnusableKey` says why another may not."""
+    kty, alg, kid = jwk.get("kty"), jwk.get("alg"), jwk.get("kid")
+    if not isinstance(kid, str) or not isinstance(alg, str) or not isinstance(kty, str):
+        raise UnusableKey("kid, alg and kty are required")
+    if kty not in _MEMBERS or alg not in ALGORITHMS:
+        raise UnusableKey("the algorithm is not one of " + ", ".join(ALGORITHMS))
+    if "d" in jwk:
+        raise UnusableKey("a published key must not hold its private part")
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+        raise UnusableKey("the key is not for verifying signatures")
+    _check_spelling(jwk, _MEMBERS[kty])
+    try:
+        public_key = PyJWK(dict(jwk), algorithm=alg).key
+    except (PyJWTError, ValueError, TypeError) as error:
+        raise UnusableKey("the key's values are wrong") from error
+    if not isinstance(public_key, PublicKey):
+        raise UnusableKey("the key is of a kind that is not used here")
+    return VerificationKey(kid, alg, public_key)
+
+
+def _check_spelling(jwk: Mapping[str, object], names: Iterable[str]) -> None:
+    for name in names:
+        value = jwk.get(name)
+        if not isinstance(value, str):
+            raise UnusableKey(f"{name} is missing")
+        try:
+            decode_base64url(value)
+        except ValueError as error:
+            raise UnusableKey(f"{name} is not canonical base64url") from error
+
+
+def _fits(alg: str, key: PublicKey) -> bool:
+    match alg:
+        case "ES256":
+            return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
+        case "RS256" | "PS256":
+            return isinstance(key, RSAPublicKey) and key.key_size >= MIN_RSA_BITS
+        case "EdDSA":
+            return isinstance(key, Ed25519PublicKey)
+        case _:
+            return False
