@@ -129,7 +129,9 @@ class Log:
         Raises what the decision raises, LogUnavailable, and Refusal `contended` when others win for too long.
         A caller that is cancelled does not lose the append that it began.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._decide(by, decision, command_id or secrets.token_hex(16))))
+        return await asyncio.shield(
+            asyncio.ensure_future(self._decide(by, decision, command_id or secrets.token_hex(16)))
+        )
 
     async def _decide(self, by: By, decision: Callable[[Attempt], Awaitable[T]], command_id: str) -> Outcome[T]:
         deadline = asyncio.get_running_loop().time() + PATIENCE

@@ -94,7 +94,9 @@ class Sealer:
         try:
             return self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], owner.encode())
         except InvalidTag as error:
-            raise ValueError("a stored key does not open: is this the key-encryption key that this database was made with?") from error
+            raise ValueError(
+                "a stored key does not open: is this the key-encryption key that this database was made with?"
+            ) from error
 
     def _remember(self, owner: str, key: bytes) -> bytes:
         self._cache[owner] = key

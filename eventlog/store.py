@@ -168,7 +168,9 @@ class MemoryStore:
             sealed=event.sealed,
         )
         previous = self.rows[-1].chain_hash if self.rows else GENESIS
-        row = Recorded(**{name: getattr(row, name) for name in row.__struct_fields__} | {"chain_hash": link(previous, row)})
+        row = Recorded(
+            **{name: getattr(row, name) for name in row.__struct_fields__} | {"chain_hash": link(previous, row)}
+        )
         self.rows.append(row)
         rows.append(row)
 

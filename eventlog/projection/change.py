@@ -1,0 +1,72 @@
+"""What a projection is: events in, changes of rows out, the same for a table and for memory."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from eventlog.events import Event, Recorded, Registry
+
+Value = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The row `key` of a kind is now `value` (JSON), findable by what it `belongs` to."""
+
+    kind: str
+    key: str
+    value: Value
+    belongs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """These fields of a row change; a row that does not exist stays so."""
+
+    kind: str
+    key: str
+    fields: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The row is gone."""
+
+    kind: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropGroup:
+    """All rows of a kind that belong to `belongs` are gone, but for the one with the key `spare`."""
+
+    kind: str
+    belongs: str
+    spare: str = ""
+
+
+Change = Put | Patch | Drop | DropGroup
+Decode = Callable[[Recorded], Awaitable[Event | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """`fold` is pure. What it or `decode` cannot take is parked, with all that follows in its stream."""
+
+    name: str
+    log: str
+    decode: Decode
+    fold: Callable[[Event, Recorded], Iterable[Change]]
+
+    async def changes(self, row: Recorded) -> list[Change]:
+        event = await self.decode(row)
+        return [] if event is None else list(self.fold(event, row))
+
+
+def foreign(registry: Registry) -> Decode:
+    """How another service's events are read: by this service's own declarations, without a sealed part."""
+
+    async def decode(row: Recorded) -> Event | None:
+        return registry.decode(row.type, row.body)
+
+    return decode

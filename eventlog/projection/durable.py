@@ -1,0 +1,253 @@
+"""Projections in tables, and reactions: one of each active per service, with a checkpoint that outlives the process."""
+
+import asyncio
+import hashlib
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+
+import asyncpg
+import structlog
+
+from eventlog.errors import Kind, Refusal
+from eventlog.events import Event, Recorded
+from eventlog.feed import INTERVAL, Progress, Source, SourceLost, follow_for_ever
+from eventlog.projection.change import Decode, Projection
+from eventlog.projection.memory import continues
+from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Connection, Rows
+
+log = structlog.get_logger()
+_REACTIONS = uuid.UUID("6f1d2f0c-6f54-4c0f-9f0e-3d6f0a9d5b11")
+
+
+def reaction_id(source: str, position: int) -> str:
+    """The command id of what is done because of an event: the same each time, so that twice is once."""
+    return str(uuid.uuid5(_REACTIONS, f"{source}/{position}"))
+
+
+class Durable(ABC):
+    """Follows a log with a checkpoint in the database, while this process holds the turn."""
+
+    def __init__(self, name: str, rows: Rows, source: Source, reader: str) -> None:
+        self.name = name
+        self.rows = rows
+        self.source = source
+        self._reader = reader
+        self._at = Checkpoint(0, b"")
+        self._parked: frozenset[str] = frozenset()
+
+    @abstractmethod
+    async def take(self, rows: list[Recorded]) -> None:
+        """Applies or parks these rows, which follow the checkpoint, and moves it."""
+
+    async def run(self) -> None:
+        """Follows for ever, whenever it is this process's turn."""
+        while True:
+            try:
+                async with self._turn() as turn:
+                    await self._follow(turn)
+            except (SourceLost, *DATABASE_LOST, Refusal) as error:
+                log.warning("projection_waits", projection=self.name, reason=repr(error))
+            await asyncio.sleep(INTERVAL)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator["_Turn"]:
+        """Waits for the lock that one process of the service holds; a holder that was stopped loses it after 3 s."""
+        async with self.rows.pool.acquire() as connection:
+            key = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "big", signed=True)
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
+                await asyncio.sleep(INTERVAL)
+            await connection.execute("SET idle_session_timeout = '3s'")
+            turn = _Turn(connection)
+            try:
+                yield turn
+            finally:
+                with suppress(*DATABASE_LOST):
+                    await connection.execute("RESET idle_session_timeout")
+                    await connection.execute("SELECT pg_advisory_unlock($1)", key)
+
+    async def _follow(self, turn: "_Turn") -> None:
+        await self.rows.begin()
+        self._at = await self.rows.checkpoint()
+        self._parked = await self.rows.parked()
+        following = follow_for_ever(self.source, self._reader, 5.0, self._progress, self._lost)
+        async with aclosing(following) as batches:
+            async for batch in batches:
+                await turn.ping()
+                if batch.rows:
+                    await self.take(batch.rows)
+
+    def _progress(self) -> Progress:
+        return Progress(self._at.position, tuple(sorted(self._parked)))
+
+    def _lost(self, error: SourceLost) -> None:
+        log.warning("feed_lost", projection=self.name, reason=str(error))
+
+
+class _Turn:
+    """The lock's connection, which ends by itself when it has not been pinged for 3 s."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def ping(self) -> None:
+        await self._connection.execute("SELECT 1")
+
+
+class TableProjection(Durable):
+    """Rows and checkpoint in one transaction. An event that cannot be folded is parked with all that follows in its stream."""
+
+    def __init__(self, projection: Projection, rows: Rows, source: Source, reader: str) -> None:
+        super().__init__(projection.name, rows, source, reader)
+        self.projection = projection
+
+    async def take(self, rows: list[Recorded]) -> None:
+        """See Durable.take."""
+        try:
+            await self._commit(rows, savepoints=False)
+        except asyncpg.DataError:
+            await self._commit(rows, savepoints=True)
+
+    async def _commit(self, rows: list[Recorded], savepoints: bool) -> None:
+        async with self.rows.pool.acquire() as connection, connection.transaction():
+            at = await self.rows.checkpoint_on(connection, lock=True)
+            parked = await self.rows.parked_on(connection)
+            for row in rows:
+                if row.position <= at.position:
+                    continue
+                continues(at, row)
+                parked |= await self._one(connection, row, row.stream in parked, savepoints)
+                at = Checkpoint(row.position, row.chain_hash)
+                await self.rows.advance(connection, row)
+        self._at, self._parked = at, parked
+
+    async def _one(self, connection: Connection, row: Recorded, parked: bool, savepoints: bool) -> frozenset[str]:
+        """The stream, where it is parked now."""
+        reason = "its stream is parked" if parked else await self._applied(connection, row, savepoints)
+        if reason is None:
+            return frozenset()
+        await self.rows.park(connection, row, reason)
+        return frozenset({row.stream})
+
+    async def _applied(self, connection: Connection, row: Recorded, savepoints: bool) -> str | None:
+        """Why the row could not be applied; None where it was."""
+        try:
+            changes = await self.projection.changes(row)
+        except Exception as error:
+            log.error("event_parked", projection=self.name, position=row.position, reason=repr(error))
+            return repr(error)
+        if not savepoints:
+            await self.rows.apply(connection, changes)
+            return None
+        try:
+            async with connection.transaction():
+                await self.rows.apply(connection, changes)
+        except asyncpg.DataError as error:
+            return repr(error)
+        return None
+
+    async def retry(self) -> tuple[int, int]:
+        """Applies the parked events again, in order. How many were applied, and how many are parked still."""
+        applied = 0
+        async with self.rows.pool.acquire() as connection, connection.transaction():
+            await self.rows.checkpoint_on(connection, lock=True)
+            waiting = await self.rows.parked_rows(connection)
+            stuck: set[str] = set()
+            for row in waiting:
+                if row.stream in stuck or await self._applied(connection, row, savepoints=True) is not None:
+                    stuck.add(row.stream)
+                    continue
+                await self.rows.unpark(connection, row.position)
+                applied += 1
+        self._parked = await self.rows.parked()
+        return applied, len(waiting) - applied
+
+    async def rebuild(self) -> int:
+        """Builds the rows anew from position 1 beside the old ones, which they replace. The position they stand at."""
+        beside = Rows(self.rows.pool, f"{self.name}~rebuild")
+        await beside.clear()
+        await beside.begin()
+        building = TableProjection(
+            Projection(beside.projection, self.projection.log, self.projection.decode, self.projection.fold),
+            beside,
+            self.source,
+            f"{self._reader}~rebuild",
+        )
+        building._at = await beside.checkpoint()
+        async with aclosing(self.source.follow(building._reader, 5.0, building._progress)) as batches:
+            async for batch in batches:
+                if batch.rows:
+                    await building.take(batch.rows)
+                if building._at.position >= (await self.rows.checkpoint()).position and await beside.take_place_of(
+                    self.rows
+                ):
+                    return building._at.position
+        raise SourceLost("the feed ended before the rebuild was done")
+
+
+class Reaction(Durable):
+    """Another service's events → one's own commands, once. A rebuild never runs it."""
+
+    def __init__(
+        self,
+        name: str,
+        rows: Rows,
+        source: Source,
+        reader: str,
+        decode: Decode,
+        react: Callable[[Event, Recorded], Awaitable[None]],
+    ) -> None:
+        super().__init__(name, rows, source, reader)
+        self._decode = decode
+        self._react = react
+
+    async def take(self, rows: list[Recorded]) -> None:
+        """See Durable.take. What is unavailable now is tried again later; what cannot be done is parked."""
+        for row in rows:
+            if row.position > self._at.position:
+                continues(self._at, row)
+                reason = await self._done(row)
+                await self._record(row, reason)
+
+    async def retry(self) -> tuple[int, int]:
+        """Reacts to the parked events again, in order. How many were done, and how many are parked still."""
+        applied = 0
+        stuck: set[str] = set()
+        async with self.rows.pool.acquire() as connection:
+            waiting = await self.rows.parked_rows(connection)
+            for row in waiting:
+                if row.stream in stuck or await self._attempt(row) is not None:
+                    stuck.add(row.stream)
+                    continue
+                await self.rows.unpark(connection, row.position)
+                applied += 1
+        self._parked = await self.rows.parked()
+        return applied, len(waiting) - applied
+
+    async def _done(self, row: Recorded) -> str | None:
+        return "its stream is parked" if row.stream in self._parked else await self._attempt(row)
+
+    async def _attempt(self, row: Recorded) -> str | None:
+        try:
+            event = await self._decode(row)
+            if event is not None:
+                await self._react(event, row)
+        except Refusal as refusal:
+            if refusal.kind is Kind.UNAVAILABLE:
+                raise
+            return str(refusal)
+        except DATABASE_LOST:
+            raise
+        except Exception as error:
+            log.error("event_parked", projection=self.name, position=row.position, reason=repr(error))
+            return repr(error)
+        return None
+
+    async def _record(self, row: Recorded, reason: str | None) -> None:
+        async with self.rows.pool.acquire() as connection, connection.transaction():
+            if reason is not None:
+                await self.rows.park(connection, row, reason)
+                self._parked |= {row.stream}
+            await self.rows.advance(connection, row)
+        self._at = Checkpoint(row.position, row.chain_hash)

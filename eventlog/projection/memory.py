@@ -1,0 +1,203 @@
+"""A projection in memory, in every process: starts from the table's rows and follows."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Protocol
+
+import structlog
+
+from eventlog.chain import link
+from eventlog.events import Recorded
+from eventlog.feed import INTERVAL, Batch, Progress, Source, SourceLost, follow_for_ever
+from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, Value
+from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Rows
+from watchword.clock import boot_ns
+from watchword.freshness import Freshness
+
+log = structlog.get_logger()
+
+
+class Sink(Protocol):
+    """What the changes are applied to."""
+
+    def reset(self, rows: list[Put]) -> None:
+        """Forget everything, then take these."""
+        ...
+
+    def apply(self, change: Change) -> None: ...
+
+
+class MemoryRows:
+    """Rows in memory, by key and by what they belong to."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, Put]] = defaultdict(dict)
+        self._groups: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def get(self, kind: str, key: str) -> Value | None:
+        row = self._rows[kind].get(key)
+        return None if row is None else row.value
+
+    def group(self, kind: str, belongs: str) -> dict[str, Value]:
+        return {key: self._rows[kind][key].value for key in sorted(self._groups.get((kind, belongs), ()))}
+
+    def all(self, kind: str) -> dict[str, Value]:
+        return {key: row.value for key, row in sorted(self._rows[kind].items())}
+
+    def reset(self, rows: list[Put]) -> None:
+        self._rows.clear()
+        self._groups.clear()
+        for row in rows:
+            self.apply(row)
+
+    def apply(self, change: Change) -> None:
+        match change:
+            case Put(kind, key):
+                self._drop(kind, key)
+                self._rows[kind][key] = change
+                self._groups[kind, change.belongs].add(key)
+            case Patch(kind, key, fields):
+                row = self._rows[kind].get(key)
+                if row is not None:
+                    self._rows[kind][key] = Put(kind, key, row.value | fields, row.belongs)
+            case Drop(kind, key):
+                self._drop(kind, key)
+            case DropGroup(kind, belongs, spare):
+                for key in list(self._groups.get((kind, belongs), ())):
+                    if key != spare:
+                        self._drop(kind, key)
+
+    def _drop(self, kind: str, key: str) -> None:
+        row = self._rows[kind].pop(key, None)
+        if row is None:
+            return
+        group = self._groups[kind, row.belongs]
+        group.discard(key)
+        if not group:
+            del self._groups[kind, row.belongs]
+
+
+class MemoryProjection:
+    """Follows a log into memory, and knows how old what it knows is."""
+
+    def __init__(
+        self, projection: Projection, rows: Rows, source: Source, sink: Sink, reader: str, max_staleness: float = 5.0
+    ) -> None:
+        self.projection = projection
+        self.max_staleness = max_staleness
+        self.parked: frozenset[str] = frozenset()
+        self._rows = rows
+        self._source = source
+        self._sink = sink
+        self._reader = reader
+        self._at: Checkpoint | None = None
+        self._freshness = Freshness()
+        self._advanced = asyncio.Event()
+        self._observers: list[Callable[[int], None]] = []
+
+    @property
+    def applied(self) -> int:
+        return 0 if self._at is None else self._at.position
+
+    @property
+    def head(self) -> int:
+        """The owner's head as last heard of."""
+        return max(self._freshness.head, self.applied)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has once been level with its source."""
+        return self.age() is not None
+
+    def age(self) -> float | None:
+        """Seconds since the newest moment whose truth is proven to be known here; None where there is none yet."""
+        age = self._freshness.age_ns(boot_ns())
+        return None if age is None else age / 1e9
+
+    def stale(self) -> bool:
+        """Whether answers that rest on this must be refused: too old, or with events that it could not fold."""
+        age = self.age()
+        return bool(self.parked) or age is None or age > self.max_staleness
+
+    def on_time(self, observe: Callable[[int], None]) -> None:
+        """`observe` hears the log's time (µs since 1970) with each proof of freshness."""
+        self._observers.append(observe)
+
+    async def wait(self, position: int, timeout: float) -> bool:
+        """Whether `position` has been applied, within `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self.applied < position:
+                    await self._advanced.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Follows for ever."""
+        while True:
+            try:
+                await self._load()
+                await self._follow()
+            except (SourceLost, *DATABASE_LOST) as error:
+                self._lost(error)
+                await asyncio.sleep(INTERVAL)
+
+    async def _follow(self) -> None:
+        following = follow_for_ever(self._source, self._reader, self.max_staleness, self._progress, self._lost)
+        async with aclosing(following) as batches:
+            async for batch in batches:
+                if not await self._take(batch):
+                    return
+
+    def _progress(self) -> Progress:
+        return Progress(self.applied, tuple(sorted(self.parked)))
+
+    def _lost(self, error: Exception) -> None:
+        log.warning("feed_lost", projection=self.projection.name, reason=repr(error))
+
+    async def _load(self) -> None:
+        loaded = await self._rows.load()
+        self._sink.reset(loaded.rows)
+        self.parked = loaded.parked
+        self._at = loaded.checkpoint
+        self._freshness = Freshness()
+        self._freshness.applied(self.applied)
+
+    async def _take(self, batch: Batch) -> bool:
+        """False where it has to start anew from the table."""
+        for row in batch.rows:
+            await self._apply(row)
+        if batch.echo is not None:
+            self._freshness.echoed(batch.echo.head, batch.echo.stamp, batch.echo.time)
+            for observe in self._observers:
+                observe(batch.echo.time)
+        self._freshness.applied(self.applied)
+        if batch.rows:
+            self._advanced.set()
+            self._advanced = asyncio.Event()
+        return not (self.parked and batch.echo is not None and await self._rows.parked() < self.parked)
+
+    async def _apply(self, row: Recorded) -> None:
+        at = self._at
+        if at is None or row.position <= at.position:
+            return
+        continues(at, row)
+        if row.stream not in self.parked:
+            try:
+                for change in await self.projection.changes(row):
+                    self._sink.apply(change)
+            except Exception as error:
+                self.parked |= {row.stream}
+                log.error("event_parked", projection=self.projection.name, position=row.position, reason=repr(error))
+        self._at = Checkpoint(row.position, row.chain_hash)
+
+
+def continues(at: Checkpoint, row: Recorded) -> None:
+    """Raises SourceLost where a row leaves a gap, which following again fills, or does not continue the chain."""
+    if row.position != at.position + 1:
+        raise SourceLost(f"a gap: {row.position} after {at.position}")
+    if link(at.chain_hash, row) != row.chain_hash:
+        raise SourceLost(f"the chain breaks at {row.position}")

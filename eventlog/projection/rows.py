@@ -1,0 +1,164 @@
+"""A projection's rows, checkpoint and parked events in the database."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+
+import asyncpg
+import msgspec
+
+from eventlog.chain import GENESIS
+from eventlog.events import Recorded
+from eventlog.projection.change import Change, Drop, DropGroup, Patch, Put, Value
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+DATABASE_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+SCHEMA = files("eventlog.projection").joinpath("projection.sql").read_text()
+
+PUT = """INSERT INTO projection_rows (projection, kind, key, belongs, value) VALUES ($1, $2, $3, $4, $5::text::jsonb)
+         ON CONFLICT (projection, kind, key) DO UPDATE SET belongs = excluded.belongs, value = excluded.value"""
+PATCH = "UPDATE projection_rows SET value = value || $4::text::jsonb WHERE projection = $1 AND kind = $2 AND key = $3"
+DROP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND key = $3"
+DROP_GROUP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 AND key <> $4"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The last position that was applied, and its chain hash."""
+
+    position: int
+    chain_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rows, checkpoint and parked streams as of one moment."""
+
+    rows: list[Put]
+    checkpoint: Checkpoint
+    parked: frozenset[str]
+
+
+class Rows:
+    """The rows of one projection."""
+
+    def __init__(self, pool: asyncpg.Pool, projection: str) -> None:
+        self.pool = pool
+        self.projection = projection
+
+    async def get(self, kind: str, key: str) -> Value | None:
+        value = await self.pool.fetchval(
+            "SELECT value::text FROM projection_rows WHERE projection = $1 AND kind = $2 AND key = $3",
+            self.projection,
+            kind,
+            key,
+        )
+        return None if value is None else msgspec.json.decode(value, type=Value)
+
+    async def group(self, kind: str, belongs: str) -> dict[str, Value]:
+        """The rows of a kind that belong to something, by key."""
+        found = await self.pool.fetch(
+            "SELECT key, value::text FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 ORDER BY key",
+            self.projection,
+            kind,
+            belongs,
+        )
+        return {row["key"]: msgspec.json.decode(row["value"], type=Value) for row in found}
+
+    async def checkpoint(self) -> Checkpoint:
+        async with self.pool.acquire() as connection:
+            return await self.checkpoint_on(connection)
+
+    async def checkpoint_on(self, connection: Connection, lock: bool = False) -> Checkpoint:
+        query = "SELECT position, chain_hash FROM projection_checkpoints WHERE projection = $1"
+        row = await connection.fetchrow(query + (" FOR UPDATE" if lock else ""), self.projection)
+        return Checkpoint(0, GENESIS) if row is None else Checkpoint(row["position"], row["chain_hash"])
+
+    async def begin(self) -> None:
+        """Makes the checkpoint's row, which every later transaction locks."""
+        await self.pool.execute(
+            "INSERT INTO projection_checkpoints VALUES ($1, 0, $2) ON CONFLICT DO NOTHING", self.projection, GENESIS
+        )
+
+    async def load(self) -> Loaded:
+        """Everything, as of one moment."""
+        async with (
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            checkpoint = await self.checkpoint_on(connection)
+            rows = await connection.fetch(
+                "SELECT kind, key, belongs, value::text FROM projection_rows WHERE projection = $1", self.projection
+            )
+            parked = await self.parked_on(connection)
+        puts = [Put(row["kind"], row["key"], msgspec.json.decode(row["value"]), row["belongs"]) for row in rows]
+        return Loaded(puts, checkpoint, parked)
+
+    async def parked(self) -> frozenset[str]:
+        async with self.pool.acquire() as connection:
+            return await self.parked_on(connection)
+
+    async def parked_on(self, connection: Connection) -> frozenset[str]:
+        query = "SELECT DISTINCT stream FROM projection_parked WHERE projection = $1"
+        return frozenset(row["stream"] for row in await connection.fetch(query, self.projection))
+
+    async def parked_rows(self, connection: Connection) -> list[Recorded]:
+        """The parked events, in order."""
+        query = "SELECT row FROM projection_parked WHERE projection = $1 ORDER BY position"
+        found = await connection.fetch(query, self.projection)
+        return [msgspec.msgpack.decode(row["row"], type=Recorded) for row in found]
+
+    async def park(self, connection: Connection, row: Recorded, reason: str) -> None:
+        await connection.execute(
+            "INSERT INTO projection_parked VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            self.projection,
+            row.position,
+            row.stream,
+            msgspec.msgpack.encode(row),
+            reason,
+        )
+
+    async def unpark(self, connection: Connection, position: int) -> None:
+        query = "DELETE FROM projection_parked WHERE projection = $1 AND position = $2"
+        await connection.execute(query, self.projection, position)
+
+    async def advance(self, connection: Connection, row: Recorded) -> None:
+        await connection.execute(
+            "UPDATE projection_checkpoints SET position = $2, chain_hash = $3 WHERE projection = $1",
+            self.projection,
+            row.position,
+            row.chain_hash,
+        )
+
+    async def apply(self, connection: Connection, changes: Iterable[Change]) -> None:
+        for change in changes:
+            await self._apply(connection, change)
+
+    async def _apply(self, connection: Connection, change: Change) -> None:
+        match change:
+            case Put(kind, key, value, belongs):
+                await connection.execute(PUT, self.projection, kind, key, belongs, msgspec.json.encode(value).decode())
+            case Patch(kind, key, fields):
+                await connection.execute(PATCH, self.projection, kind, key, msgspec.json.encode(fields).decode())
+            case Drop(kind, key):
+                await connection.execute(DROP, self.projection, kind, key)
+            case DropGroup(kind, belongs, spare):
+                await connection.execute(DROP_GROUP, self.projection, kind, belongs, spare)
+
+    async def take_place_of(self, other: "Rows") -> bool:
+        """These rows become the other's, unless the other is further on. True where it was done."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            theirs = await other.checkpoint_on(connection, lock=True)
+            if (await self.checkpoint_on(connection, lock=True)).position < theirs.position:
+                return False
+            for table in ("projection_rows", "projection_parked", "projection_checkpoints"):
+                await connection.execute(f"DELETE FROM {table} WHERE projection = $1", other.projection)
+                await connection.execute(
+                    f"UPDATE {table} SET projection = $1 WHERE projection = $2", other.projection, self.projection
+                )
+        return True
+
+    async def clear(self) -> None:
+        async with self.pool.acquire() as connection, connection.transaction():
+            for table in ("projection_rows", "projection_parked", "projection_checkpoints"):
+                await connection.execute(f"DELETE FROM {table} WHERE projection = $1", self.projection)

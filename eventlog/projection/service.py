@@ -1,0 +1,139 @@
+"""All the projections of one process: what they have applied, waiting for them, and what an operator does with them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from eventlog.errors import Kind, Refusal
+from eventlog.projection.durable import Durable, Reaction, TableProjection
+from eventlog.projection.memory import MemoryProjection
+from watchword.log.v1 import log_pb2, log_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A projection as operators see it. `lag` in seconds: the age of the newest proof that it was level; None: never yet."""
+
+    name: str
+    log: str
+    applied: int
+    head: int
+    lag: float | None
+    parked: tuple[str, ...]
+
+
+class Projections:
+    """The projections of one process, by name."""
+
+    def __init__(self, memory: Sequence[MemoryProjection], durable: Sequence[Durable]) -> None:
+        self.memory = memory
+        self.durable = {one.name: one for one in durable}
+
+    async def run(self) -> None:
+        """Runs all of them for ever."""
+        async with asyncio.TaskGroup() as group:
+            for one in (*self.memory, *self.durable.values()):
+                group.create_task(one.run())
+
+    @property
+    def ready(self) -> bool:
+        """Whether every memory projection has its snapshot and has been level with its source."""
+        return all(one.ready for one in self.memory)
+
+    def heads(self) -> dict[str, int]:
+        """The newest head that this process has heard of, by log."""
+        heads: dict[str, int] = {}
+        for one in self.memory:
+            heads[one.projection.log] = max(one.head, heads.get(one.projection.log, 0))
+        return heads
+
+    def applied(self, name: str) -> int:
+        """The position up to which every memory projection of a log has been applied here; 0 for a log none follows."""
+        return min((one.applied for one in self.memory if one.projection.log == name), default=0)
+
+    async def wait(self, name: str, position: int, timeout: float) -> bool:
+        """Whether all projections of a log, here and in the tables, have applied `position` within `timeout` seconds."""
+        waits = [one.wait(position, timeout) for one in self.memory if one.projection.log == name]
+        tables = [one for one in self.durable.values() if one.source.log == name and isinstance(one, TableProjection)]
+        return all(await asyncio.gather(*waits, *(_reached(table, position, timeout) for table in tables)))
+
+    async def statuses(self) -> list[Status]:
+        """Every projection's state, for /readyz?verbose, /metrics and `watchword projections list`."""
+        heads, lags = self.heads(), self._lags()
+        found = [
+            Status(
+                f"{one.projection.name}@memory", one.projection.log, one.applied, one.head, one.age(), tuple(one.parked)
+            )
+            for one in self.memory
+        ]
+        for name, one in self.durable.items():
+            at = (await one.rows.checkpoint()).position
+            head = max(heads.get(one.source.log, 0), at)
+            lag = lags.get(one.source.log) if at >= head else None
+            found.append(Status(name, one.source.log, at, head, lag, tuple(sorted(await one.rows.parked()))))
+        return found
+
+    def _lags(self) -> dict[str, float | None]:
+        return {one.projection.log: one.age() for one in self.memory}
+
+    def find(self, name: str) -> Durable:
+        """Raises Refusal `projection_unknown`."""
+        if name not in self.durable:
+            known = ", ".join(sorted(self.durable))
+            raise Refusal(Kind.NOT_FOUND, "projection_unknown", f"no projection {name!r} here; there are: {known}")
+        return self.durable[name]
+
+
+async def _reached(table: TableProjection, position: int, timeout: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout):
+            while (await table.rows.checkpoint()).position < position:
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        return False
+    return True
+
+
+class ProjectionFeed(log_pb2_grpc.ProjectionServiceServicer):
+    """ProjectionService, for operators: `administrator` refuses everybody else."""
+
+    def __init__(self, projections: Projections, administrator: Callable[[Any], Awaitable[object]]) -> None:
+        self._projections = projections
+        self._administrator = administrator
+
+    async def ListProjections(self, request: Any, context: Any) -> log_pb2.ListProjectionsResponse:
+        await self._administrator(context)
+        return log_pb2.ListProjectionsResponse(projections=[_shown(one) for one in await self._projections.statuses()])
+
+    async def RebuildProjection(self, request: Any, context: Any) -> log_pb2.RebuildProjectionResponse:
+        await self._administrator(context)
+        found = self._projections.find(request.name)
+        if not isinstance(found, TableProjection):
+            raise Refusal(
+                Kind.PRECONDITION, "not_rebuildable", f"{request.name} is a reaction: it runs once, never again"
+            )
+        return log_pb2.RebuildProjectionResponse(applied=await found.rebuild())
+
+    async def RetryParked(self, request: Any, context: Any) -> log_pb2.RetryParkedResponse:
+        await self._administrator(context)
+        found = self._projections.find(request.name)
+        if not isinstance(found, TableProjection | Reaction):
+            raise Refusal(Kind.PRECONDITION, "nothing_to_retry", f"{request.name} keeps no parked events")
+        applied, parked = await found.retry()
+        return log_pb2.RetryParkedResponse(applied_events=applied, parked_events=parked)
+
+
+def _shown(one: Status) -> log_pb2.Projection:
+    lag = None if one.lag is None else Duration(seconds=int(one.lag), nanos=int(one.lag % 1 * 1e9))
+    return log_pb2.Projection(
+        name=one.name,
+        log=one.log,
+        applied=one.applied,
+        head=one.head,
+        lag=lag,
+        parked_events=len(one.parked),
+        parked_streams=one.parked,
+    )
