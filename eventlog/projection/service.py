@@ -35,8 +35,8 @@ class Projections:
     async def run(self) -> None:
         """Runs all of them for ever."""
         async with asyncio.TaskGroup() as group:
-            for one in (*self.memory, *self.durable.values()):
-                group.create_task(one.run())
+            for run in (*(one.run for one in self.memory), *(one.run for one in self.durable.values())):
+                group.create_task(run())
 
     @property
     def ready(self) -> bool:

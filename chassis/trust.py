@@ -1,0 +1,129 @@
+"""What every process believes of token's log: what is revoked, which certificates are, and what callers were granted.
+
+Each service folds it into rows of its own; the verifier and the RPC server of each process ask the memory of it.
+"""
+
+from collections.abc import Iterable
+
+from eventlog.events import Event, Recorded, Registry
+from eventlog.projection import Change, Drop, MemoryRows, Put
+from watchword.claims import Claims
+from watchword.revocations import Revocation, Revocations
+
+MAX_ACCESS_TOKEN_LIFE = 3600
+SKEW = 60
+_REMEMBERED = (MAX_ACCESS_TOKEN_LIFE + SKEW) * 1_000_000
+
+token_events = Registry("token")
+
+
+@token_events.event("token.revoked")
+class TokenRevoked(Event):
+    token_id: str
+
+
+@token_events.event("family.revoked")
+class FamilyRevoked(Event):
+    family_id: str
+
+
+@token_events.event("session.revoked")
+class SessionRevoked(Event):
+    session_id: str
+
+
+@token_events.event("client.revoked")
+class ClientRevoked(Event):
+    client_id: str
+
+
+@token_events.event("subject.revoked")
+class SubjectRevoked(Event):
+    subject: str
+    before_session_position: int | None = None
+    spared_session_id: str | None = None
+
+
+@token_events.event("key.compromised")
+class KeyCompromised(Event):
+    key_id: str
+    purpose: str
+
+
+@token_events.event("caller.granted")
+class CallerGranted(Event):
+    uri: str
+    grants: list[str]
+
+
+@token_events.event("certificate.revoked")
+class CertificateRevoked(Event):
+    fingerprint: str
+
+
+def fold_trust(event: Event, row: Recorded) -> Iterable[Change]:
+    """Rows of three kinds: `revocation`, `certificate` (revoked) and `caller` (its grants)."""
+    match event:
+        case TokenRevoked():
+            yield _revocation("token", event.token_id, row)
+        case FamilyRevoked():
+            yield _revocation("family", event.family_id, row)
+        case SessionRevoked():
+            yield _revocation("session", event.session_id, row)
+        case ClientRevoked():
+            yield _revocation("client", event.client_id, row)
+        case SubjectRevoked():
+            yield _revocation("subject", event.subject, row, event.before_session_position, event.spared_session_id)
+        case KeyCompromised(purpose="signing"):
+            yield _revocation("key", event.key_id, row)
+        case CallerGranted():
+            yield Put("caller", event.uri, {"grants": event.grants})
+        case CertificateRevoked():
+            yield Put("certificate", event.fingerprint, {})
+
+
+def _revocation(kind: str, key: str, row: Recorded, before: int | None = None, spared: str | None = None) -> Put:
+    value = {
+        "kind": kind,
+        "key": key,
+        "position": row.position,
+        "time_us": row.time,
+        "forget_at_us": row.time + _REMEMBERED,
+        "before_session_position": before,
+        "spared_session_id": spared,
+    }
+    return Put("revocation", f"{kind}/{key}/{row.position}", value, belongs=str(row.position))
+
+
+class Trust:
+    """What is revoked and granted, in this process's memory."""
+
+    def __init__(self) -> None:
+        self.revocations = Revocations()
+        self._rows = MemoryRows()
+
+    def refuses(self, claims: Claims) -> str | None:
+        """What a token names that has been revoked."""
+        return self.revocations.refuses(claims)
+
+    def is_revoked(self, fingerprint: str) -> bool:
+        """Whether a certificate, by the SHA-256 of its DER in hex, has been revoked."""
+        return self._rows.get("certificate", fingerprint) is not None
+
+    def grants(self, uri: str) -> frozenset[str]:
+        """What the certificate URI was granted beyond what everyone of its kind may."""
+        row = self._rows.get("caller", uri)
+        return frozenset() if row is None else frozenset(row["grants"])
+
+    def reset(self, rows: list[Put]) -> None:
+        self.revocations.replace(Revocations(Revocation(**row.value) for row in rows if row.kind == "revocation"))
+        self._rows.reset([row for row in rows if row.kind != "revocation"])
+
+    def apply(self, change: Change) -> None:
+        match change:
+            case Put("revocation", _, value):
+                self.revocations.apply(Revocation(**value))
+            case Drop("revocation"):
+                return
+            case _:
+                self._rows.apply(change)
