@@ -76,7 +76,7 @@ def _make(data: Path, mode: int) -> None:
 
 
 def _refuse_unreachable(data: Path, account: Account) -> None:
-    ours = (data / "postgres").exists()
+    ours = (data / "secrets").exists()
     barrier = (None if account.enters(data) else data) if ours else account.stopped_at(data)
     if barrier is None:
         return

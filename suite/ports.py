@@ -1,0 +1,76 @@
+"""Where the services listen, and who is in the way."""
+
+import errno
+import socket
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+
+import psutil
+
+from suite.errors import Halt
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """HOST:PORT."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Raises ValueError, with an example, for what is not HOST:PORT."""
+        host, _, port = text.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise ValueError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8401")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def from_here(self) -> "Address":
+        """The same listener as this machine calls it: a wildcard is reached on loopback."""
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+        return Address(loopback.get(self.host, self.host), self.port)
+
+
+def refuse_taken(wanted: Iterable[tuple[str, Address]]) -> None:
+    """Raises Halt where an address cannot be bound, naming who has it. Each comes with the option that moves it."""
+    troubles = [trouble for option, address in wanted if (trouble := _trouble(option, address))]
+    if troubles:
+        raise Halt("\n".join(troubles))
+
+
+def holder(address: Address) -> psutil.Process | None:
+    """The process that listens there; None where nobody does, or where the system does not tell."""
+    listening = (one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN)
+    pid = next((one.pid for one in listening if one.laddr.port == address.port and one.pid), None)
+    return psutil.Process(pid) if pid else None
+
+
+def _trouble(option: str, address: Address) -> str | None:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+            probe.listen(1)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return f"{address} cannot be listened on ({error.strerror}): choose another with {option} HOST:PORT"
+            return (
+                f"{address} is taken by {_describe(address)}: end it, or choose another address with {option} HOST:PORT"
+            )
+    return None
+
+
+def _describe(address: Address) -> str:
+    try:
+        process = holder(address)
+        if process is None:
+            return "a process of another user (root can see which: ss -ltnp)"
+        return f"process {process.pid} ({' '.join(process.cmdline()) or process.name()})"
+    except psutil.Error:
+        return "a process that has just ended, or is ending (try again)"
