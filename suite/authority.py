@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -152,7 +153,7 @@ def _signed_by(cert: Path, authority: Path) -> bool:
     issuer = x509.load_pem_x509_certificate(authority.read_bytes())
     try:
         x509.load_pem_x509_certificate(cert.read_bytes()).verify_directly_issued_by(issuer)
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, a new one is made
+    except (InvalidSignature, TypeError, ValueError):
         return False
     return True
 
