@@ -1,4 +1,4 @@
-"""Brings a service's database to what this release needs, with the owner's role. The running role gets no more than it uses."""
+"""Brings a service's database to what this release needs. The running role gets no more than it uses."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -37,9 +37,9 @@ _GRANTS = (
 async def migrate(owner_dsn: str, running_role: str, extra_schema: Sequence[str] = ()) -> None:
     """Applies the log's schema and a service's own, in one transaction, and grants the running role what it needs.
 
-    A text of `extra_schema` makes tables in `public`. It is applied when it is new or has changed, so it is written to be
-    applied over any earlier form of itself (`CREATE TABLE IF NOT EXISTS`, `ADD COLUMN IF NOT EXISTS`). Several processes
-    may call this at once. Raises OSError or asyncpg.PostgresError where the database refuses.
+    A text of `extra_schema` makes tables in `public`. It is applied when it is new or has changed, so it is written to
+    be applied over any earlier form of itself (`CREATE TABLE IF NOT EXISTS`, `ADD COLUMN IF NOT EXISTS`). Several
+    processes may call this at once. Raises OSError or asyncpg.PostgresError where the database refuses.
     """
     connection = await asyncpg.connect(owner_dsn, timeout=10)
     try:
@@ -63,8 +63,7 @@ async def _apply(connection: asyncpg.Connection, name: str, text: str) -> None:
 
 
 async def _grant(connection: asyncpg.Connection, running_role: str) -> None:
-    names = await connection.fetchrow(
-        "SELECT quote_ident(current_database()) AS database, quote_ident($1) AS role", running_role
-    )
+    database = await connection.fetchval("SELECT quote_ident(current_database())")
+    role = await connection.fetchval("SELECT quote_ident($1)", running_role)
     for grant in _GRANTS:
-        await connection.execute(grant.format(**names))
+        await connection.execute(grant.format(database=database, role=role))

@@ -162,21 +162,21 @@ BEGIN
 
     -- RULES 1: each field is a 4-byte big-endian length and its bytes. What follows the previous hash, for all rows at once:
     SELECT array_agg(
-        '\x00000008'::bytea || int8send(head_position + row.k)
-        || int4send(octet_length(row.stream)) || convert_to(row.stream, 'UTF8')
-        || '\x00000008'::bytea || int8send(event_versions[row.n])
-        || int4send(octet_length(event_types[row.n])) || convert_to(event_types[row.n], 'UTF8')
+        '\x00000008'::bytea || int8send(head_position + r.k)
+        || int4send(octet_length(r.stream)) || convert_to(r.stream, 'UTF8')
+        || '\x00000008'::bytea || int8send(event_versions[r.n])
+        || int4send(octet_length(event_types[r.n])) || convert_to(event_types[r.n], 'UTF8')
         || '\x00000008'::bytea || int8send(now_us)
-        || int4send(octet_length(ids[row.command])) || convert_to(ids[row.command], 'UTF8')
-        || int4send(octet_length(actors[row.command])) || convert_to(actors[row.command], 'UTF8')
-        || int4send(octet_length(correlations[row.command])) || convert_to(correlations[row.command], 'UTF8')
-        || int4send(octet_length(event_bodies[row.n])) || event_bodies[row.n]
-        || CASE WHEN event_sealed[row.n] IS NULL THEN '\x00000000'::bytea
-                ELSE '\x00000020'::bytea || sha256(event_sealed[row.n]) END
-        ORDER BY row.k)
+        || int4send(octet_length(ids[r.command])) || convert_to(ids[r.command], 'UTF8')
+        || int4send(octet_length(actors[r.command])) || convert_to(actors[r.command], 'UTF8')
+        || int4send(octet_length(correlations[r.command])) || convert_to(correlations[r.command], 'UTF8')
+        || int4send(octet_length(event_bodies[r.n])) || event_bodies[r.n]
+        || CASE WHEN event_sealed[r.n] IS NULL THEN '\x00000000'::bytea
+                ELSE '\x00000020'::bytea || sha256(event_sealed[r.n]) END
+        ORDER BY r.k)
     INTO pieces
     FROM (SELECT n, k, claim_commands[event_claims[n]] AS command, streams[claim_streams[event_claims[n]]] AS stream
-          FROM unnest(kept) WITH ORDINALITY AS kept(n, k)) row;
+          FROM unnest(kept) WITH ORDINALITY AS kept(n, k)) r;
     FOREACH piece IN ARRAY pieces LOOP
         hash := sha256('\x00000020'::bytea || hash || piece);
         hashes := hashes || hash;
@@ -184,12 +184,12 @@ BEGIN
 
     INSERT INTO eventlog.events (position, stream, version, type, time, command_id, actor, correlation_id, body, sealed,
                                  sealed_hash, chain_hash)
-    SELECT head_position + row.k, row.stream, event_versions[row.n], event_types[row.n], now_is,
-           ids[row.command], actors[row.command], correlations[row.command], event_bodies[row.n], event_sealed[row.n],
-           coalesce(sha256(event_sealed[row.n]), ''), hashes[row.k]
+    SELECT head_position + r.k, r.stream, event_versions[r.n], event_types[r.n], now_is,
+           ids[r.command], actors[r.command], correlations[r.command], event_bodies[r.n], event_sealed[r.n],
+           coalesce(sha256(event_sealed[r.n]), ''), hashes[r.k]
     FROM (SELECT n, k, claim_commands[event_claims[n]] AS command, streams[claim_streams[event_claims[n]]] AS stream
-          FROM unnest(kept) WITH ORDINALITY AS kept(n, k)) row
-    ORDER BY row.k;
+          FROM unnest(kept) WITH ORDINALITY AS kept(n, k)) r
+    ORDER BY r.k;
     PERFORM pg_notify('eventlog', (head_position + cardinality(kept))::text);
 END
 $$;

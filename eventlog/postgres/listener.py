@@ -1,0 +1,74 @@
+"""Wakes those who wait for the log to grow: NOTIFY, and a look at the head each second where that fails."""
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+
+from eventlog.postgres.connection import CALL, LOST, connect
+from eventlog.postgres.rows import HEAD, head
+
+POLL = 1.0
+
+
+class Listener:
+    """Listens on a connection of its own and survives its loss. `observe` is told the log's time at each look."""
+
+    def __init__(self, dsn: str, observe: Callable[[int], None]) -> None:
+        self._dsn = dsn
+        self._observe = observe
+        self._position = 0
+        self._grown = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="eventlog listener")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def wait(self, after: int, timeout: float) -> None:
+        """See Store.wait."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self._position <= after:
+                    await self._grown.wait()
+        except TimeoutError:
+            return
+
+    def heard(self, position: int) -> None:
+        """The log is at least this long."""
+        if position > self._position:
+            self._position = position
+            self._grown.set()
+            self._grown = asyncio.Event()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._follow(await connect(self._dsn, "eventlog listener"))
+            except (*LOST, asyncpg.PostgresError):
+                await asyncio.sleep(POLL)
+
+    async def _follow(self, connection: asyncpg.Connection) -> None:
+        try:
+            await connection.add_listener("eventlog", self._notified)
+            while True:
+                await self._look(connection)
+                await asyncio.sleep(POLL)
+        finally:
+            connection.terminate()
+
+    async def _look(self, connection: asyncpg.Connection) -> None:
+        row = await connection.fetchrow(HEAD, timeout=CALL)
+        assert row is not None
+        now = head(row)
+        self.heard(now.position)
+        # A log restored from a backup is shorter than it was: waiting beyond its end must wait.
+        self._position = now.position
+        self._observe(now.now)
+
+    def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        self.heard(int(str(payload)))
