@@ -5,22 +5,28 @@
 `KeySource`) stand alone for who has another source of them.
 """
 
+from watchword.backend import connect, connect_over, introspect_over
 from watchword.claims import Claims
 from watchword.clock import LogClock, boot_ns
 from watchword.errors import TimeUnknown, TokenRefused, Unavailable, UnusableKey, WatchwordError
 from watchword.freshness import Freshness
+from watchword.jwks import JwksKeys
 from watchword.keys import KeySource, StaticKeys, VerificationKey, read_jwk
 from watchword.revocations import Revocation, Revocations
-from watchword.verifier import ANY_AUDIENCE, AnyAudience, Verifier
+from watchword.verifier import ANY_AUDIENCE, AnyAudience, Introspect, Verifier, WhenStale
+from watchword.watch import RevocationWatch
 
 __all__ = [
     "ANY_AUDIENCE",
     "AnyAudience",
     "Claims",
     "Freshness",
+    "Introspect",
+    "JwksKeys",
     "KeySource",
     "LogClock",
     "Revocation",
+    "RevocationWatch",
     "Revocations",
     "StaticKeys",
     "TimeUnknown",
@@ -30,6 +36,10 @@ __all__ = [
     "VerificationKey",
     "Verifier",
     "WatchwordError",
+    "WhenStale",
     "boot_ns",
+    "connect",
+    "connect_over",
+    "introspect_over",
     "read_jwk",
 ]

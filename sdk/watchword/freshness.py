@@ -9,11 +9,12 @@ class Freshness:
     """Knowledge is as old as the newest echoed stamp whose head has been applied.
 
     The stamps are readings of the reader's own monotonic clock (`boot_ns`), so an answer that waited in a socket while
-    the reader was stopped, or behind an owner that was cut off, is as old as the question it answers.
+    the reader was stopped, or behind an owner that was cut off, is as old as the question it answers. Nothing counts as
+    applied before `applied` says so, not even an empty log.
     """
 
     def __init__(self) -> None:
-        self.position = 0
+        self.position: int | None = None
         self.head = 0
         self.time_us: int | None = None
         self._stamp_ns: int | None = None
@@ -44,7 +45,7 @@ class Freshness:
         return now_ns - self._stamp_ns
 
     def _settle(self) -> None:
-        while self._pending and self._pending[0][0] <= self.position:
+        while self.position is not None and self._pending and self._pending[0][0] <= self.position:
             _, stamp_ns, time_us = self._pending.popleft()
             if self._stamp_ns is None or stamp_ns > self._stamp_ns:
                 self._stamp_ns, self.time_us = stamp_ns, time_us

@@ -1,0 +1,131 @@
+"""The verifier of a backend service, wired to the issuer."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import httpx2
+
+from watchword.clock import LogClock, boot_ns
+from watchword.errors import Unavailable
+from watchword.freshness import Freshness
+from watchword.jwks import JwksKeys
+from watchword.revocations import Revocations
+from watchword.token.v1 import token_pb2
+from watchword.token.v1.token_pb2_grpc import TokenServiceStub
+from watchword.verifier import Introspect, Verifier, WhenStale
+from watchword.watch import RevocationWatch
+
+INTROSPECTION_TIMEOUT_S = 2.0
+_CHANNEL_OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+]
+
+
+@asynccontextmanager
+async def connect(
+    *,
+    issuer: str,
+    audience: str,
+    token_grpc: str,
+    ca: Path | str,
+    cert: Path | str,
+    key: Path | str,
+    reader: str | None = None,
+    jwks_url: str | None = None,
+    max_staleness: timedelta = timedelta(seconds=5),
+    when_stale: WhenStale = "deny",
+) -> AsyncIterator[Verifier]:
+    """A verifier that follows the issuer while the context lasts.
+
+    `token_grpc` is token's HOST:PORT; `ca`, `cert` and `key` are paths of PEM files for mutual TLS. It waits up to
+    `max_staleness` for the first snapshot; where none has come, the context begins all the same and tokens are denied
+    as stale until one has.
+    """
+    credentials = grpc.ssl_channel_credentials(
+        Path(ca).read_bytes(), private_key=Path(key).read_bytes(), certificate_chain=Path(cert).read_bytes()
+    )
+    async with (
+        grpc.aio.secure_channel(token_grpc, credentials, options=_CHANNEL_OPTIONS) as channel,
+        httpx2.AsyncClient(trust_env=False) as http,
+        connect_over(
+            channel,
+            http,
+            issuer=issuer,
+            audience=audience,
+            reader=reader,
+            jwks_url=jwks_url,
+            max_staleness=max_staleness,
+            when_stale=when_stale,
+        ) as verifier,
+    ):
+        yield verifier
+
+
+@asynccontextmanager
+async def connect_over(
+    channel: grpc.aio.Channel,
+    http: httpx2.AsyncClient,
+    *,
+    issuer: str,
+    audience: str,
+    reader: str | None = None,
+    jwks_url: str | None = None,
+    max_staleness: timedelta = timedelta(seconds=5),
+    when_stale: WhenStale = "deny",
+) -> AsyncIterator[Verifier]:
+    """As `connect`, over a channel to token and an HTTP client of one's own."""
+    revocations, freshness, clock = Revocations(), Freshness(), LogClock()
+    keys = JwksKeys(jwks_url or issuer + "/.well-known/jwks.json", http)
+    watch = RevocationWatch(
+        channel,
+        reader=reader or f"{socket.gethostname()}/{secrets.token_hex(4)}",
+        revocations=revocations,
+        freshness=freshness,
+        clock=clock,
+        max_staleness=max_staleness,
+    )
+    verifier = Verifier(
+        issuer=issuer,
+        audience=audience,
+        keys=keys,
+        revocations=revocations,
+        age_ns=lambda: freshness.age_ns(boot_ns()),
+        clock=clock,
+        max_staleness=max_staleness,
+        when_stale=when_stale,
+        introspect=introspect_over(channel) if when_stale == "introspect" else None,
+    )
+    following = asyncio.create_task(watch.run())
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max_staleness.total_seconds()):
+                await watch.proven()
+        yield verifier
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await keys.close()
+
+
+def introspect_over(channel: grpc.aio.Channel) -> Introspect:
+    """Asks token over gRPC whether a token is active."""
+    stub = TokenServiceStub(channel)
+
+    async def introspect(token: str) -> bool:
+        try:
+            answer = await stub.Introspect(token_pb2.IntrospectRequest(token=token), timeout=INTROSPECTION_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise Unavailable(f"introspection failed: {error.code().name}") from None
+        return answer.active
+
+    return introspect

@@ -1,0 +1,339 @@
+"""The client of WatchRevocations against a real server: snapshot, progress, staleness, reconnection (RULES 4)."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import httpx2
+import pytest
+from watchword import (
+    Freshness,
+    LogClock,
+    Revocation,
+    Revocations,
+    RevocationWatch,
+    TokenRefused,
+    WhenStale,
+    boot_ns,
+    connect_over,
+)
+from watchword.revocations import KINDS
+from watchword.token.v1 import token_pb2
+from watchword.wire import from_message, to_message, to_timestamp
+
+from tests.unit.sdk.fakes import AUDIENCE, ISSUER, MICROSECONDS, NOW, claims, jwk, sign, until
+
+Request = token_pb2.WatchRevocationsRequest
+Response = token_pb2.WatchRevocationsResponse
+Verifies = Callable[[str], Awaitable[str]]
+
+
+def revocation(position: int, session_id: str = "ses_1") -> Revocation:
+    return Revocation("session", session_id, position, NOW * MICROSECONDS, (NOW + 3600) * MICROSECONDS)
+
+
+@dataclass
+class Owner:
+    """Token's side of the stream, under the test's hands: it answers what `say` puts and echoes while `echoing`."""
+
+    head: int = 0
+    echoing: bool = True
+    active: bool = True
+    opens: list[token_pb2.WatchOpen] = field(default_factory=list)
+    progress: list[token_pb2.WatchProgress] = field(default_factory=list)
+    streams: list["asyncio.Queue[Response | None]"] = field(default_factory=list)
+
+    def say(self, response: Response) -> None:
+        self.streams[-1].put_nowait(response)
+
+    def hang_up(self) -> None:
+        self.streams[-1].put_nowait(None)
+
+    def snapshot(self, *revocations: Revocation) -> None:
+        self.say(
+            Response(
+                snapshot_begins=True,
+                revocations=map(to_message, revocations),
+                snapshot_complete=True,
+                position=self.head,
+            )
+        )
+
+    async def watch_revocations(self, requests: AsyncIterator[Request], context: object) -> AsyncIterator[Response]:
+        said: asyncio.Queue[Response | None] = asyncio.Queue()
+        listening = asyncio.create_task(self._listen(requests, said))
+        self.streams.append(said)
+        try:
+            while (response := await said.get()) is not None:
+                yield response
+        finally:
+            listening.cancel()
+
+    async def _listen(self, requests: AsyncIterator[Request], said: "asyncio.Queue[Response | None]") -> None:
+        async for request in requests:
+            if request.HasField("open"):
+                self.opens.append(request.open)
+                continue
+            self.progress.append(request.progress)
+            if self.echoing:
+                said.put_nowait(echo(self.head, request.progress.stamp))
+
+    async def introspect(self, request: token_pb2.IntrospectRequest, context: object) -> token_pb2.IntrospectResponse:
+        return token_pb2.IntrospectResponse(active=self.active)
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        rpcs: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "WatchRevocations": grpc.stream_stream_rpc_method_handler(
+                self.watch_revocations, Request.FromString, Response.SerializeToString
+            ),
+            "Introspect": grpc.unary_unary_rpc_method_handler(
+                self.introspect,
+                token_pb2.IntrospectRequest.FromString,
+                token_pb2.IntrospectResponse.SerializeToString,
+            ),
+        }
+        return grpc.method_handlers_generic_handler("watchword.token.v1.TokenService", rpcs)
+
+
+def echo(head: int, stamp: int) -> Response:
+    time = to_timestamp(NOW * MICROSECONDS)
+    return Response(freshness=token_pb2.WatchFreshness(head=head, stamp=stamp, time=time))
+
+
+@dataclass
+class Watching:
+    owner: Owner
+    revocations: Revocations
+    freshness: Freshness
+    clock: LogClock
+    watch: RevocationWatch
+
+    def age_s(self) -> float | None:
+        age = self.freshness.age_ns(boot_ns())
+        return None if age is None else age / 1e9
+
+
+@asynccontextmanager
+async def served(owner: Owner) -> AsyncIterator[grpc.aio.Channel]:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((owner.handler(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def watching(max_staleness: float = 5.0) -> AsyncIterator[Watching]:
+    owner, revocations, freshness, clock = Owner(), Revocations(), Freshness(), LogClock()
+    async with served(owner) as channel:
+        watch = RevocationWatch(
+            channel,
+            reader="orders/1",
+            revocations=revocations,
+            freshness=freshness,
+            clock=clock,
+            max_staleness=timedelta(seconds=max_staleness),
+        )
+        running = asyncio.create_task(watch.run())
+        await until(lambda: len(owner.streams) == 1)
+        yield Watching(owner, revocations, freshness, clock, watch)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_it_opens_with_its_name_and_its_staleness() -> None:
+    async with watching(max_staleness=2) as its:
+        await until(lambda: len(its.owner.progress) > 0)
+        (opened,) = its.owner.opens
+        assert (opened.reader, opened.max_staleness.ToTimedelta()) == ("orders/1", timedelta(seconds=2))
+
+
+async def test_nothing_is_known_before_the_first_snapshot_is_complete() -> None:
+    async with watching(max_staleness=0.3) as its:
+        its.owner.head = 7
+        its.owner.say(Response(snapshot_begins=True, revocations=[to_message(revocation(5))], position=7))
+        await until(lambda: its.clock.known and len(its.owner.progress) >= 3)
+        assert (len(its.revocations), its.age_s()) == (0, None)
+        its.owner.say(Response(revocations=[to_message(revocation(7, "ses_2"))], snapshot_complete=True))
+        async with asyncio.timeout(5):
+            await its.watch.proven()
+        assert (len(its.revocations), its.freshness.position) == (2, 7)
+        assert its.clock.now() >= NOW * MICROSECONDS
+
+
+async def test_progress_is_sent_at_once_after_a_revocation() -> None:
+    async with watching(max_staleness=3600) as its:
+        its.owner.snapshot()
+        await until(lambda: len(its.owner.progress) >= 2)
+        its.owner.head = 9
+        sent = boot_ns()
+        its.owner.say(Response(revocations=[to_message(revocation(9))], position=9))
+        await until(lambda: its.owner.progress[-1].applied == 9)
+        assert its.owner.progress[-1].stamp >= sent
+        assert len(its.revocations) == 1
+
+
+async def test_progress_is_sent_at_least_each_second_and_oftener_for_a_shorter_staleness() -> None:
+    async with watching(max_staleness=0.3) as its:
+        await until(lambda: len(its.owner.progress) >= 5)
+        stamps = [progress.stamp for progress in its.owner.progress]
+        assert stamps == sorted(set(stamps))
+    async with watching(max_staleness=3600) as its:
+        await until(lambda: len(its.owner.progress) >= 2)
+
+
+async def test_an_owner_that_does_not_echo_lets_knowledge_grow_old_even_while_it_sends() -> None:
+    async with watching(max_staleness=0.3) as its:
+        its.owner.snapshot()
+        await its.watch.proven()
+        its.owner.echoing = False
+        heard = len(its.owner.progress)
+        await until(lambda: len(its.owner.progress) >= heard + 3)
+        its.owner.head = 1
+        its.owner.say(Response(revocations=[to_message(revocation(1))], position=1))
+        await until(lambda: len(its.revocations) == 1)
+        age = its.age_s()
+        assert age is not None
+        assert age > 0.2
+
+
+async def test_an_echo_of_what_has_not_come_yet_proves_nothing() -> None:
+    async with watching(max_staleness=0.3) as its:
+        its.owner.head = 5
+        its.owner.snapshot()
+        await its.watch.proven()
+        its.owner.head = 6
+        await until(lambda: its.freshness.head == 6)
+        stale_since = boot_ns()
+        heard = len(its.owner.progress)
+        await until(lambda: len(its.owner.progress) >= heard + 3)
+        age = its.freshness.age_ns(boot_ns())
+        assert age is not None
+        assert boot_ns() - age <= stale_since
+        its.owner.say(Response(position=6))
+        await until(lambda: boot_ns() - (its.freshness.age_ns(boot_ns()) or 0) > stale_since)
+
+
+async def test_a_stream_that_breaks_is_opened_anew_and_its_snapshot_takes_the_place_of_the_old_one() -> None:
+    async with watching() as its:
+        its.owner.snapshot(revocation(1, "old"))
+        await its.watch.proven()
+        its.owner.hang_up()
+        await until(lambda: len(its.owner.streams) == 2)
+        its.owner.say(Response(snapshot_begins=True, revocations=[to_message(revocation(2, "new"))]))
+        await until(lambda: len(its.owner.opens) == 2)
+        assert {one.key for one in its.revocations} == {"old"}
+        its.owner.say(Response(snapshot_complete=True, position=2))
+        await until(lambda: {one.key for one in its.revocations} == {"new"})
+
+
+async def test_a_snapshot_that_broke_off_is_not_half_applied() -> None:
+    async with watching() as its:
+        its.owner.snapshot(revocation(1, "old"))
+        await its.watch.proven()
+        its.owner.say(Response(snapshot_begins=True, revocations=[to_message(revocation(2, "half"))]))
+        its.owner.hang_up()
+        await until(lambda: len(its.owner.streams) == 2)
+        its.owner.snapshot(revocation(3, "whole"))
+        await until(lambda: {one.key for one in its.revocations} == {"whole"})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Response(revocations=[to_message(revocation(1))], position=1),
+        Response(snapshot_begins=True, revocations=[token_pb2.Revocation(position=1)], snapshot_complete=True),
+        echo(0, 2**63),
+    ],
+    ids=["before a snapshot", "of an unknown kind", "a stamp never sent"],
+)
+async def test_what_cannot_be_applied_proves_nothing_and_the_stream_is_opened_anew(wrong: Response) -> None:
+    async with watching() as its:
+        its.owner.echoing = False
+        its.owner.say(wrong)
+        await until(lambda: len(its.owner.streams) == 2)
+        assert (its.age_s(), len(its.revocations)) == (None, 0)
+        its.owner.echoing = True
+        its.owner.snapshot()
+        await its.watch.proven()
+
+
+async def test_what_can_no_longer_matter_is_forgotten_by_the_logs_time() -> None:
+    async with watching(max_staleness=0.3) as its:
+        its.owner.snapshot(Revocation("session", "past", 1, 0, 1), revocation(1, "live"))
+        await until(lambda: {one.key for one in its.revocations} == {"live"})
+
+
+def test_a_revocation_of_every_kind_survives_the_wire() -> None:
+    for kind in KINDS:
+        one = Revocation(kind, "id", 7, 1_000_001, 2_000_002, *((3, "ses") if kind == "subject" else ()))
+        assert from_message(to_message(one)) == one
+
+
+@asynccontextmanager
+async def backend(
+    when_stale: WhenStale = "deny", snapshot: bool = True, max_staleness: float = 5
+) -> AsyncIterator[tuple[Owner, Verifies]]:
+    owner = Owner()
+    jwks = httpx2.MockTransport(lambda request: httpx2.Response(200, json={"keys": [jwk("ES256")]}))
+    async with served(owner) as channel, httpx2.AsyncClient(transport=jwks) as http:
+        connecting = connect_over(
+            channel,
+            http,
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            max_staleness=timedelta(seconds=max_staleness),
+            when_stale=when_stale,
+        )
+        answering = asyncio.create_task(answer(owner, snapshot))
+        async with connecting as verifier:
+            await answering
+
+            async def verifies(token: str) -> str:
+                try:
+                    return (await verifier.verify(token)).sub
+                except TokenRefused as refused:
+                    return refused.code
+
+            yield owner, verifies
+
+
+async def answer(owner: Owner, snapshot: bool) -> None:
+    await until(lambda: len(owner.streams) == 1)
+    if snapshot:
+        owner.snapshot()
+
+
+async def test_a_backend_that_is_connected_verifies_and_refuses_what_has_been_revoked() -> None:
+    async with backend() as (owner, verifies):
+        assert await verifies(sign(claims())) == "acc_1"
+        owner.head = 101
+        owner.say(Response(revocations=[to_message(revocation(101))], position=101))
+        await until(lambda: owner.progress[-1].applied == 101)
+        assert await verifies(sign(claims())) == "revoked"
+
+
+async def test_a_backend_denies_until_the_snapshot_has_come() -> None:
+    async with backend(snapshot=False, max_staleness=0.3) as (owner, verifies):
+        assert await verifies(sign(claims())) == "stale"
+        owner.snapshot()
+        async with asyncio.timeout(10):
+            while await verifies(sign(claims())) != "acc_1":
+                await asyncio.sleep(0.01)
+
+
+async def test_a_backend_that_is_set_to_introspect_asks_the_issuer_instead() -> None:
+    async with backend("introspect", snapshot=False, max_staleness=0.3) as (owner, verifies):
+        assert await verifies(sign(claims())) == "acc_1"
+        owner.active = False
+        assert await verifies(sign(claims())) == "revoked"
