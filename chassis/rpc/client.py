@@ -1,0 +1,71 @@
+"""Channels to peers, and asking them."""
+
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from chassis import positions
+from chassis.rpc.status import refusal_of
+from chassis.rpc.tls import Tls
+from chassis.telemetry import correlation_id
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+CORRELATION = "watchword-correlation-id"
+DEADLINE = 5.0
+MAX_MESSAGE = 8 * 1024 * 1024
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Also bounds how long one attempt to connect may take.
+    ("grpc.min_reconnect_backoff_ms", 2_000),
+    # Peers have names of their own: a proxy from the environment is meant for the world outside.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+def connect(target: str, tls: Tls, peer: str) -> grpc.aio.Channel:
+    """A channel to the service `peer` (identity, token, policy) at HOST:PORT. It connects by itself, again and again.
+
+    The server's certificate must carry the DNS name `<peer>.watchword`, wherever it is reached: so a process that
+    holds another service's certificate cannot answer in its place. Call within a running event loop.
+    """
+    options = [*_OPTIONS, ("grpc.ssl_target_name_override", server_name(peer))]
+    return grpc.aio.secure_channel(target, tls.for_client(), options)
+
+
+def server_name(peer: str) -> str:
+    """The DNS name in the certificate of a service."""
+    return f"{peer}.watchword"
+
+
+async def ask(
+    method: "grpc.aio.UnaryUnaryMultiCallable[Q, A]",
+    request: Q,
+    *,
+    timeout: float = DEADLINE,
+    wait_for_ready: bool = False,
+    metadata: tuple[tuple[str, str], ...] = (),
+) -> A:
+    """Asks a peer, with the correlation id of the request at hand. The positions that the peer wrote are noted.
+
+    Raises the Refusal that the peer raised, or `peer_unavailable`: then it may or may not have happened.
+    """
+    sent = ((CORRELATION, correlation_id()), *metadata)
+    call = method(request, timeout=timeout, metadata=grpc.aio.Metadata(*sent), wait_for_ready=wait_for_ready)
+    try:
+        answer = await call
+    except grpc.aio.AioRpcError as error:
+        raise refusal_of(error) from error
+    for key, value in await call.trailing_metadata():
+        if key == positions.HEADER and isinstance(value, str):
+            for name, position in positions.parse(value).items():
+                positions.note(name, position)
+    return answer

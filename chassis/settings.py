@@ -1,0 +1,234 @@
+"""A service's settings: environment variables WATCHWORD_<SERVICE>_<NAME>, and <NAME>_FILE for secrets.
+
+A wrong, missing or misspelt setting stops the start with its name, the reason and an example, and never shows a secret.
+"""
+
+import base64
+import binascii
+import difflib
+import ipaddress
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from chassis.telemetry import LogFormat
+
+S = TypeVar("S", bound="ServiceSettings")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Kubernetes adds these for a Service named watchword-<service>.
+_SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_\w+)?)")
+
+
+class WrongSetting(Exception):
+    """The settings cannot be used. The message is for the operator: a line per setting, its reason and an example."""
+
+
+class Address(NamedTuple):
+    """Where to listen: HOST:PORT, or [HOST]:PORT for IPv6."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+
+def _address(text: Any) -> Address:
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]\s/]+)):(\d{1,5})", text if isinstance(text, str) else "")
+    if match is None or int(match.group(3)) > 65535:
+        raise ValueError("it is not HOST:PORT")
+    return Address(match.group(1) or match.group(2), int(match.group(3)))
+
+
+def _target(text: Any) -> str:
+    return str(_address(text))
+
+
+def _origin(text: Any) -> str:
+    parts = urlsplit(text if isinstance(text, str) else "")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("it is not an http or https URL without query and fragment")
+    if text.endswith("/"):
+        raise ValueError("it ends with a slash")
+    return str(text)
+
+
+def _networks(text: Any) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part.strip()) for part in str(text).split(",") if part.strip())
+
+
+ListenAt = Annotated[Address, BeforeValidator(_address)]
+Target = Annotated[str, BeforeValidator(_target)]
+Url = Annotated[str, BeforeValidator(_origin)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told. A service's own class adds its settings and `env_prefix="WATCHWORD_<SERVICE>_"`."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
+
+    database: SecretStr = Field(examples=["postgresql://identity:password@/identity?host=/run/postgresql"])
+    owner_database: SecretStr | None = Field(
+        default=None, examples=["postgresql://identity_owner:password@/identity?host=/run/postgresql"]
+    )
+    rest: ListenAt = Field(examples=["127.0.0.1:8401"])
+    grpc: ListenAt = Field(examples=["127.0.0.1:9401"])
+    issuer: Url = Field(examples=["http://127.0.0.1:8402"])
+    public_url: Url | None = Field(default=None, examples=["https://id.example.org"])
+    trusted_proxies: Networks = Field(default=(), examples=["127.0.0.1,10.0.0.0/8"])
+    ca: FilePath = Field(examples=["/etc/watchword/ca.pem"])
+    cert: FilePath = Field(examples=["/etc/watchword/identity.pem"])
+    key: FilePath = Field(examples=["/etc/watchword/identity.key"])
+    jwks_url: Url | None = Field(default=None, examples=["http://127.0.0.1:8402/.well-known/jwks.json"])
+    key_encryption_key_file: FilePath = Field(examples=["/etc/watchword/identity.kek"])
+    log_format: LogFormat = Field(default="json", examples=["console"])
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", examples=["info"])
+    stop_with_stdin: bool = Field(default=False, examples=["true"])
+
+    @property
+    def jwks(self) -> str:
+        """Where the issuer's keys are read."""
+        return self.jwks_url or f"{self.issuer}/.well-known/jwks.json"
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins that this service's own pages come from; all others are foreign (RULES 10)."""
+        hosts = {str(self.rest)}
+        if self.rest.loopback:
+            hosts |= {f"{host}:{self.rest.port}" for host in ("127.0.0.1", "localhost", "[::1]")}
+        public = [_origin_of(self.public_url)] if self.public_url else []
+        return frozenset([*(f"http://{host}" for host in hosts), *public])
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings from the environment. Raises WrongSetting."""
+        problems = list(_misspelt(cls))
+        try:
+            settings = cls.model_validate({})
+        except ValidationError as invalid:
+            problems += [_explained(cls, error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
+        if problems:
+            raise WrongSetting("\n".join(problems)) from None
+        return settings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment and secret files only: no .env file is read from wherever the process happens to start."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """WATCHWORD_<SERVICE>_<NAME>_FILE for every secret."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(_variable(self.settings_cls, f"{field_name}_file"))
+        if not path or not _secret(field):
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            name = _variable(self.settings_cls, f"{field_name}_file")
+            raise WrongSetting(f"{name}: {path} cannot be read: {_reason(error)}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def settings_or_exit(kind: type[S]) -> S:
+    """The settings, or the end of the process: says on stderr what is wrong and exits with 2."""
+    try:
+        return kind.load()
+    except WrongSetting as wrong:
+        exit_with(str(wrong))
+
+
+def exit_with(message: str) -> NoReturn:
+    """Says why the process cannot start, without a traceback, and exits with 2."""
+    sys.stderr.write(message.rstrip() + "\n")
+    raise SystemExit(2)
+
+
+def read_key_file(path: Path) -> bytes:
+    """The key-encryption key: 32 bytes in base64url. Raises WrongSetting; a file that others can read is refused."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting(f"{path}: cannot be read as a key: {_reason(error)}") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise WrongSetting(f"{path}: group or others can use this key file. Example: chmod 600 {path}")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 32:
+        raise WrongSetting(
+            f"{path}: not 32 bytes in base64url. Example: openssl rand -base64 32 | tr +/ -_ > {path}; chmod 600 {path}"
+        )
+    return key
+
+
+def _variable(kind: type[BaseSettings], name: str) -> str:
+    return f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _secret(field: FieldInfo) -> bool:
+    return SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or "unreadable" if isinstance(error, OSError) else "it is not plain text"
+
+
+def _misspelt(kind: type[BaseSettings]) -> list[str]:
+    prefix = _variable(kind, "")
+    known = {_variable(kind, name) for name in kind.model_fields}
+    known |= {_variable(kind, f"{name}_file") for name, field in kind.model_fields.items() if _secret(field)}
+    unknown = [name for name in os.environ if name.startswith(prefix) and name not in known]
+    return [
+        f"{name}: there is no such setting.{_meant(name, known)}"
+        for name in unknown
+        if not _SERVICE_LINK.fullmatch(name.removeprefix(prefix))
+    ]
+
+
+def _meant(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _explained(kind: type[BaseSettings], location: tuple[int | str, ...], error_type: str, message: str) -> str:
+    field_name = str(location[0]) if location else ""
+    field = kind.model_fields.get(field_name)
+    name = _variable(kind, field_name)
+    also = f" (or {name}_FILE)" if field is not None and _secret(field) else ""
+    reason = "it is missing" if error_type == "missing" else message.removeprefix("Value error, ")
+    examples = field.examples if field is not None and field.examples else []
+    return f"{name}{also}: {reason}." + "".join(f" Example: {name}={example}" for example in examples[:1])
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()

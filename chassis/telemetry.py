@@ -1,0 +1,147 @@
+"""Logs, the correlation id and the metrics that every process has."""
+
+import logging
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Literal, Protocol
+
+import structlog
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+LogFormat = Literal["json", "console"]
+
+_CORRELATION: ContextVar[str] = ContextVar("correlation_id", default="")
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+_SECRET = re.compile(r"password|secret|token|cookie|authorization|private|dsn|api_key|key_encryption", re.IGNORECASE)
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+REQUESTS = Histogram(
+    "watchword_http_request_seconds", "Time of a REST request", ["method", "route", "status"], buckets=_BUCKETS
+)
+CALLS = Histogram("watchword_grpc_call_seconds", "Time of a gRPC call", ["method", "code"], buckets=_BUCKETS)
+REFUSED_BY_LIMIT = Counter("watchword_refused_by_limit", "Attempts refused by a limit", ["limit"])
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("chassis")
+
+
+def correlation_id() -> str:
+    """The id that follows a request over REST, gRPC and into its events; made where there is none yet."""
+    return _CORRELATION.get() or correlate(None)
+
+
+def correlate(offered: str | None, traceparent: str | None = None) -> str:
+    """Takes the id that a caller offered, else the trace id of a W3C traceparent, else makes one; returns it."""
+    chosen = _accepted(offered) or _trace(traceparent) or secrets.token_hex(16)
+    _CORRELATION.set(chosen)
+    structlog.contextvars.bind_contextvars(correlation_id=chosen)
+    return chosen
+
+
+def _accepted(offered: str | None) -> str | None:
+    return offered if offered and _ACCEPTED_ID.fullmatch(offered) else None
+
+
+def _trace(traceparent: str | None) -> str | None:
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    return match.group(1) if match else None
+
+
+def configure_logging(service: str, log_format: LogFormat = "json", level: str = "info") -> None:
+    """Sends every line, the libraries' included, to stderr through structlog. What is named like a secret is hidden."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _named(service),
+        hide_secrets,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendered(log_format)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _rendered(log_format: LogFormat) -> list[structlog.typing.Processor]:
+    if log_format == "console":
+        return [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
+    # dict_tracebacks would carry the values of local variables, and so secrets.
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _named(service: str) -> structlog.typing.Processor:
+    def add(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["service"] = service
+        return event
+
+    return add
+
+
+def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: values whose names sound secret never reach a log line."""
+    for name in event:
+        if _SECRET.search(name):
+            event[name] = "***"
+    return event
+
+
+class ProjectionState(Protocol):
+    """What is shown of a projection: positions of the log that it folds, and its age in seconds (None: not known)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def log(self) -> str: ...
+    @property
+    def applied(self) -> int: ...
+    @property
+    def head(self) -> int: ...
+    @property
+    def lag(self) -> float | None: ...
+    @property
+    def parked(self) -> Sequence[str]:
+        """Streams of which an event could not be applied."""
+        ...
+
+
+class ProjectionGauges(Collector):
+    """The projections as gauges, from states read for this one answer."""
+
+    def __init__(self, states: Sequence[ProjectionState]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """See prometheus_client's Collector."""
+        yield self._gauge("applied", "Last position applied", lambda state: state.applied)
+        yield self._gauge("head", "Last known position of its log", lambda state: state.head)
+        yield self._gauge("lag_seconds", "Age of what it knows", lambda state: state.lag)
+        yield self._gauge("parked", "Streams parked", lambda state: len(state.parked))
+
+    def _gauge(self, name: str, text: str, value: Callable[[ProjectionState], float | None]) -> GaugeMetricFamily:
+        gauge = GaugeMetricFamily(f"watchword_projection_{name}", text, labels=["projection", "log"])
+        for state in self._states:
+            shown = value(state)
+            if shown is not None:
+                gauge.add_metric([state.name, state.log], shown)
+        return gauge
