@@ -1,4 +1,4 @@
-"""The store's protocol, and its form in memory. One contract suite holds for both (tests/integration/test_store_contract.py)."""
+"""The store's protocol, and its form in memory. One suite holds for both (tests/integration/test_store_contract.py)."""
 
 import asyncio
 import time
@@ -40,13 +40,24 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is stored together or not at all. The id makes a second sending answer as the first did."""
+    """What is stored together or not at all. The id makes a second sending answer as the first did.
+
+    It writes something, names each stream once, and its texts are such as any store can keep: else ValueError.
+    """
 
     id: str
     actor: str
     correlation_id: str
     writes: Sequence[Write]
     guards: Sequence[Guard] = ()
+
+    def __post_init__(self) -> None:
+        streams = [write.stream for write in self.writes] + [guard.stream for guard in self.guards]
+        types = [event.type for write in self.writes for event in write.events]
+        if not self.writes or not all(write.events for write in self.writes) or len(set(streams)) != len(streams):
+            raise ValueError("a command adds events to each stream that it writes, and names each stream once")
+        if b"\0" in "".join((self.id, self.actor, self.correlation_id, *streams, *types)).encode():
+            raise ValueError("a command's texts hold no NUL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Snapshot:
 
 
 class Store(Protocol):
-    """A log: gap-free, monotonic, in commit order. All methods raise LogUnavailable where the log does not answer in time."""
+    """A log: gap-free, monotonic, in commit order. All methods raise LogUnavailable where it does not answer in time."""
 
     async def append(self, command: Command) -> Appended:
         """Stores the command. Raises Moved where a stream is not where the command saw it; then nothing is stored."""
@@ -92,7 +103,7 @@ class Store(Protocol):
         ...
 
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
-        """One page of the log above position `after`, in order: at most `limit` rows, cut at about `max_bytes` (at least one row)."""
+        """One page of the log above position `after`, in order: at most `limit` rows and `max_bytes`, but at least one."""
         ...
 
     async def head(self) -> Head:
@@ -189,7 +200,7 @@ class MemoryStore:
         page: list[Recorded] = []
         size = 0
         for row in self.rows[after : after + limit]:
-            size += len(row.body)
+            size += len(row.body) + len(row.sealed or b"")
             if page and size > max_bytes:
                 break
             page.append(row)

@@ -33,7 +33,7 @@ async def connect(dsn: str, name: str) -> asyncpg.Connection:
         "statement_timeout": limit,
         "transaction_timeout": limit,
     }
-    return await asyncpg.connect(dsn, timeout=CALL, server_settings=settings)
+    return await asyncpg.connect(dsn, timeout=CALL, command_timeout=CALL, server_settings=settings)
 
 
 async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.Record]:

@@ -8,10 +8,13 @@ from itertools import chain
 from typing import Any
 
 import asyncpg
+import structlog
 
 from eventlog.errors import LogUnavailable, Moved, unavailable
 from eventlog.postgres.connection import CALL, LOST, PATIENCE, PAUSE, connect
 from eventlog.store import Appended, Command
+
+log = structlog.get_logger()
 
 MAX_COMMANDS = 512
 MAX_BYTES = 4_000_000
@@ -103,6 +106,11 @@ class Writer:
             except asyncpg.PostgresError as error:
                 await self._isolate(batch, error)
                 return
+            except Exception:
+                log.exception("append_failed")
+                self._disconnect()
+                for pending in batch:
+                    _fail(pending, LogUnavailable())
             else:
                 self._answer(batch, answer)
                 return
