@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from chassis.rpc.client import server_name
 from suite.databases import SERVICES
 from suite.errors import Halt
 from suite.place import Place, write_private
@@ -175,8 +176,11 @@ def _builder(
 
 
 def _names(kind: Kind, name: str) -> list[x509.GeneralName]:
-    here = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))] if kind == "service" else []
-    return [x509.UniformResourceIdentifier(uri(kind, name)), *here]
+    who = x509.UniformResourceIdentifier(uri(kind, name))
+    if kind != "service":
+        return [who]
+    here = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    return [who, x509.DNSName(server_name(name)), *here]
 
 
 def _purposes(kind: Kind) -> list[x509.ObjectIdentifier]:

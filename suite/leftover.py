@@ -1,4 +1,4 @@
-"""A PostgreSQL that a killed `up` left behind: known by process, start time and data directory, and ended."""
+"""What a killed `up` left behind: its services end by themselves, its PostgreSQL is recognized, and both are ended."""
 
 import signal
 from contextlib import suppress
@@ -46,6 +46,29 @@ def stop_leftover(cluster: Path) -> int | None:
         with suppress(OSError):
             socket.rmdir()
     return lock.pid
+
+
+def stop_services(mark: str, data: Path) -> list[int]:
+    """Ends the services that still drain because their `up` of this DIR was killed, and returns their pids.
+
+    They are known by the variable `mark` in their environment. Call only while holding the DIR.
+    """
+    left = [process for process in psutil.process_iter() if _environment(process).get(mark) == str(data)]
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(left, timeout=6.0)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=1.0)
+    return [process.pid for process in left]
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return dict(process.environ())
+    except psutil.Error:
+        return {}
 
 
 def read_lock(path: Path) -> LockFile | None:

@@ -1,0 +1,167 @@
+"""`watchword up`: the whole suite on one machine, until it is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import httpx2
+
+from suite import contract
+from suite.account import database_account, make_data
+from suite.authority import Authority
+from suite.children import run
+from suite.contract import Contract, Demo
+from suite.databases import SERVICES, Server, close_to_public, furnish
+from suite.demo import BACKEND, seed
+from suite.fleet import UP, Fleet
+from suite.leftover import stop_services
+from suite.operator import OPERATOR, operator
+from suite.place import Place, sole_use
+from suite.ports import refuse_taken
+from suite.postgres import answers, leave_socket, prepare
+from suite.readiness import ready_at, settled
+from suite.report import Report
+from suite.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Options:
+    """What `watchword up` was asked for."""
+
+    data: Path
+    fleet: Fleet
+    postgres: str | None = None
+    """The DSN of one's own server; None starts one in DIR. Secret."""
+    demo: bool = True
+
+
+def up(options: Options, report: Report) -> None:
+    """Runs the suite until SIGINT, SIGTERM or SIGHUP; then no process is left behind.
+
+    Raises Halt where it cannot start or go on, and Refusal where a service refuses the demo; nothing is left then either.
+    """
+    asyncio.run(_until_stopped(options, report))
+
+
+async def _until_stopped(options: Options, report: Report) -> None:
+    work = asyncio.create_task(_run(options, report))
+    asked = asyncio.Event()
+    _on_signals(asked)
+    waiting = asyncio.create_task(asked.wait())
+    await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        report.line("Stopping …")
+        work.cancel()
+    try:
+        await work
+    except asyncio.CancelledError:
+        report.line("Stopped.")
+    finally:
+        waiting.cancel()
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)  # one that comes late must not change the exit code
+
+
+def _on_signals(asked: asyncio.Event) -> None:
+    """Sets the event at the first signal; further ones change nothing."""
+    loop = asyncio.get_running_loop()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(asked.set)
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, ask)
+
+
+async def _run(options: Options, report: Report) -> None:
+    place = Place(options.data.absolute())
+    make_data(place.data, database_account(place.cluster))
+    async with AsyncExitStack() as stack:
+        stack.enter_context(sole_use(place.data))
+        place.furnish()
+        if left := await asyncio.to_thread(stop_services, UP, place.data):
+            report.line(f"Ended what a killed `up` had left: processes {', '.join(map(str, left))}")
+        refuse_taken(options.fleet.listeners())
+        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=2.0, trust_env=False))
+        supervisor = Supervisor(place.logs, report)
+        server = await _server(options.postgres, place, supervisor, stack, report)
+        await _Start(options, place, server, supervisor, http, report).run()
+        await supervisor.broken()
+
+
+async def _server(
+    dsn: str | None, place: Place, supervisor: Supervisor, stack: AsyncExitStack, report: Report
+) -> Server:
+    """The caller's own server, or one that is started now and ends with the stack, after all that stands on it."""
+    if dsn is not None:
+        stack.push_async_callback(supervisor.stop)
+        return Server(dsn, ours=False)
+    with report.step("PostgreSQL"):
+        postgres = await prepare(place)
+        stack.callback(leave_socket, postgres, place)
+        stack.push_async_callback(supervisor.stop)
+        await supervisor.keep(postgres.command, lambda: answers(postgres.server), foundation=True)
+        await close_to_public(postgres.server)
+        return postgres.server
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Start:
+    """The services, from nothing to ready."""
+
+    options: Options
+    place: Place
+    server: Server
+    supervisor: Supervisor
+    http: httpx2.AsyncClient
+    report: Report
+
+    async def run(self) -> None:
+        """Starts the services, seeds, writes demo.json and says ready."""
+        fleet, authority = self.options.fleet, Authority(self.place)
+        authority.keep("operator", OPERATOR)
+        backend = authority.keep("backend", BACKEND)
+        with self.report.step(", ".join(SERVICES)):
+            await _together(self._service(name, authority) for name in SERVICES)
+        demo: Demo | None = None
+        positions: dict[str, int] = {}
+        async with operator(self.place, fleet.target) as peers:
+            if self.options.demo:
+                with self.report.step("demo: an administrator, a user, two clients"):
+                    demo, positions = await seed(peers, self.place)
+            with self.report.step("what each service knows of the others"):
+                await settled(peers, positions)
+        described = contract.describe(fleet, authority.certificate, backend, demo)
+        contract.write(described, self.place)
+        self._say_ready(described)
+
+    async def _service(self, name: str, authority: Authority) -> None:
+        fleet = self.options.fleet
+        database = await furnish(self.server, self.place, name)
+        await run(fleet.migrate(name, self.place, authority, database), self.place.logs)
+        command = fleet.serve(name, self.place, authority, database)
+        await self.supervisor.keep(command, ready_at(self.http, fleet.url(name)))
+
+    def _say_ready(self, described: Contract) -> None:
+        lines = [f"{name:<9} {described.api(name).rest}   gRPC {described.api(name).grpc}" for name in SERVICES]
+        lines.append(f"{'issuer':<9} {described.issuer}")
+        for who, login in (("admin", described.admin), ("user", described.user)):
+            if login is not None:
+                lines.append(f"{who:<9} {login.username} / {login.password}")
+        lines.append(f"{'data':<9} {self.place.data} (demo.json, logs/, certs/)")
+        for line in ("", *lines, "", "Watchword is ready. Ctrl-C stops it."):
+            self.report.line(line)
+
+
+async def _together(coroutines: Iterable[Coroutine[None, None, None]]) -> None:
+    """Runs them at once; where one fails the others are ended, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in coroutines:
+                group.create_task(coroutine)
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
