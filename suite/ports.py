@@ -20,11 +20,11 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """Raises ValueError, with an example, for what is not HOST:PORT."""
+        """Raises Halt, with an example, for what is not HOST:PORT."""
         host, _, port = text.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-            raise ValueError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8401")
+            raise Halt(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8401")
         return cls(host, int(port))
 
     def __str__(self) -> str:

@@ -42,7 +42,7 @@ class Options:
 def up(options: Options, report: Report) -> None:
     """Runs the suite until SIGINT, SIGTERM or SIGHUP; then no process is left behind.
 
-    Raises Halt where it cannot start or go on, and Refusal where a service refuses the demo; nothing is left then either.
+    Raises Halt where it cannot start or go on, and Refusal where a service refuses the demo: nothing is left either.
     """
     asyncio.run(_until_stopped(options, report))
 

@@ -12,19 +12,11 @@ from suite.up import Options
 from suite.up import up as run_up
 
 
-def _address(text: str) -> Address:
-    try:
-        return Address.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 def _listener(service: str, api: str) -> typer.models.OptionInfo:
     """An option that moves one listener. The environment names it as the service itself does."""
     option: typer.models.OptionInfo = typer.Option(
         f"--{service}-{api}",
         metavar="HOST:PORT",
-        parser=_address,
         envvar=f"WATCHWORD_{service.upper()}_{api.upper()}",
         help=f"Where {service} serves {'gRPC' if api == 'grpc' else 'REST'}.",
     )
@@ -52,19 +44,23 @@ def up(
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Seed an administrator, a user and two clients.")
     ] = True,
-    identity_rest: Annotated[Address, _listener("identity", "rest")] = REST["identity"],
-    identity_grpc: Annotated[Address, _listener("identity", "grpc")] = GRPC["identity"],
-    token_rest: Annotated[Address, _listener("token", "rest")] = REST["token"],
-    token_grpc: Annotated[Address, _listener("token", "grpc")] = GRPC["token"],
-    policy_rest: Annotated[Address, _listener("policy", "rest")] = REST["policy"],
-    policy_grpc: Annotated[Address, _listener("policy", "grpc")] = GRPC["policy"],
+    identity_rest: Annotated[str, _listener("identity", "rest")] = str(REST["identity"]),
+    identity_grpc: Annotated[str, _listener("identity", "grpc")] = str(GRPC["identity"]),
+    token_rest: Annotated[str, _listener("token", "rest")] = str(REST["token"]),
+    token_grpc: Annotated[str, _listener("token", "grpc")] = str(GRPC["token"]),
+    policy_rest: Annotated[str, _listener("policy", "rest")] = str(REST["policy"]),
+    policy_grpc: Annotated[str, _listener("policy", "grpc")] = str(GRPC["policy"]),
 ) -> None:
     """Run the whole suite on this machine, until Ctrl-C. No Docker, no root, no broker."""
-    fleet = Fleet(
-        rest={"identity": identity_rest, "token": token_rest, "policy": policy_rest},
-        grpc={"identity": identity_grpc, "token": token_grpc, "policy": policy_grpc},
-        public_url=public_url.rstrip("/") if public_url else None,
-        trusted_proxies=tuple(trusted_proxy or ()),
-    )
     with said_plainly():
+        fleet = Fleet(
+            rest=_addresses(identity=identity_rest, token=token_rest, policy=policy_rest),
+            grpc=_addresses(identity=identity_grpc, token=token_grpc, policy=policy_grpc),
+            public_url=public_url.rstrip("/") if public_url else None,
+            trusted_proxies=tuple(trusted_proxy or ()),
+        )
         run_up(Options(data, fleet, postgres, demo), Report())
+
+
+def _addresses(**texts: str) -> dict[str, Address]:
+    return {name: Address.parse(text) for name, text in texts.items()}
