@@ -1,0 +1,60 @@
+"""What a question is about: subjects, resources and actions, and how they are spelled."""
+
+import re
+
+import msgspec
+
+_TYPE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_ACTION = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
+MAX_ID = 256
+MAX_ACTION = 128
+
+ACCOUNT = "account"
+CLIENT = "client"
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """A subject or a resource, such as account/acc_1 or document/7. Ids are opaque: up to 256 printable characters."""
+
+    type: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.type}/{self.id}"
+
+    @property
+    def well_formed(self) -> bool:
+        return bool(_TYPE.fullmatch(self.type)) and 0 < len(self.id) <= MAX_ID and self.id.isprintable()
+
+
+class Question(msgspec.Struct, frozen=True):
+    """May `subject` do `action` on `resource` (everything, where None)?
+
+    `session_id` is the session in which it acts, `token_position` the position of token's log at which its token was
+    issued.
+    """
+
+    subject: Entity
+    action: str
+    resource: Entity | None = None
+    session_id: str | None = None
+    token_position: int | None = None
+
+    @property
+    def well_formed(self) -> bool:
+        return (
+            self.subject.well_formed
+            and is_action(self.action)
+            and (self.resource is None or self.resource.well_formed)
+            and (self.session_id is None or 0 < len(self.session_id) <= MAX_ID)
+        )
+
+
+def is_action(text: str) -> bool:
+    """Whether it is the name of one action: parts of `[A-Za-z0-9_:-]` joined by dots, at most 128 characters."""
+    return len(text) <= MAX_ACTION and _ACTION.fullmatch(text) is not None
+
+
+def is_action_pattern(text: str) -> bool:
+    """Whether it may stand in a role: an action, `*` for all, or `a.b.*` for all that begin with `a.b.`."""
+    return text == "*" or is_action(text.removesuffix(".*"))

@@ -1,0 +1,110 @@
+"""Whether a subject may act at all: known, not disabled, in a session that lives, with a token that was not revoked."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+import msgspec
+
+from services.policy.domain.entities import ACCOUNT, CLIENT, Question
+
+IDENTITY, TOKEN, POLICY = "identity", "token", "policy"
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account that identity knows. Its sessions that started below `ended_before` are over, `spared` excepted."""
+
+    disabled: bool = False
+    ended_before: int = 0
+    spared: str = ""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session: where it started in identity's log, and the position of token's log that identity had applied then."""
+
+    account_id: str
+    position: int
+    seen: int
+    ended: bool = False
+
+
+class People(Protocol):
+    """What is known of those who ask. Knowledge that cannot be relied on is doubted, not guessed."""
+
+    def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
+        """`stale` or `parked` where what is known of a log cannot be relied on for these streams."""
+        ...
+
+    def account(self, account_id: str) -> Account | None: ...
+
+    def session(self, session_id: str) -> Session | None: ...
+
+    def session_revoked(self, session_id: str) -> bool: ...
+
+    def sessions_revoked_before(self, subject: str) -> int:
+        """Sessions of the subject that had seen less of token's log than this are over."""
+        ...
+
+    def token_revoked(
+        self, subject: str, client: str, session_id: str | None, position: int, session_position: int | None
+    ) -> bool:
+        """Whether a token that was issued at `position` of token's log has been revoked."""
+        ...
+
+
+def objection(question: Question, people: People) -> str | None:
+    """The code of what speaks against the subject, whatever its roles; None where nothing does."""
+    judges = (_doubt, _subject, _session, _token)
+    return next((code for judge in judges if (code := judge(question, people)) is not None), None)
+
+
+def _doubt(question: Question, people: People) -> str | None:
+    """Only the logs that the answer rests on are needed for it."""
+    session = [f"session/{question.session_id}"] if question.session_id else []
+    about_people = question.subject.type == ACCOUNT or session
+    doubt = people.doubt(IDENTITY, [str(question.subject), *session]) if about_people else None
+    if doubt is None and (session or question.token_position is not None):
+        return people.doubt(TOKEN)
+    return doubt
+
+
+def _subject(question: Question, people: People) -> str | None:
+    if question.subject.type != ACCOUNT:
+        return None
+    account = people.account(question.subject.id)
+    if account is None:
+        return "subject_unknown"
+    return "subject_disabled" if account.disabled else None
+
+
+def _session(question: Question, people: People) -> str | None:
+    """A session that is not known here, because it is so new, is judged by its id and its token alone."""
+    if question.session_id is None:
+        return None
+    session = people.session(question.session_id)
+    over = people.session_revoked(question.session_id) or (session is not None and _over(question, session, people))
+    return "session_revoked" if over else None
+
+
+def _over(question: Question, session: Session, people: People) -> bool:
+    account = people.account(session.account_id)
+    return (
+        session.ended
+        or session.account_id != question.subject.id
+        or account is None
+        or (session.position < account.ended_before and question.session_id != account.spared)
+        or session.seen < people.sessions_revoked_before(session.account_id)
+    )
+
+
+def _token(question: Question, people: People) -> str | None:
+    if question.token_position is None:
+        return None
+    session = people.session(question.session_id) if question.session_id else None
+    revoked = people.token_revoked(
+        question.subject.id,
+        question.subject.id if question.subject.type == CLIENT else "",
+        question.session_id,
+        question.token_position,
+        session.position if session else None,
+    )
+    return "session_revoked" if revoked else None

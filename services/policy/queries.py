@@ -1,0 +1,86 @@
+"""What is known, as decisions and lists look at it: rows in this process's memory, and how reliable they are."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from chassis.trust import Trust
+from eventlog.projection import MemoryRows
+from services.policy.domain.entities import Entity
+from services.policy.domain.roles import Assignment, Role
+from services.policy.domain.standing import TOKEN, Account, Session
+from services.policy.ports import Known
+from watchword.claims import Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All that decisions look at; `domain.decision.Facts`. `known` says how far each log is, by all that folds it."""
+
+    roles: MemoryRows = field(default_factory=MemoryRows)
+    accounts: MemoryRows = field(default_factory=MemoryRows)
+    revoked: MemoryRows = field(default_factory=MemoryRows)
+    trust: Trust = field(default_factory=Trust)
+    known: Mapping[str, Sequence[Known]] = field(default_factory=dict)
+
+    def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
+        """See People.doubt. Anything parked makes revocations doubtful, since it may be one (RULES 6)."""
+        following = self.known.get(log, ())
+        if not following or any(_stale(one) for one in following):
+            return "stale"
+        parked = frozenset[str]().union(*(one.parked for one in following))
+        return "parked" if parked and (log == TOKEN or not parked.isdisjoint(streams)) else None
+
+    def account(self, account_id: str) -> Account | None:
+        row = self.accounts.get("account", account_id)
+        return None if row is None else msgspec.convert(row, Account)
+
+    def session(self, session_id: str) -> Session | None:
+        row = self.accounts.get("session", session_id)
+        return None if row is None else msgspec.convert(row, Session)
+
+    def session_revoked(self, session_id: str) -> bool:
+        return self.revoked.get("session", session_id) is not None
+
+    def sessions_revoked_before(self, subject: str) -> int:
+        """See People.sessions_revoked_before."""
+        row = self.revoked.get("subject", subject)
+        return 0 if row is None else int(row["position"])
+
+    def token_revoked(
+        self, subject: str, client: str, session_id: str | None, position: int, session_position: int | None
+    ) -> bool:
+        """See People.token_revoked: judged exactly as a verifier judges the token."""
+        token = Claims(
+            iss="",
+            sub=subject,
+            aud=(),
+            exp=0,
+            iat=0,
+            jti="",
+            client_id=client,
+            scope=frozenset(),
+            pos=position,
+            kid="",
+            sid=session_id,
+            spos=session_position,
+        )
+        return self.trust.refuses(token) is not None
+
+    def role(self, name: str) -> Role | None:
+        row = self.roles.get("role", name)
+        return None if row is None else msgspec.convert(row, Role)
+
+    def assignments(self, subject: Entity) -> list[Assignment]:
+        rows = self.roles.group("assignment", str(subject))
+        return [msgspec.convert(row, Assignment) for row in rows.values()]
+
+    def all_roles(self) -> dict[str, Role]:
+        """Every role by name."""
+        return {name: msgspec.convert(row, Role) for name, row in self.roles.all("role").items()}
+
+
+def _stale(one: Known) -> bool:
+    age = one.age()
+    return age is None or age > one.max_staleness
