@@ -1,0 +1,78 @@
+# `make` alone says what there is to do. Everything is installed into .venv; nothing else on the machine is changed.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run setup setup-dev check test lint generate generated-check lock clean
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+
+ARGS ?=
+BIN := .venv/bin
+PACKAGES := eventlog chassis services suite sdk/watchword
+COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-package watchword pyproject.toml --extra build
+
+help:  ## Say what there is to do
+	@echo 'Watchword: who goes there?'
+	@echo
+	@echo '  make run                      set up (once) and run the suite; Ctrl-C stops it'
+	@echo '  make run ARGS="--data DIR"    the same, with arguments for `watchword up` (see .venv/bin/watchword up --help)'
+	@echo '  make test                     set up and run all tests, with coverage'
+	@echo '  make lint                     ruff, mypy, import-linter, buf, and that generated code is what proto/ says'
+	@echo
+	@echo '  make setup | setup-dev        only the set-up: to run, or to develop'
+	@echo '  make generate                 write the stubs of proto/ into sdk/watchword'
+	@echo '  make lock                     write requirements.lock and requirements-dev.lock anew (needs uv)'
+	@echo '  make clean                    remove .venv and what tools left'
+	@echo
+	@echo 'While it runs, in another terminal:  .venv/bin/watchword tour'
+
+run: setup  ## Run the suite on this machine
+	@exec $(BIN)/watchword up $(ARGS)
+
+setup: .venv/.ready
+setup-dev: .venv/.ready-dev
+
+# Looks only, and says what to install; nothing has been installed when it fails.
+check:
+	@.ci/python >/dev/null
+
+.venv/.ready: requirements.lock pyproject.toml sdk/pyproject.toml .ci/python
+	@python=$$(.ci/python) && echo "Setting up .venv with $$python (once; about a minute) …" && "$$python" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e sdk -e .
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements-dev.lock
+	@echo 'Adding what development needs (once) …'
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+test: setup-dev
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+lint: setup-dev generated-check
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy --strict $(PACKAGES) tests
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/buf lint proto
+
+generate: setup-dev
+	@sh proto/generate.sh
+
+generated-check: setup-dev
+	@made=$$(mktemp -d) && trap 'rm -rf "$$made"' EXIT && sh proto/generate.sh "$$made" && \
+	for package in $$(ls proto/watchword); do \
+		diff -r -x __pycache__ "$$made/watchword/$$package" "sdk/watchword/$$package" \
+		|| { echo "sdk/watchword/$$package is not what proto/ says: run make generate, and commit"; exit 1; }; \
+	done
+
+lock:
+	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv'; exit 1; }
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra dev -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
