@@ -1,0 +1,297 @@
+"""TokenService: decode, call, encode."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
+
+from chassis import positions, rpc
+from chassis.trust import Trust
+from eventlog.errors import Kind, Refusal
+from eventlog.log import By
+from eventlog.projection import MemoryProjection, MemoryRows, Rows
+from eventlog.readers import Readers
+from services.token.commands.clients import grant_caller, register_client, revoke_certificate
+from services.token.commands.issue import NewFamily, Overtaken, start_family
+from services.token.commands.keys import RINGS, all_keys, rotate_by_command
+from services.token.commands.revoke import (
+    revoke_client,
+    revoke_family,
+    revoke_session,
+    revoke_sessions_before,
+    revoke_subject,
+)
+from services.token.domain.client import Client
+from services.token.domain.keyring import REFRESH_RING, Key, signing_ring
+from services.token.domain.revocation import Before
+from services.token.ports import Token
+from services.token.queries import Asker, Receipts, clients, introspect, receipts
+from services.token.watch import Watching
+from watchword.token.v1 import token_pb2, token_pb2_grpc
+from watchword.verifier import Verifier
+from watchword.wire import from_timestamp, to_timestamp
+
+BATCH = 1_000
+WAIT = 5.0
+MAX_WAIT = 30.0
+APPLY_HERE = 2.0
+_SERVICE = "watchword.token.v1.TokenService"
+
+ALLOWED = {
+    f"{_SERVICE}/Introspect": {"service/*", "backend/*", "operator/*"},
+    f"{_SERVICE}/BatchIntrospect": {"service/*", "backend/*", "operator/*"},
+    f"{_SERVICE}/WatchRevocations": {"service/*", "backend/*", "operator/*"},
+    f"{_SERVICE}/Revoke": {"service/identity", rpc.GRANTED, rpc.ADMINISTRATOR},
+    f"{_SERVICE}/StartFamily": {"service/identity"},
+    f"{_SERVICE}/CreateClient": {rpc.ADMINISTRATOR},
+    f"{_SERVICE}/ListClients": {rpc.ADMINISTRATOR},
+    f"{_SERVICE}/ListKeys": {rpc.ADMINISTRATOR},
+    f"{_SERVICE}/RotateKey": {rpc.ADMINISTRATOR},
+    f"{_SERVICE}/GrantCaller": {"operator/*"},
+    f"{_SERVICE}/RevokeCertificate": {"operator/*"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Revoking:
+    """Revocation as both doors offer it: made, applied here before it is answered, and waited for elsewhere."""
+
+    token: Token
+    trust: MemoryProjection
+    readers: Readers
+
+    async def settled(self, position: int) -> int:
+        """Introspection in this process refuses from the answer on (RULES 7)."""
+        if not await self.trust.wait(position, APPLY_HERE):
+            raise Refusal(
+                Kind.UNAVAILABLE, "not_yet_applied", f"revoked at {position}, but this process lags behind", 1
+            )
+        positions.note("token", position)
+        return position
+
+    async def receipts(self, position: int, timeout: float) -> Receipts:
+        return await receipts(self.token, self.readers, position, min(timeout, MAX_WAIT))
+
+
+class TokenRpc(token_pb2_grpc.TokenServiceServicer):
+    def __init__(
+        self,
+        token: Token,
+        verifier: Verifier,
+        trust: Trust,
+        revoking: Revoking,
+        watching: Watching,
+        registered: MemoryRows,
+        families: Rows,
+    ) -> None:
+        self._token = token
+        self._verifier = verifier
+        self._trust = trust
+        self._revoking = revoking
+        self._watching = watching
+        self._registered = registered
+        self._families = families
+
+    async def Introspect(self, request: token_pb2.IntrospectRequest, context: Any) -> token_pb2.IntrospectResponse:
+        return await self._introspect(request.token)
+
+    async def BatchIntrospect(
+        self, request: token_pb2.BatchIntrospectRequest, context: Any
+    ) -> token_pb2.BatchIntrospectResponse:
+        if len(request.tokens) > BATCH:
+            raise Refusal(Kind.INVALID, "batch_too_large", f"at most {BATCH} tokens")
+        return token_pb2.BatchIntrospectResponse(responses=[await self._introspect(one) for one in request.tokens])
+
+    async def _introspect(self, presented: str) -> token_pb2.IntrospectResponse:
+        caller = rpc.acting().caller
+        answer = await introspect(
+            self._token, self._verifier, presented, Asker(caller.uri, self._trust.grants(caller.uri))
+        )
+        response = token_pb2.IntrospectResponse(active=answer["active"])
+        if answer["active"]:
+            response.claims.CopyFrom(_struct(answer))
+        return response
+
+    async def Revoke(self, request: token_pb2.RevokeRequest, context: Any) -> token_pb2.RevokeResponse:
+        position = await self._revoking.settled(await self._revoke(request, rpc.by()))
+        response = token_pb2.RevokeResponse(position=position)
+        if request.wait_applied:
+            timeout = request.wait_timeout.ToTimedelta().total_seconds() or WAIT
+            found = await self._revoking.receipts(position, timeout)
+            response.applied.extend(_receipts(found))
+            response.waiting.extend(found.waiting)
+            response.certain_at.CopyFrom(to_timestamp(found.certain_at))
+        return response
+
+    async def _revoke(self, request: token_pb2.RevokeRequest, by: By) -> int:
+        reason = request.reason or "unspecified"
+        match request.WhichOneof("target"):
+            case "session_id":
+                return await revoke_session(self._token, request.session_id, reason, by)
+            case "family_id":
+                return await revoke_family(self._token, request.family_id, reason, by)
+            case "client_id":
+                return await revoke_client(self._token, request.client_id, reason, by)
+            case "subject" if request.HasField("before_session_position"):
+                return await self._revoke_for_identity(request, reason, by)
+            case "subject":
+                return await revoke_subject(self._token, request.subject, reason, by)
+        raise Refusal(Kind.INVALID, "invalid_request", "name one of session_id, family_id, client_id and subject")
+
+    async def _revoke_for_identity(self, request: token_pb2.RevokeRequest, reason: str, by: By) -> int:
+        if rpc.acting().caller.label != "service/identity":
+            raise Refusal(Kind.FORBIDDEN, "identity_only", "before_session_position is identity's to name")
+        spared = request.spared_session_id if request.HasField("spared_session_id") else None
+        before = Before(request.before_session_position, spared, 0)
+        return await revoke_sessions_before(self._token, request.subject, before, reason, by)
+
+    async def WatchRevocations(
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[token_pb2.WatchRevocationsResponse]:
+        async for response in self._watching.serve(request_iterator, context):
+            yield response
+
+    async def StartFamily(self, request: token_pb2.StartFamilyRequest, context: Any) -> token_pb2.StartFamilyResponse:
+        new = NewFamily(
+            client_id=request.client_id,
+            subject=request.account_id,
+            session_id=request.session_id,
+            session_position=request.session_position,
+            seen=request.seen,
+            auth_time=from_timestamp(request.auth_time),
+            acr=request.acr,
+            amr=tuple(request.amr),
+        )
+        started = await start_family(self._token, new, rpc.by())
+        if isinstance(started, Overtaken):
+            return token_pb2.StartFamilyResponse(overtaken_by=started.by)
+        positions.note("token", started.position)
+        answer = started.answer
+        tokens = token_pb2.Tokens(
+            access_token=answer.access_token,
+            refresh_token=answer.refresh_token or "",
+            expires_in=Duration(seconds=answer.expires_in),
+            scope=answer.scope,
+        )
+        return token_pb2.StartFamilyResponse(tokens=tokens, position=started.position)
+
+    async def CreateClient(
+        self, request: token_pb2.CreateClientRequest, context: Any
+    ) -> token_pb2.CreateClientResponse:
+        made = await register_client(self._token, _wanted(request.client), await rpc.administrator(context))
+        positions.note("token", made.position)
+        return token_pb2.CreateClientResponse(
+            client=_shown(made.client), client_secret=made.secret, position=made.position
+        )
+
+    async def ListClients(self, request: token_pb2.ListClientsRequest, context: Any) -> token_pb2.ListClientsResponse:
+        await rpc.administrator(context)
+        found = await clients(self._token, list(self._registered.all("client")))
+        return token_pb2.ListClientsResponse(clients=map(_shown, found))
+
+    async def ListKeys(self, request: token_pb2.ListKeysRequest, context: Any) -> token_pb2.ListKeysResponse:
+        await rpc.administrator(context)
+        return token_pb2.ListKeysResponse(keys=map(_key, await all_keys(self._token)))
+
+    async def RotateKey(self, request: token_pb2.RotateKeyRequest, context: Any) -> token_pb2.RotateKeyResponse:
+        by = await rpc.administrator(context)
+        position = await rotate_by_command(self._token, _rings(request), request.compromised, self._families_of, by)
+        await self._revoking.settled(position)
+        return token_pb2.RotateKeyResponse(keys=map(_key, await all_keys(self._token)), position=position)
+
+    async def _families_of(self, key_id: str) -> list[str]:
+        """Once the table has applied all that was issued before the key was dropped."""
+        head = (await self._token.log.store.head()).position
+        async with asyncio.timeout(WAIT):
+            while (await self._families.checkpoint()).position < head:
+                await asyncio.sleep(0.02)
+        return list(await self._families.group("family", key_id))
+
+    async def GrantCaller(self, request: token_pb2.GrantCallerRequest, context: Any) -> token_pb2.GrantCallerResponse:
+        by = await rpc.administrator(context)
+        position = await grant_caller(self._token, request.uri, list(request.grants), by)
+        return token_pb2.GrantCallerResponse(position=await self._revoking.settled(position))
+
+    async def RevokeCertificate(
+        self, request: token_pb2.RevokeCertificateRequest, context: Any
+    ) -> token_pb2.RevokeCertificateResponse:
+        by = await rpc.administrator(context)
+        position = await revoke_certificate(self._token, request.fingerprint, request.reason or "unspecified", by)
+        response = token_pb2.RevokeCertificateResponse(position=await self._revoking.settled(position))
+        if request.wait_applied:
+            found = await self._revoking.receipts(position, WAIT)
+            response.applied.extend(_receipts(found))
+            response.waiting.extend(found.waiting)
+        return response
+
+
+def _rings(request: token_pb2.RotateKeyRequest) -> list[str]:
+    if request.refresh:
+        return [REFRESH_RING]
+    wanted = [signing_ring(request.alg)] if request.alg else [ring for ring in RINGS if ring != REFRESH_RING]
+    if not set(wanted) <= set(RINGS):
+        raise Refusal(Kind.INVALID, "unknown_algorithm", "there are ES256, RS256 and EdDSA")
+    return wanted
+
+
+def _receipts(found: Receipts) -> list[token_pb2.Receipt]:
+    return [
+        token_pb2.Receipt(reader=reader, after=Duration(seconds=int(ms // 1000), nanos=int(ms % 1000 * 1_000_000)))
+        for reader, ms in found.applied
+    ]
+
+
+def _struct(answer: dict[str, Any]) -> Struct:
+    struct = Struct()
+    struct.update(answer)
+    return struct
+
+
+def _wanted(asked: token_pb2.Client) -> Client:
+    defaults = Client()
+    return Client(
+        id=asked.client_id,
+        name=asked.name,
+        confidential=asked.confidential,
+        grant_types=tuple(asked.grant_types),
+        scopes=tuple(asked.scopes),
+        audiences=tuple(asked.audiences),
+        access_token_alg=asked.access_token_alg or defaults.access_token_alg,
+        access_token_life=asked.access_token_life.seconds
+        if asked.HasField("access_token_life")
+        else defaults.access_token_life,
+        leeway=asked.leeway.seconds if asked.HasField("leeway") else defaults.leeway,
+        reuse_ends=asked.reuse_ends or defaults.reuse_ends,
+        first_party=asked.first_party,
+        direct_login=asked.direct_login,
+        grants=tuple(asked.grants),
+        cors_origins=tuple(asked.cors_origins),
+    )
+
+
+def _shown(client: Client) -> token_pb2.Client:
+    return token_pb2.Client(
+        client_id=client.id,
+        name=client.name,
+        confidential=client.confidential,
+        first_party=client.first_party,
+        direct_login=client.direct_login,
+        grant_types=client.grant_types,
+        scopes=client.scopes,
+        audiences=client.audiences,
+        access_token_alg=client.access_token_alg,
+        access_token_life=Duration(seconds=client.access_token_life),
+        leeway=Duration(seconds=client.leeway),
+        reuse_ends=client.reuse_ends,
+        grants=client.grants,
+        cors_origins=client.cors_origins,
+    )
+
+
+def _key(key: Key) -> token_pb2.Key:
+    return token_pb2.Key(
+        key_id=key.id, purpose=key.purpose, alg=key.alg, state=key.state, since=to_timestamp(key.since)
+    )

@@ -1,0 +1,143 @@
+"""Registering clients, proving who a client is, and what callers were granted."""
+
+import hashlib
+import hmac
+import secrets
+
+import msgspec
+
+from eventlog.errors import Kind, Refusal
+from eventlog.log import Attempt, By, Fold
+from services.token.domain.client import CLIENT, FIRST_PARTY_SCOPES, Client
+from services.token.domain.errors import InvalidClient
+from services.token.domain.events import CallerGranted, CertificateRevoked, ClientRegistered
+from services.token.ports import Token
+
+GRANT_TYPES = ("refresh_token", "client_credentials")
+ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
+MAX_LIFE = 3600
+_ABSENT = hashlib.sha256(b"").hexdigest()
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """The state of a stream that is only written."""
+
+
+CALLER = Fold("caller", Nothing(), lambda state, event, row: state)
+CERTIFICATE = Fold("certificate", Nothing(), lambda state, event, row: state)
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """A new client, with its secret: shown once, kept as its SHA-256."""
+
+    client: Client
+    secret: str
+    position: int
+
+
+async def register_client(token: Token, wanted: Client, by: By) -> Registered:
+    """Registers a client; an empty id gets a random one. Raises Refusal `invalid_client_metadata`, `client_exists`."""
+    client = msgspec.structs.replace(wanted, id=wanted.id or f"cli_{secrets.token_urlsafe(9)}")
+    _check(client)
+    secret = secrets.token_urlsafe(32) if client.confidential else ""
+    event = _registered(client, hashed(secret) if secret else None)
+
+    async def decide(attempt: Attempt) -> None:
+        if (await attempt.read(CLIENT, client.id)).known:
+            raise Refusal(Kind.CONFLICT, "client_exists", f"there is a client {client.id} already")
+        await attempt.write(CLIENT, client.id, event)
+
+    outcome = await token.log.decide(by, decide)
+    return Registered(client, secret, outcome.position)
+
+
+def _registered(client: Client, secret_hash: str | None) -> ClientRegistered:
+    return ClientRegistered(
+        client_id=client.id,
+        name=client.name or client.id,
+        confidential=client.confidential,
+        grant_types=list(client.grant_types),
+        scopes=list(client.scopes),
+        audiences=list(client.audiences),
+        access_token_alg=client.access_token_alg,
+        access_token_life=client.access_token_life,
+        leeway=client.leeway,
+        reuse_ends=client.reuse_ends,
+        first_party=client.first_party,
+        direct_login=client.direct_login,
+        grants=list(client.grants),
+        cors_origins=list(client.cors_origins),
+        secret_hash=secret_hash,
+    )
+
+
+def _check(client: Client) -> None:
+    """RULES 8 to 10: what no client may be registered with."""
+    wrong = {
+        "a client id does not begin with acc_": client.id.startswith("acc_"),
+        "client_id has 1 to 64 of A-Z a-z 0-9 _ . -": not _spelled(client.id),
+        f"grant types are among {', '.join(GRANT_TYPES)}": not set(client.grant_types) <= set(GRANT_TYPES),
+        f"algorithms are {', '.join(ALGORITHMS)}": client.access_token_alg not in ALGORITHMS,
+        f"an access token lives 1 to {MAX_LIFE} s": not 1 <= client.access_token_life <= MAX_LIFE,
+        "the leeway is 0 to 60 s": not 0 <= client.leeway <= 60,
+        "reuse ends the family or the account": client.reuse_ends not in ("family", "account"),
+        "only a confidential client has client_credentials": not client.confidential
+        and "client_credentials" in client.grant_types,
+        "only first-party clients log in directly": client.direct_login and not client.first_party,
+        "only first-party clients have the suite's own scopes": bool(set(client.scopes) & FIRST_PARTY_SCOPES)
+        and not client.first_party,
+    }
+    for rule, broken in wrong.items():
+        if broken:
+            raise Refusal(Kind.UNPROCESSABLE, "invalid_client_metadata", rule)
+
+
+def _spelled(text: str) -> bool:
+    return 1 <= len(text) <= 64 and text.isascii() and all(char.isalnum() or char in "_.-" for char in text)
+
+
+def hashed(secret: str) -> str:
+    """Client secrets are random and long, so a plain SHA-256 keeps them."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def authenticate(token: Token, client_id: str, secret: str | None) -> Client:
+    """The client that proved who it is (RFC 6749 2.3). A public one has no secret to give. Raises InvalidClient.
+
+    A client of another process may be newer than what this one remembers, so an unknown or failing one is read anew.
+    """
+    _, client = await token.log.state(CLIENT, client_id)
+    if not _proves(client, secret):
+        client = await token.log.fresh(CLIENT, client_id)
+        if not _proves(client, secret):
+            raise InvalidClient()
+    return client
+
+
+def _proves(client: Client, secret: str | None) -> bool:
+    same = hmac.compare_digest(hashed(secret or ""), client.secret_hash or _ABSENT)
+    if not client.known:
+        return False
+    return same and secret is not None if client.confidential else secret is None
+
+
+async def grant_caller(token: Token, uri: str, grants: list[str], by: By) -> int:
+    """What a certificate's URI may do beyond what every backend may; replaces what it was granted before."""
+    if not uri.startswith("spiffe://watchword/backend/"):
+        raise Refusal(Kind.UNPROCESSABLE, "invalid_uri", "grants are for spiffe://watchword/backend/NAME")
+
+    async def decide(attempt: Attempt) -> None:
+        await attempt.write(CALLER, uri.removeprefix("spiffe://"), CallerGranted(uri=uri, grants=sorted(set(grants))))
+
+    return (await token.log.decide(by, decide)).position
+
+
+async def revoke_certificate(token: Token, fingerprint: str, reason: str, by: By) -> int:
+    """A certificate, by the SHA-256 of its DER in hex, opens nothing any more."""
+    if len(fingerprint) != 64 or not set(fingerprint) <= set("0123456789abcdef"):
+        raise Refusal(Kind.UNPROCESSABLE, "invalid_fingerprint", "a fingerprint is 64 lowercase hex digits")
+
+    async def decide(attempt: Attempt) -> None:
+        await attempt.write(CERTIFICATE, fingerprint, CertificateRevoked(fingerprint=fingerprint, reason=reason))
+
+    return (await token.log.decide(by, decide)).position

@@ -1,0 +1,100 @@
+"""Making and rotating keys (RULES 8, 9). What is made goes to the vault first, then into the log."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from eventlog.log import Attempt, By
+from services.token.adapters.signer import make_refresh_key, make_signing_key
+from services.token.commands.revoke import revoke_family
+from services.token.domain.keyring import (
+    ALGORITHMS,
+    KEYRING,
+    REFRESH,
+    REFRESH_RING,
+    ROTATE_AFTER,
+    Key,
+    Keyring,
+    NewKey,
+    expired,
+    rotate,
+    signing_ring,
+)
+from services.token.ports import KeyVault, Token
+
+RINGS = (*(signing_ring(alg) for alg in ALGORITHMS), REFRESH_RING)
+
+
+async def rotate_ring(token: Token, name: str, compromised: bool, by: By, only_if: Callable[[Keyring], bool]) -> int:
+    """Rotates a ring if `only_if` still holds of it where the rotation stands. The position; 0 where nothing was done."""
+    made: list[NewKey] = [await _make(token.vault, name)]
+    if name != REFRESH_RING and (await token.log.fresh(KEYRING, name)).active is None:
+        made.append(await _make(token.vault, name))
+
+    async def decide(attempt: Attempt) -> bool:
+        ring = await attempt.read(KEYRING, name)
+        if not only_if(ring):
+            return False
+        await attempt.write(KEYRING, name, *rotate(ring, made, compromised))
+        return True
+
+    outcome = await token.log.decide(by, decide)
+    if not outcome.value:
+        for key in made:
+            await token.vault.destroy(key.id)
+    return outcome.position
+
+
+async def _make(vault: KeyVault, ring: str) -> NewKey:
+    return (
+        await make_refresh_key(vault) if ring == REFRESH_RING else await make_signing_key(vault, ring.split("-", 1)[1])
+    )
+
+
+async def ensure_keys(token: Token, by: By) -> None:
+    """Every ring has an active key; of two processes that start at once, one makes it."""
+    for name in RINGS:
+        if (await token.log.fresh(KEYRING, name)).active is None:
+            await rotate_ring(token, name, False, by, lambda ring: ring.active is None)
+
+
+async def rotate_by_command(
+    token: Token, names: list[str], compromised: bool, families_of: Callable[[str], Awaitable[list[str]]], by: By
+) -> int:
+    """Rotates rings now. A compromised refresh key ends the families that it derives, which `families_of` names."""
+    position = 0
+    for name in names:
+        before = (await token.log.fresh(KEYRING, name)).active
+        position = await rotate_ring(token, name, compromised, by, lambda ring: True)
+        if compromised and before is not None and before.purpose == REFRESH:
+            for family_id in await families_of(before.id):
+                position = await revoke_family(token, family_id, "refresh_key_compromised", by)
+    return position
+
+
+async def keep_rings(token: Token, by: By) -> None:
+    """What happens to keys by the clock: rotation after 90 days, removal once nothing that they signed can be valid."""
+    for name in RINGS:
+        active = (await token.log.fresh(KEYRING, name)).active
+        if active is not None and token.log.now() >= active.since + ROTATE_AFTER:
+            await rotate_ring(token, name, False, by, partial(_still_active, active))
+        await _remove_expired(token, name, by)
+
+
+def _still_active(key: Key, ring: Keyring) -> bool:
+    return ring.active is not None and ring.active.id == key.id
+
+
+async def _remove_expired(token: Token, name: str, by: By) -> None:
+    async def decide(attempt: Attempt) -> list[str]:
+        events = expired(await attempt.read(KEYRING, name), attempt.now)
+        if events:
+            await attempt.write(KEYRING, name, *events)
+        return [event.key_id for event in events]
+
+    for key_id in (await token.log.decide(by, decide)).value:
+        await token.vault.destroy(key_id)
+
+
+async def all_keys(token: Token) -> list[Key]:
+    """Every key of every ring, as the log has it now."""
+    return [key for name in RINGS for key in (await token.log.fresh(KEYRING, name)).keys]

@@ -1,0 +1,92 @@
+"""The refresh_token grant (RFC 6749 6, RULES 8)."""
+
+import structlog
+
+from eventlog.log import Attempt, By
+from services.token.adapters.refresh_secrets import forged, open_refresh_token
+from services.token.commands.issue import Answered, Signing, answer, refresh_key, says, signing_key
+from services.token.domain.client import CLIENT, Client
+from services.token.domain.errors import AheadOfLog, InvalidGrant
+from services.token.domain.events import RefreshRetried, RefreshRotated
+from services.token.domain.family import FAMILY, Lineage, Presented, Retry, Rotate, Theft, judge
+from services.token.domain.keyring import KEYRING, REFRESH_RING
+from services.token.domain.revocation import SESSION, SUBJECT, TOKEN
+from services.token.ports import Token
+
+log = structlog.get_logger()
+
+
+async def refresh(
+    token: Token, client: Client, presented: str, scope: str | None, resources: list[str], by: By
+) -> Answered:
+    """The next refresh token of a lineage, or the same again where the answer was lost.
+
+    Raises InvalidGrant: for a forged token nothing happens; for a genuine one that was used before, reuse is recorded and
+    what the client's policy names is revoked.
+    """
+    genuine = await open_refresh_token(token.vault, presented)
+
+    async def decide(attempt: Attempt) -> Signing | Theft:
+        await require_key(attempt, genuine)
+        by_client = await attempt.read(CLIENT, client.id)
+        by_client.may("refresh_token")
+        lineage = await read_lineage(attempt, genuine.family_id)
+        judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since())
+        if isinstance(judged, Theft):
+            await _record(attempt, lineage, judged)
+            return judged
+        return await _give(token, attempt, lineage, judged, scope, resources)
+
+    try:
+        outcome = await token.log.decide(by, decide)
+    except AheadOfLog:
+        log.error("refresh_ahead_of_log", family_id=genuine.family_id, generation=genuine.generation)
+        raise
+    if isinstance(outcome.value, Theft):
+        log.warning("refresh_reuse_detected", family_id=genuine.family_id, position=outcome.position)
+        raise InvalidGrant("this refresh token was used before")
+    return await answer(token, outcome.value, outcome.position, outcome.time)
+
+
+async def require_key(attempt: Attempt, genuine: Presented) -> None:
+    """A key that was dropped since verifies nothing. Its ring is guarded."""
+    key = (await attempt.read(KEYRING, REFRESH_RING)).find(genuine.key_id)
+    if key is None or not key.verifies:
+        raise forged()
+
+
+async def read_lineage(attempt: Attempt, family_id: str) -> Lineage:
+    """A family with all that it hangs from, each guarded."""
+    family = await attempt.read(FAMILY, family_id)
+    return Lineage(
+        family,
+        await attempt.read(SESSION, family.session_id),
+        await attempt.read(SUBJECT, family.subject),
+        await attempt.read(CLIENT, family.client_id),
+    )
+
+
+async def _record(attempt: Attempt, lineage: Lineage, theft: Theft) -> None:
+    await attempt.write(FAMILY, lineage.family.id, *theft.family)
+    if theft.subject:
+        await attempt.write(SUBJECT, lineage.family.subject, *theft.subject)
+
+
+async def _give(
+    token: Token, attempt: Attempt, lineage: Lineage, judged: Rotate | Retry, scope: str | None, resources: list[str]
+) -> Signing:
+    family, client = lineage.family, lineage.client
+    key = await signing_key(attempt, client)
+    audience = client.audience(resources, token.issuer)
+    said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now)
+    said |= {"session_id": family.session_id, "family_id": family.id, "generation": judged.generation}
+    if isinstance(judged, Rotate):
+        derives = (await refresh_key(attempt)).id
+        rotated = RefreshRotated(**said, refresh_key=derives)
+        await attempt.write(FAMILY, family.id, rotated)
+        return Signing(rotated, key, client.access_token_alg, family, judged.generation, derives)
+    # A stream of its own, so that any number of retries fit into one batch; the family is guarded.
+    retried = RefreshRetried(**said)
+    await attempt.write(TOKEN, retried.token_id, retried)
+    derives = family.key_of(judged.generation)
+    return Signing(retried, key, client.access_token_alg, family, judged.generation, derives)

@@ -1,0 +1,59 @@
+"""Refusals of an authorization server, named as the standards name them (RFC 6749 5.2, RFC 8707 2)."""
+
+from eventlog.errors import Kind, Refusal
+
+
+class InvalidGrant(Refusal):
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.INVALID, "invalid_grant", detail)
+
+
+class AheadOfLog(InvalidGrant):
+    """A genuine refresh token that this log does not know of: it was restored from a backup. An alarm, not theft."""
+
+    def __init__(self) -> None:
+        super().__init__("this refresh token is not known here")
+
+
+class InvalidClient(Refusal):
+    def __init__(self, detail: str = "the client is unknown, or did not prove who it is") -> None:
+        super().__init__(Kind.UNAUTHENTICATED, "invalid_client", detail)
+
+
+class InvalidScope(Refusal):
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.INVALID, "invalid_scope", detail)
+
+
+class InvalidTarget(Refusal):
+    def __init__(self, detail: str = "the client may not ask for a token for this resource") -> None:
+        super().__init__(Kind.INVALID, "invalid_target", detail)
+
+
+class UnauthorizedClient(Refusal):
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.INVALID, "unauthorized_client", detail)
+
+
+class UnsupportedGrantType(Refusal):
+    def __init__(self) -> None:
+        super().__init__(
+            Kind.INVALID, "unsupported_grant_type", "grant_type is none of refresh_token, client_credentials"
+        )
+
+
+class InvalidRequest(Refusal):
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.INVALID, "invalid_request", detail)
+
+
+class SessionOver(Refusal):
+    """The session was ended at identity: nothing is issued for it again."""
+
+    def __init__(self) -> None:
+        super().__init__(Kind.PRECONDITION, "session_ended", "the session has been ended")
+
+
+class Unknown(Refusal):
+    def __init__(self, what: str) -> None:
+        super().__init__(Kind.NOT_FOUND, "not_found", f"there is no such {what}")

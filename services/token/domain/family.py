@@ -1,0 +1,177 @@
+"""A refresh family (RULES 8): one lineage of refresh tokens, each generation used once."""
+
+import msgspec
+
+from eventlog.events import Event, Recorded
+from eventlog.log import Fold
+from services.token.domain import DAY, SECOND
+from services.token.domain.client import Client
+from services.token.domain.errors import AheadOfLog, InvalidGrant
+from services.token.domain.events import FamilyRevoked, FamilyStarted, RefreshRotated, ReuseDetected, SubjectRevoked
+from services.token.domain.revocation import Session, Subject
+
+IDLE = 14 * DAY
+LIFE = 30 * DAY
+
+
+class KeyOf(msgspec.Struct, frozen=True):
+    """The refresh key that derives and verifies the generations from `generation` on."""
+
+    generation: int
+    key_id: str
+
+
+class Family(msgspec.Struct, frozen=True):
+    """`session_position` is of identity's log; `seen`, `started_at`, `revoked_at` of token's. Times in µs."""
+
+    id: str = ""
+    client_id: str = ""
+    subject: str = ""
+    session_id: str = ""
+    session_position: int = 0
+    seen: int = 0
+    scope: str = ""
+    auth_time: int = 0
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    expires_at: int = 0
+    started_at: int = 0
+    generation: int = 0
+    keys: tuple[KeyOf, ...] = ()
+    rotated_at: int = 0
+    revoked_at: int = 0
+
+    @property
+    def known(self) -> bool:
+        return bool(self.id)
+
+    def key_of(self, generation: int) -> str:
+        """The key that was recorded for a generation. Raises LookupError for one that the log does not know."""
+        return next(one.key_id for one in reversed(self.keys) if one.generation <= generation)
+
+
+class Presented(msgspec.Struct, frozen=True):
+    """A refresh token whose secret has verified."""
+
+    key_id: str
+    family_id: str
+    generation: int
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """A family with all that it hangs from."""
+
+    family: Family
+    session: Session
+    subject: Subject
+    client: Client
+
+    def ended(self, now: int) -> bool:
+        """Revoked itself or through what it hangs from, idle for 14 days, or 30 days old."""
+        family = self.family
+        return (
+            family.revoked_at > 0
+            or self.session.revoked_at > 0
+            or self.subject.overtaken(family.seen)
+            or self.subject.ended_by_identity(family.session_id, family.session_position)
+            or family.started_at < self.client.revoked_at
+            or now >= min(family.expires_at, family.rotated_at + IDLE)
+        )
+
+
+class Rotate(msgspec.Struct, frozen=True):
+    """The next generation is to be given."""
+
+    generation: int
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """The answer was lost: the same successor again."""
+
+    generation: int
+
+
+class Theft(msgspec.Struct, frozen=True):
+    """The token was stolen, or its thief was first: these end the family, or all that the account has."""
+
+    family: tuple[Event, ...]
+    subject: tuple[Event, ...]
+
+
+def judge(lineage: Lineage, presented: Presented, by: Client, now: int, ready_since: int) -> Rotate | Retry | Theft:
+    """What presenting this genuine token means (RFC 9700 4.14.2).
+
+    The current generation rotates. Its immediate parent, within the leeway and while its successor is unused, is an
+    answer that was lost: the caller gets the same successor again. Anything else was stolen, or its thief was first. The
+    leeway counts from the later of the rotation and `ready_since`, when this process last became able to answer.
+    Raises InvalidGrant where the family is over, AheadOfLog where the log does not know the generation.
+    """
+    family = lineage.family
+    if not family.known or presented.generation > family.generation:
+        raise AheadOfLog()
+    if presented.key_id != family.key_of(presented.generation):
+        raise InvalidGrant("this refresh token is not valid")
+    if lineage.ended(now):
+        raise InvalidGrant("this session is over")
+    if family.client_id != by.id:
+        return theft(lineage, presented, by)
+    match family.generation - presented.generation:
+        case 0:
+            return Rotate(family.generation + 1)
+        case 1 if 0 < by.leeway and now - max(family.rotated_at, ready_since) <= by.leeway * SECOND:
+            return Retry(family.generation)
+        case _:
+            return theft(lineage, presented, by)
+
+
+def theft(lineage: Lineage, presented: Presented, by: Client) -> Theft:
+    """Reuse detected: ends the family, or every session of the account, as the family's own client is registered."""
+    family = lineage.family
+    detected = ReuseDetected(
+        family_id=family.id,
+        subject=family.subject,
+        client_id=family.client_id,
+        session_id=family.session_id,
+        presented_generation=presented.generation,
+        presented_by=by.id,
+    )
+    if lineage.client.reuse_ends == "account":
+        return Theft((detected,), (SubjectRevoked(subject=family.subject, reason="refresh_reuse"),))
+    return Theft((detected, revoked(family, "refresh_reuse")), ())
+
+
+def revoked(family: Family, reason: str) -> FamilyRevoked:
+    return FamilyRevoked(family_id=family.id, subject=family.subject, client_id=family.client_id, reason=reason)
+
+
+def evolve_family(family: Family, event: Event, row: Recorded) -> Family:
+    match event:
+        case FamilyStarted():
+            return Family(
+                id=event.family_id,
+                client_id=event.client_id,
+                subject=event.subject,
+                session_id=event.session_id,
+                session_position=event.session_position,
+                seen=event.seen,
+                scope=event.scope,
+                auth_time=event.auth_time,
+                acr=event.acr,
+                amr=tuple(event.amr),
+                expires_at=event.expires_at,
+                started_at=row.position,
+                generation=1,
+                keys=(KeyOf(1, event.refresh_key),),
+                rotated_at=row.time,
+            )
+        case RefreshRotated():
+            keys = family.keys
+            if keys[-1].key_id != event.refresh_key:
+                keys = (*keys, KeyOf(event.generation, event.refresh_key))
+            return msgspec.structs.replace(family, generation=event.generation, keys=keys, rotated_at=row.time)
+        case FamilyRevoked():
+            return msgspec.structs.replace(family, revoked_at=row.position)
+    return family
+
+
+FAMILY = Fold("family", Family(), evolve_family, snapshots=True)

@@ -1,0 +1,54 @@
+"""token's projections: trust (its own revocations and grants), live families by key, registered clients."""
+
+from collections.abc import Iterable
+
+from chassis.trust import fold_trust, token_events
+from eventlog.events import Event, Recorded, Registry
+from eventlog.projection import Change, Drop, Projection, Put, foreign
+from services.token.domain.family import LIFE
+from services.token.domain.events import ClientRegistered, FamilyRevoked, FamilyStarted, RefreshRotated, events
+
+identity_events = Registry("identity")
+
+
+@identity_events.event("session.ended")
+class SessionEnded(Event):
+    session_id: str
+
+
+@identity_events.event("account.disabled")
+class AccountDisabled(Event):
+    account_id: str
+
+
+@identity_events.event("credential.changed")
+class CredentialChanged(Event):
+    account_id: str
+    spared_session_id: str | None = None
+
+
+@identity_events.event("account.signed_out")
+class AccountSignedOut(Event):
+    account_id: str
+    seen_before: int | None = None
+
+
+def fold_clients(event: Event, row: Recorded) -> Iterable[Change]:
+    """A row `client` for each registered client."""
+    if isinstance(event, ClientRegistered):
+        yield Put("client", event.client_id, {"origins": list(event.cors_origins)})
+
+
+def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
+    """A row `family` for each that may be live, belonging to the refresh key of its current generation."""
+    match event:
+        case FamilyStarted() | RefreshRotated():
+            gone = {"forget_at_us": row.time + LIFE}
+            yield Put("family", str(event.family_id), gone, belongs=event.refresh_key)
+        case FamilyRevoked():
+            yield Drop("family", event.family_id)
+
+
+TRUST = Projection("trust", "token", foreign(token_events), fold_trust)
+CLIENTS = Projection("clients", "token", foreign(events), fold_clients)
+FAMILIES = Projection("families", "token", foreign(events), fold_families)

@@ -1,0 +1,152 @@
+"""Answers: introspection, the published keys, who has applied a revocation."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from eventlog.errors import Refusal
+from eventlog.readers import Reader, Readers
+from services.token.adapters.refresh_secrets import PREFIX, open_refresh_token
+from services.token.domain import SECOND
+from services.token.domain.client import CLIENT, Client
+from services.token.domain.family import FAMILY, IDLE, Lineage
+from services.token.domain.keyring import ALGORITHMS, KEYRING, REFRESH_RING, Keyring, signing_ring
+from services.token.domain.revocation import SESSION, SUBJECT
+from services.token.ports import Token
+from watchword.claims import Claims
+from watchword.errors import TokenRefused, UnusableKey
+from watchword.keys import VerificationKey, read_jwk
+from watchword.verifier import Verifier
+
+INTROSPECT_ANY = "introspect:any"
+DEFAULT_STALENESS = 5 * SECOND
+INACTIVE: dict[str, Any] = {"active": False}
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Who introspects: a client by its id, or a certificate by its URI, with what it was granted."""
+
+    id: str
+    grants: frozenset[str]
+
+    def may_know(self, claims: Claims) -> bool:
+        """RULES 9: the token's own client, one of its audience, or one that may introspect any."""
+        return self.id == claims.client_id or self.id in claims.aud or INTROSPECT_ANY in self.grants
+
+
+async def introspect(token: Token, verifier: Verifier, presented: str, asker: Asker) -> dict[str, Any]:
+    """RFC 7662 2.2. Whoever may not know of a token learns that it is not active, and nothing more."""
+    if presented.startswith(PREFIX):
+        return await _introspect_refresh(token, presented, asker)
+    try:
+        claims = await verifier.verify(presented)
+    except TokenRefused:
+        return INACTIVE
+    if not asker.may_know(claims):
+        return INACTIVE
+    return _described(claims)
+
+
+def _described(claims: Claims) -> dict[str, Any]:
+    said = {name: value for name, value in msgspec.structs.asdict(claims).items() if value not in (None, ())}
+    said["aud"] = claims.aud[0] if len(claims.aud) == 1 else list(claims.aud)
+    said["scope"] = " ".join(sorted(claims.scope))
+    said.pop("kid")
+    return {"active": True, "token_type": "Bearer"} | said
+
+
+async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dict[str, Any]:
+    try:
+        genuine = await open_refresh_token(token.vault, presented)
+    except Refusal:
+        return INACTIVE
+    key = (await token.log.fresh(KEYRING, REFRESH_RING)).find(genuine.key_id)
+    family = await token.log.fresh(FAMILY, genuine.family_id)
+    if key is None or not key.verifies or family.client_id != asker.id or genuine.generation != family.generation:
+        return INACTIVE
+    lineage = Lineage(
+        family,
+        await token.log.fresh(SESSION, family.session_id),
+        await token.log.fresh(SUBJECT, family.subject),
+        await token.log.fresh(CLIENT, family.client_id),
+    )
+    if lineage.ended(token.log.now()) or family.key_of(genuine.generation) != genuine.key_id:
+        return INACTIVE
+    return {
+        "active": True,
+        "client_id": family.client_id,
+        "sub": family.subject,
+        "scope": family.scope,
+        "exp": min(family.expires_at, family.rotated_at + IDLE) // SECOND,
+        "sid": family.session_id,
+        "fam": family.id,
+    }
+
+
+class OwnKeys:
+    """The keys of this service as a verifier finds them, and as the world does (RFC 7517)."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+        self._parsed: dict[str, VerificationKey] = {}
+
+    async def key(self, kid: str) -> VerificationKey | None:
+        """See watchword.keys.KeySource. A key that this process does not know may have been made by another."""
+        if kid not in self._parsed:
+            await self.jwks()
+        return self._parsed.get(kid)
+
+    async def jwks(self) -> dict[str, Any]:
+        """The key set: what is published, signs or verifies still."""
+        rings = [await self._token.log.fresh(KEYRING, signing_ring(alg)) for alg in ALGORITHMS]
+        keys = [key for ring in rings for key in _public(ring)]
+        self._parsed = {key["kid"]: _read(key) for key in keys}
+        return {"keys": keys}
+
+
+def _public(ring: Keyring) -> list[dict[str, Any]]:
+    return [key.public_key for key in ring.keys if key.verifies and key.public_key is not None]
+
+
+def _read(jwk: dict[str, Any]) -> VerificationKey:
+    try:
+        return read_jwk(jwk)
+    except UnusableKey as error:
+        raise ValueError(f"key {jwk.get('kid')} of this service's own log cannot be used") from error
+
+
+class Receipts(msgspec.Struct, frozen=True):
+    """Who has applied a revocation, after how many ms, who has not, and by when even one that was cut off denies (µs)."""
+
+    applied: Sequence[tuple[str, float]]
+    waiting: Sequence[str]
+    certain_at: int
+
+
+async def receipts(token: Token, readers: Readers, position: int, timeout: float) -> Receipts:
+    """Waits until every reader has applied `position`, at most `timeout` seconds, and says who has."""
+    rows = await token.log.store.read(position - 1, 1)
+    made = rows[0].time
+    applied: dict[str, float] = {}
+    deadline = asyncio.get_running_loop().time() + timeout
+    while True:
+        now = token.log.now()
+        live = await readers.live(now)
+        for reader in live:
+            if _has(reader, position) and reader.name not in applied:
+                applied[reader.name] = max(0, min(reader.seen_at, now) - made) / 1000
+        waiting = [reader.name for reader in live if not _has(reader, position)]
+        if not waiting or asyncio.get_running_loop().time() > deadline:
+            longest = max((reader.max_staleness for reader in live), default=DEFAULT_STALENESS)
+            return Receipts(sorted(applied.items()), waiting, made + longest)
+        await asyncio.sleep(0.005)
+
+
+def _has(reader: Reader, position: int) -> bool:
+    return reader.applied >= position and not reader.parked
+
+
+async def clients(token: Token, ids: Sequence[str]) -> list[Client]:
+    return [await token.log.fresh(CLIENT, client_id) for client_id in ids]
