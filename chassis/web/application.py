@@ -1,0 +1,109 @@
+"""The ASGI application of a service: FastAPI behind the gate."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from chassis.positions import Waiting
+from chassis.readiness import Readiness
+from chassis.settings import Network
+from chassis.web.body import MAX_BODY
+from chassis.web.cors import Cors, Share
+from chassis.web.docs import docs
+from chassis.web.edge import Edge
+from chassis.web.gate import Gate, Handler
+from chassis.web.operations import operations
+from chassis.web.problem import failed, is_oauth, oauth_error, problem, refused, told
+from eventlog.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """An endpoint that is served before FastAPI, which documents it all the same. The path has no parameters."""
+
+    method: str
+    path: str
+    handler: Handler
+    openapi: dict[str, Any] = field(default_factory=dict)
+
+
+def application(
+    *,
+    title: str,
+    readiness: Readiness,
+    origins: frozenset[str],
+    routers: Iterable[APIRouter] = (),
+    hot: Sequence[Hot] = (),
+    shares: Iterable[Share] = (),
+    waiting: Waiting | None = None,
+    trusted_proxies: Sequence[Network] = (),
+    body_limit: int = MAX_BODY,
+) -> ASGIApp:
+    """The whole application.
+
+    `origins` are those of the service's own pages; `shares` says which paths pages of others may read; `waiting` lets
+    requests name positions. Handlers raise Refusal; whatever else they raise is a 500 that says nothing.
+    """
+    api = FastAPI(title=title, docs_url=None, redoc_url=None, redirect_slashes=False)
+    # The packaged page reads OpenAPI 3.0.
+    api.openapi_version = "3.0.3"
+    for endpoint in hot:
+        _document(api, endpoint)
+    for router in routers:
+        api.include_router(router)
+    _render_errors(api)
+    handlers = operations(readiness) | docs(title) | {(one.method, one.path): one.handler for one in hot}
+    for method, path in handlers:
+        api.add_route(path, _unreached, methods=[method], include_in_schema=False)
+    return Edge(Gate(api, handlers, origins, Cors(shares), waiting, body_limit), trusted_proxies)
+
+
+def _document(api: FastAPI, endpoint: Hot) -> None:
+    api.add_api_route(endpoint.path, endpoint.handler, methods=[endpoint.method], openapi_extra=endpoint.openapi)
+
+
+async def _unreached(_: Request) -> Response:
+    # Here for its path alone, so that another method is 405 and not 404.
+    return Response(status_code=404)
+
+
+def _render_errors(api: FastAPI) -> None:
+    api.add_exception_handler(Refusal, _refusal)
+    api.add_exception_handler(HTTPException, _http_error)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(Exception, _failure)
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return refused(request.url.path, error)
+
+
+async def _failure(request: Request, _: Exception) -> Response:
+    return failed(request.url.path)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "malformed_request")
+    return told(request.url.path, error.status_code, code, HTTPStatus(error.status_code).description, error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Says where and why, never what was sent: it may be a password."""
+    assert isinstance(error, RequestValidationError)
+    errors = [{"at": ".".join(map(str, one["loc"])), "reason": one["msg"]} for one in error.errors()]
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return told(request.url.path, 400, "malformed_json", "the body is not JSON")
+    detail = "; ".join(f"{one['at']}: {one['reason']}" for one in errors[:5])
+    if is_oauth(request.url.path):
+        return oauth_error(422, "invalid_request", detail)
+    return problem(422, "invalid_request", detail, errors=errors)

@@ -1,0 +1,128 @@
+"""The outermost layer: correlation id, the client's address, headers on every answer, metrics, and the last resort."""
+
+import ipaddress
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import positions
+from chassis.settings import Network
+from chassis.telemetry import REQUESTS, correlate
+from chassis.web.body import Answered, Disconnected
+from chassis.web.problem import failed, refused
+from eventlog.errors import Refusal
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+_UNLESS_SAID = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Wraps an ASGI application that may raise: Refusal, Answered, Disconnected, or what nobody expected."""
+
+    app: ASGIApp
+    trusted_proxies: Sequence[Network] = ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = Headers(scope=scope)
+        answer = _Answer(scope, send, correlate(headers.get("x-correlation-id"), headers.get("traceparent")))
+        scope["client"] = client_address(scope, headers, self.trusted_proxies)
+        await self._serve(scope, receive, answer)
+        answer.observe()
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        response: Response
+        try:
+            await self.app(scope, receive, answer.send)
+            return
+        except Disconnected:
+            return
+        except Answered as answered:
+            response = answered.response
+        except Refusal as refusal:
+            response = refused(scope["path"], refusal)
+        except Exception:
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            response = failed(scope["path"])
+        if not answer.status:
+            await response(scope, receive, answer.send)
+
+
+class _Answer:
+    """Adds headers to the answer, and remembers its status."""
+
+    def __init__(self, scope: Scope, send: Send, correlation_id: str) -> None:
+        self.status = 0
+        self._scope = scope
+        self._send = send
+        self._correlation_id = correlation_id.encode()
+        self._noted = positions.begin()
+        self._started = time.perf_counter()
+        scope["watchword.headers"] = []
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            said = {name for name, _ in headers}
+            headers += _ALWAYS
+            headers += [header for header in _UNLESS_SAID if header[0] not in said]
+            headers += self._scope["watchword.headers"]
+            headers.append((b"x-correlation-id", self._correlation_id))
+            if self._noted:
+                headers.append((b"watchword-position", positions.render(self._noted).encode()))
+            message["headers"] = headers
+        await self._send(message)
+
+    def observe(self) -> None:
+        route = self._scope.get("watchword.route") or getattr(self._scope.get("route"), "path", "unmatched")
+        method = self._scope["method"] if route != "unmatched" else "any"
+        REQUESTS.labels(method, route, self.status).observe(time.perf_counter() - self._started)
+
+
+def client_address(scope: Scope, headers: Headers, trusted: Sequence[Network]) -> tuple[str, int] | None:
+    """Whom the request comes from: the nearest address in X-Forwarded-For that is no trusted proxy's.
+
+    The header is believed only as far as each hop that wrote it is trusted.
+    """
+    client: tuple[str, int] | None = scope.get("client")
+    if client is None or not trusted or not _within(client[0], trusted):
+        return client
+    hops = [hop.strip() for value in headers.getlist("x-forwarded-for") for hop in value.split(",")]
+    address = client[0]
+    for hop in reversed(hops):
+        if _parsed(hop) is None:
+            break
+        address = hop
+        if not _within(hop, trusted):
+            break
+    return address, 0
+
+
+def _within(address: str, networks: Sequence[Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,71 @@
+"""The form of an OAuth request (RFC 6749 3.2 and appendix B)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+
+from eventlog.errors import Kind, Refusal
+
+MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The parameters of a request, each named once. One without a value counts as omitted. Its repr shows no value."""
+
+    values: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Form({', '.join(sorted(self.values))})"
+
+    def get(self, name: str) -> str | None:
+        """The value, None where it is omitted."""
+        return self.values.get(name)
+
+    def require(self, name: str) -> str:
+        """The value. Raises Refusal `invalid_request` where it is omitted."""
+        value = self.values.get(name)
+        if value is None:
+            raise invalid(f"the parameter {name} is missing")
+        return value
+
+
+async def oauth_form(request: Request) -> Form:
+    """Reads the body as a form. Raises Refusal `invalid_request` for another media type, as parse_form does besides."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != MEDIA_TYPE:
+        raise invalid(f"the body must be {MEDIA_TYPE}")
+    return parse_form(await request.body())
+
+
+def parse_form(body: bytes) -> Form:
+    """A form, or the query of an authorization request. Raises Refusal `invalid_request`: repeated names, no UTF-8."""
+    values: dict[str, str] = {}
+    seen: set[str] = set()
+    for pair in body.split(b"&"):
+        raw_name, _, raw_value = pair.partition(b"=")
+        name, value = _text(raw_name), _text(raw_value)
+        if name in seen:
+            raise invalid("a parameter is repeated")
+        if name:
+            seen.add(name)
+        if name and value:
+            values[name] = value
+    return Form(values)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        raise invalid("the form is not UTF-8") from None
+    if "\0" in text:
+        raise invalid("the form holds a NUL character")
+    return text
+
+
+def invalid(detail: str) -> Refusal:
+    """RFC 6749 5.2: the request is not one."""
+    return Refusal(Kind.INVALID, "invalid_request", detail)
