@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
+
 from watchword import LogClock, Revocations, StaticKeys, VerificationKey, Verifier, WhenStale
 from watchword.verifier import Introspect
 

@@ -1,9 +1,9 @@
 """The log's time between observations (RULES 3)."""
 
 import pytest
-from watchword import LogClock, TimeUnknown, boot_ns
 
 from tests.unit.sdk.fakes import MICROSECONDS, SetClock
+from watchword import LogClock, TimeUnknown, boot_ns
 
 
 def test_it_refuses_to_guess_before_it_has_heard_a_time() -> None:

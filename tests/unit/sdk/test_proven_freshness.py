@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from watchword import Freshness
-from watchword.freshness import MAX_PENDING
 
 from tests.unit.sdk.fakes import SetClock
+from watchword import Freshness
+from watchword.freshness import MAX_PENDING
 
 SECOND = 1_000_000_000
 

@@ -1,7 +1,8 @@
 """The set of revocations against a list that is read from end to end (RULES 7)."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from watchword import Claims, Revocation, Revocations
 from watchword.revocations import KINDS
 
@@ -77,6 +78,30 @@ def ends(revocation: Revocation, claims: Claims) -> bool:
 def test_the_set_refuses_exactly_what_some_revocation_ends(applied: list[Revocation], claims: Claims) -> None:
     revocations = Revocations(applied)
     assert (revocations.refuses(claims) is not None) == any(ends(one, claims) for one in applied)
+
+
+OF_ONE_SUBJECT = st.builds(
+    lambda position, forget_at, before, spared: Revocation(
+        "subject", "a", position, 0, forget_at, before, spared if before else None
+    ),
+    st.integers(1, 4),
+    st.integers(0, 4),
+    st.none() | st.integers(1, 4),
+    st.none() | NAMES,
+)
+ITS_TOKENS = st.builds(token, st.integers(0, 4), st.none() | st.integers(0, 4), sid=st.none() | NAMES)
+
+
+@settings(max_examples=1000)
+@given(st.lists(OF_ONE_SUBJECT, max_size=5), st.integers(0, 4), ITS_TOKENS)
+def test_several_revocations_of_one_subject_live_side_by_side(
+    applied: list[Revocation], now: int, claims: Claims
+) -> None:
+    revocations = Revocations(applied)
+    assert (revocations.refuses(claims) is not None) == any(ends(one, claims) for one in applied)
+    revocations.forget(now)
+    if any(ends(one, claims) for one in applied if one.forget_at_us >= now):
+        assert revocations.refuses(claims) == "subject"
 
 
 @given(st.lists(REVOCATIONS, max_size=12), st.integers(0, 25), TOKENS)

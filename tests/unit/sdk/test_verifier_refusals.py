@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.unit.sdk.fakes import ISSUER, NOW, PRIVATE_KEYS, Bench, base64url, claims, sign, sign_raw
 from watchword import (
     ANY_AUDIENCE,
     LogClock,
@@ -18,8 +20,6 @@ from watchword import (
     Verifier,
 )
 from watchword.errors import Code
-
-from tests.unit.sdk.fakes import ISSUER, NOW, PRIVATE_KEYS, Bench, base64url, claims, sign, sign_raw
 
 
 async def refusal(token: str, bench: Bench | None = None) -> Code:

@@ -1,6 +1,8 @@
 """What a verifier does with what it knows: revoked, too old, remembered (RULES 4, 7)."""
 
 import pytest
+
+from tests.unit.sdk.fakes import MICROSECONDS, NOW, PRIVATE_KEYS, Bench, claims, sign
 from watchword import (
     LogClock,
     Revocation,
@@ -13,8 +15,6 @@ from watchword import (
 )
 from watchword.errors import Code
 from watchword.revocations import Kind
-
-from tests.unit.sdk.fakes import MICROSECONDS, NOW, PRIVATE_KEYS, Bench, claims, sign
 
 HOUR = 3600 * MICROSECONDS
 
