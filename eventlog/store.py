@@ -88,7 +88,7 @@ class Snapshot:
 
 
 class Store(Protocol):
-    """A log: gap-free, monotonic, in commit order. All methods raise LogUnavailable where it does not answer in time."""
+    """A log: gap-free, monotonic, in commit order. Methods raise LogUnavailable where it does not answer in time."""
 
     async def append(self, command: Command) -> Appended:
         """Stores the command. Raises Moved where a stream is not where the command saw it; then nothing is stored."""
@@ -103,7 +103,7 @@ class Store(Protocol):
         ...
 
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
-        """One page of the log above position `after`, in order: at most `limit` rows and `max_bytes`, but at least one."""
+        """One page of the log above position `after`, in order: at most `limit` rows and `max_bytes`, at least one."""
         ...
 
     async def head(self) -> Head:

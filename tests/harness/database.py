@@ -1,5 +1,6 @@
 """Real databases for tests: one server a session, a fresh database with its two roles a test."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from eventlog.postgres import PostgresStore
 from suite.databases import Server, furnish
 from suite.place import Place
 
+LOCK = 7310863911
+"""The advisory lock that eventlog.append takes: who holds it stops every append."""
+
 _numbers = count(1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Database:
     """One service's database: `dsn` runs, `owner_dsn` owns, `admin_dsn` is the superuser's, connected to it."""
 
@@ -43,6 +47,13 @@ class Database:
         """A started store of the running role, with a pool of its own."""
         async with self.pool() as pool, PostgresStore(self.dsn, pool) as store:
             yield store
+
+    async def connected(self, name: str, number: int) -> None:
+        """Returns once so many connections of that application name are open."""
+        count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"
+        async with self.admin() as admin, asyncio.timeout(30):
+            while await admin.fetchval(count, name) < number:
+                await asyncio.sleep(0.01)
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[asyncpg.Connection]:

@@ -1,0 +1,77 @@
+"""Verifying recomputes the chain and names the first row that does not fit."""
+
+import pytest
+
+from eventlog.verify import Checked, Misfit, verify
+from tests.harness.database import Database
+from tests.harness.log import command, event
+
+ROWS = 25
+
+
+@pytest.fixture
+async def log(database: Database) -> Database:
+    """Streams of five versions; the last row is sealed."""
+    async with database.store() as store:
+        for n in range(ROWS):
+            sealed = b"sealed" if n == ROWS - 1 else None
+            await store.append(command(f"c{n}", {f"s/{n // 5}": n % 5}, events=(event(b'{"n":%d}' % n, sealed),)))
+    return database
+
+
+async def found(database: Database, after: str | None = None) -> list[Checked | Misfit]:
+    """What verifying says after the owner of the machine did something to the log."""
+    if after is not None:
+        async with database.admin() as admin:
+            await admin.execute(after)
+    return [outcome async for outcome in verify(database.dsn, page_size=10)]
+
+
+async def test_a_whole_log_is_verified_with_progress(log: Database) -> None:
+    async with log.store() as store:
+        head = await store.head()
+    outcomes = await found(log)
+    assert [(step.position, step.head) for step in outcomes if isinstance(step, Checked)] == [
+        (0, ROWS),
+        (10, ROWS),
+        (20, ROWS),
+        (ROWS, ROWS),
+    ]
+    assert isinstance(outcomes[-1], Checked)
+    assert outcomes[-1].chain_hash == head.chain_hash
+
+
+async def test_an_empty_log_is_whole(database: Database) -> None:
+    assert [type(outcome) for outcome in await found(database)] == [Checked]
+
+
+@pytest.mark.parametrize(
+    ("change", "position"),
+    [
+        ("UPDATE eventlog.events SET body = '{}' WHERE position = 13", 13),
+        ("UPDATE eventlog.events SET actor = 'somebody else' WHERE position = 1", 1),
+        ("UPDATE eventlog.events SET time = time - interval '1 microsecond' WHERE position = 7", 7),
+        ("UPDATE eventlog.events SET time = 'epoch' WHERE position = 20", 20),
+        ("UPDATE eventlog.events SET sealed = 'changed' WHERE position = 25", 25),
+        ("UPDATE eventlog.events SET sealed = NULL, sealed_hash = '' WHERE position = 25", 25),
+        ("UPDATE eventlog.events SET sealed = 'added' WHERE position = 4", 4),
+        ("UPDATE eventlog.events SET chain_hash = sha256('x') WHERE position = 10", 10),
+        ("UPDATE eventlog.events SET version = -1 WHERE position = 10", 10),
+        ("UPDATE eventlog.events SET stream = 's/9' WHERE position = 6", 6),
+        ("DELETE FROM eventlog.events WHERE position = 12", 13),
+        ("DELETE FROM eventlog.events WHERE position = 1", 2),
+        ("DELETE FROM eventlog.events WHERE position BETWEEN 5 AND 24", 25),
+    ],
+)
+async def test_the_first_row_that_does_not_fit_is_named(log: Database, change: str, position: int) -> None:
+    outcomes = await found(log, change)
+    assert isinstance(outcomes[-1], Misfit)
+    assert outcomes[-1].position == position
+    assert all(isinstance(step, Checked) and step.position < position for step in outcomes[:-1])
+
+
+async def test_a_version_without_the_one_before_is_named_though_the_chain_holds(log: Database) -> None:
+    forged = ["'{i}'", "'{a}'", "'{c}'", "'{1}'", "'{1}'", "'{forged/1}'", "'{1}'", "'{1}'", "'{0}'", "'{1}'"]
+    third = ["'{1}'", "'{3}'", "'{t}'", "'{x}'", "'{NULL}'"]
+    outcomes = await found(log, f"SELECT FROM eventlog.append({', '.join(forged + third)})")
+    assert outcomes[-1] == Misfit(ROWS + 1, "version 2 of its stream does not stand once before it")
