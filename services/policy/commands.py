@@ -24,15 +24,15 @@ from services.policy.domain.roles import (
 from services.policy.domain.standing import IDENTITY
 from services.policy.queries import Memory
 
-PATIENCE = 2.0
-
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Policy's commands. `memory` tells which accounts there are: what is granted to nobody is a typing error."""
+    """Policy's commands. `memory` tells which accounts there are: what is granted to nobody is a typing error,
+    and an account that was registered a moment ago is waited for, at most `patience` seconds."""
 
     log: Log
     memory: Memory
+    patience: float = 2.0
 
     async def define_role(self, by: By, role: str, actions: Sequence[str], description: str) -> int:
         """Raises Refusal `role_name_invalid`, `actions_invalid`, `description_invalid`."""
@@ -89,11 +89,10 @@ class Commands:
         return outcome.position or outcome.value
 
     async def _must_exist(self, subject: Entity) -> None:
-        """An account that was registered a moment ago is waited for, at most 2 s."""
         if subject.type != ACCOUNT:
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self.patience):
                 while self.memory.account(subject.id) is None:
                     await self._identity_moves()
                 return
@@ -101,4 +100,4 @@ class Commands:
 
     async def _identity_moves(self) -> None:
         following = self.memory.known[IDENTITY][0]
-        await following.wait(following.applied + 1, PATIENCE)
+        await following.wait(following.applied + 1, self.patience)

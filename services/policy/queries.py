@@ -1,17 +1,24 @@
-"""What is known, as decisions and lists look at it: rows in this process's memory, and how reliable they are."""
+"""What is known (rows in this process's memory, and how reliable they are), and the answers that it gives."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import structlog
+from prometheus_client import Counter
 
 from chassis.trust import Trust
 from eventlog.projection import MemoryRows
-from services.policy.domain.entities import Entity
+from services.policy.domain.decision import Decision, decide
+from services.policy.domain.entities import Entity, Question
 from services.policy.domain.roles import Assignment, Role
-from services.policy.domain.standing import TOKEN, Account, Session
-from services.policy.ports import Known
+from services.policy.domain.standing import POLICY, TOKEN, Account, Session
+from services.policy.ports import Clock, Known
 from watchword.claims import Claims
+
+DECISIONS = Counter("watchword_policy_decisions", "Decisions made", ["code"])
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,29 @@ class Memory:
     def all_roles(self) -> dict[str, Role]:
         """Every role by name."""
         return {name: msgspec.convert(row, Role) for name, row in self.roles.all("role").items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Decides from this process's memory: it asks nobody and waits for nothing."""
+
+    memory: Memory
+    clock: Clock
+
+    @property
+    def position(self) -> int:
+        """The position of policy's log that an answer given now is true for."""
+        return min((one.applied for one in self.memory.known[POLICY]), default=0)
+
+    def answer(self, question: Question) -> Decision:
+        """Denies where it cannot decide: no exception ever allows."""
+        try:
+            decision = decide(question, self.memory, self.clock.now()) if self.clock.known else Decision(False, "stale")
+        except Exception:
+            log.exception("decision_failed")
+            decision = Decision(False, "failed")
+        DECISIONS.labels(decision.code).inc()
+        return decision
 
 
 def _stale(one: Known) -> bool:

@@ -1,0 +1,118 @@
+"""Policy with nothing outside: a log in memory, facts folded by hand, a clock that is set."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import msgspec
+
+from chassis.trust import fold_trust
+from eventlog.events import Event, Recorded
+from eventlog.log import By, Log
+from eventlog.sealing import MemorySealKeys, Sealer
+from eventlog.store import MemoryStore
+from services.policy.commands import Commands
+from services.policy.domain.entities import Entity, Question
+from services.policy.domain.roles import policy_events
+from services.policy.projections import fold_accounts, fold_revoked, fold_roles
+from services.policy.queries import Decisions, Memory
+
+DAY = 86_400_000_000
+OPERATOR = By("operator/admin", "test")
+ALICE = Entity("account", "acc_alice")
+EVERYTHING_OF_POLICY = Entity("suite", "policy")
+
+
+@dataclass
+class Following:
+    """How far a log is known; level and fresh unless a test says otherwise."""
+
+    applied: int = 0
+    seconds: float | None = 0.0
+    parked: frozenset[str] = frozenset()
+    max_staleness: float = 5.0
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def age(self) -> float | None:
+        return self.seconds
+
+    async def wait(self, position: int, timeout: float) -> bool:
+        async with asyncio.timeout(timeout):
+            while self.applied < position:
+                await self.moved.wait()
+        return True
+
+    def advance(self) -> int:
+        self.applied += 1
+        self.moved.set()
+        self.moved = asyncio.Event()
+        return self.applied
+
+
+@dataclass
+class SetClock:
+    time: int = 1_000 * DAY
+    known: bool = True
+
+    def now(self) -> int:
+        return self.time
+
+
+@dataclass
+class World:
+    clock: SetClock = field(default_factory=SetClock)
+    identity: Following = field(default_factory=Following)
+    token: Following = field(default_factory=Following)
+    policy: Following = field(default_factory=Following)
+
+    def __post_init__(self) -> None:
+        known = {"identity": [self.identity], "token": [self.token], "policy": [self.policy]}
+        self.memory = Memory(known=known)
+        self.store = MemoryStore(clock=self.clock.now)
+        log = Log(self.store, policy_events, Sealer(bytes(32), MemorySealKeys()), self.clock.now)
+        self.commands = Commands(log, self.memory, patience=0.1)
+        self.decisions = Decisions(self.memory, self.clock)
+
+    def at_identity(self, event: Event) -> int:
+        """Identity's log says this; its position."""
+        row = self._row(self.identity, event)
+        for change in fold_accounts(event, row):
+            self.memory.accounts.apply(change)
+        return row.position
+
+    def at_token(self, event: Event) -> int:
+        """Token's log says this; its position."""
+        row = self._row(self.token, event)
+        for change in fold_revoked(event, row):
+            self.memory.revoked.apply(change)
+        for change in fold_trust(event, row):
+            self.memory.trust.apply(change)
+        return row.position
+
+    async def settle(self) -> None:
+        """Folds what policy's own log holds by now."""
+        for row in await self.store.read(self.policy.applied, 1000):
+            event = policy_events.decode(row.type, row.body)
+            assert event is not None
+            for change in fold_roles(event, row):
+                self.memory.roles.apply(change)
+            self.policy.applied = row.position
+
+    def _row(self, following: Following, event: Event) -> Recorded:
+        return Recorded(
+            position=following.advance(),
+            stream="any",
+            version=1,
+            type=event.type,
+            time=self.clock.now(),
+            command_id="c",
+            actor="a",
+            correlation_id="",
+            body=msgspec.json.encode(event),
+        )
+
+    def code(self, action: str, subject: Entity = ALICE, resource: Entity | None = None, **how: object) -> str:
+        """The code of the answer to a question."""
+        asked = Question(subject, action, resource, **how)  # type: ignore[arg-type]
+        answer = self.decisions.answer(asked)
+        assert answer.allowed == (answer.code == "allowed")
+        return answer.code
