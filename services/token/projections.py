@@ -30,7 +30,6 @@ class CredentialChanged(Event):
 @identity_events.event("account.signed_out")
 class AccountSignedOut(Event):
     account_id: str
-    seen_before: int | None = None
 
 
 def fold_clients(event: Event, row: Recorded) -> Iterable[Change]:

@@ -14,7 +14,7 @@ ACTOR = "service/token"
 
 
 def revoke_what_identity_ended(token: Token) -> Callable[[Event, Recorded], Awaitable[None]]:
-    """The reaction to identity's log. A sign-out that token itself asked for is not sent back."""
+    """The reaction to identity's log. What identity asked for directly is there already, and twice is once."""
 
     async def react(event: Event, row: Recorded) -> None:
         by, command_id = By(ACTOR, row.correlation_id), reaction_id("identity", row.position)
@@ -27,7 +27,7 @@ def revoke_what_identity_ended(token: Token) -> Callable[[Event, Recorded], Awai
             case CredentialChanged():
                 before = Before(row.position, event.spared_session_id, 0)
                 await revoke_sessions_before(token, event.account_id, before, "credential_changed", by, command_id)
-            case AccountSignedOut(seen_before=None):
+            case AccountSignedOut():
                 before = Before(row.position, None, 0)
                 await revoke_sessions_before(token, event.account_id, before, "signed_out", by, command_id)
 

@@ -1,0 +1,170 @@
+"""The OAuth endpoints: RFC 6749, 7009, 7662, 7517 and 8414."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from prometheus_client import Counter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import positions
+from chassis.telemetry import correlation_id
+from chassis.web import Form, Hot, Json, oauth_form
+from eventlog.errors import Refusal
+from eventlog.log import By
+from services.token.adapters.refresh_secrets import PREFIX, open_refresh_token
+from services.token.api.client_auth import client_of
+from services.token.api.grpc import Revoking
+from services.token.commands.issue import Answered, client_credentials
+from services.token.commands.refresh import refresh
+from services.token.commands.revoke import revoke_family, revoke_token
+from services.token.domain import SECOND
+from services.token.domain.client import Client
+from services.token.domain.errors import UnauthorizedClient, UnsupportedGrantType
+from services.token.domain.family import FAMILY
+from services.token.domain.keyring import JWKS_LIFE
+from services.token.ports import Token
+from services.token.queries import Asker, OwnKeys, introspect
+from watchword.errors import TokenRefused
+from watchword.verifier import Verifier
+
+Grant = Callable[[Token, Client, Form, By], Awaitable[Answered]]
+GRANTED = Counter("watchword_token_requests", "Requests for tokens", ["grant_type", "outcome"])
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+async def _refresh(token: Token, client: Client, form: Form, by: By) -> Answered:
+    return await refresh(token, client, form.require("refresh_token"), form.get("scope"), _resources(form), by)
+
+
+async def _client_credentials(token: Token, client: Client, form: Form, by: By) -> Answered:
+    return await client_credentials(token, client, form.get("scope"), _resources(form), by)
+
+
+GRANTS: dict[str, Grant] = {"refresh_token": _refresh, "client_credentials": _client_credentials}
+
+
+def _resources(form: Form) -> list[str]:
+    resource = form.get("resource")
+    return [] if resource is None else [resource]
+
+
+class OAuth:
+    """The handlers. Each decodes, calls and encodes."""
+
+    def __init__(self, token: Token, verifier: Verifier, keys: OwnKeys, revoking: Revoking) -> None:
+        self._token = token
+        self._verifier = verifier
+        self._keys = keys
+        self._revoking = revoking
+
+    def endpoints(self) -> list[Hot]:
+        """Served before FastAPI, and documented by it."""
+        return [
+            Hot("POST", "/oauth2/token", self.token, _documented("A token (RFC 6749)", "grant_type")),
+            Hot("POST", "/oauth2/introspect", self.introspect, _documented("Introspection (RFC 7662)", "token")),
+            Hot("POST", "/oauth2/revoke", self.revoke, _documented("Revocation (RFC 7009)", "token")),
+            Hot("GET", "/.well-known/jwks.json", self.jwks),
+            Hot("GET", "/.well-known/openid-configuration", self.metadata),
+            Hot("GET", "/.well-known/oauth-authorization-server", self.metadata),
+        ]
+
+    async def token(self, request: Request) -> Response:
+        form = await oauth_form(request)
+        grant_type = form.require("grant_type")
+        grant = GRANTS.get(grant_type)
+        if grant is None:
+            raise UnsupportedGrantType()
+        client = await client_of(self._token, request, form)
+        try:
+            answered = await grant(self._token, client, form, _by(client))
+        except Refusal as refusal:
+            GRANTED.labels(grant_type, refusal.code).inc()
+            raise
+        GRANTED.labels(grant_type, "issued").inc()
+        positions.note("token", answered.position)
+        return Json(answered.answer, headers=NO_STORE)
+
+    async def introspect(self, request: Request) -> Response:
+        form = await oauth_form(request)
+        client = await client_of(self._token, request, form)
+        if not client.confidential:
+            raise UnauthorizedClient("introspection is for clients that can keep a secret")
+        asker = Asker(client.id, frozenset(client.grants))
+        answer = await introspect(self._token, self._verifier, form.require("token"), asker)
+        return Json(answer, headers=NO_STORE)
+
+    async def revoke(self, request: Request) -> Response:
+        """RFC 7009 2.2: what is not a token of ours is as good as revoked."""
+        form = await oauth_form(request)
+        client = await client_of(self._token, request, form)
+        presented = form.require("token")
+        revoke = self._revoke_refresh if presented.startswith(PREFIX) else self._revoke_access
+        position = await revoke(presented, client)
+        if position:
+            await self._revoking.settled(position)
+        return Response(status_code=200, headers=NO_STORE)
+
+    async def _revoke_refresh(self, presented: str, client: Client) -> int:
+        try:
+            genuine = await open_refresh_token(self._token.vault, presented)
+        except Refusal:
+            return 0
+        family = await self._token.log.fresh(FAMILY, genuine.family_id)
+        if not family.known:
+            return 0
+        _own(client, family.client_id)
+        return await revoke_family(self._token, family.id, "revoked_by_client", _by(client))
+
+    async def _revoke_access(self, presented: str, client: Client) -> int:
+        try:
+            claims = await self._verifier.verify(presented)
+        except TokenRefused:
+            return 0
+        _own(client, claims.client_id)
+        return await revoke_token(
+            self._token, claims.jti, claims.sub, claims.client_id, "revoked_by_client", _by(client)
+        )
+
+    async def jwks(self, request: Request) -> Response:
+        headers = {"Cache-Control": f"public, max-age={JWKS_LIFE // SECOND}"}
+        return Json(await self._keys.jwks(), headers=headers)
+
+    async def metadata(self, request: Request) -> Response:
+        return Json(metadata(self._token.issuer), headers={"Cache-Control": "public, max-age=300"})
+
+
+def metadata(issuer: str) -> dict[str, Any]:
+    """RFC 8414 2: what this authorization server offers today."""
+    methods = ["client_secret_basic", "client_secret_post"]
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "token_endpoint": f"{issuer}/oauth2/token",
+        "introspection_endpoint": f"{issuer}/oauth2/introspect",
+        "revocation_endpoint": f"{issuer}/oauth2/revoke",
+        "grant_types_supported": sorted(GRANTS),
+        "response_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["watchword:account", "watchword:admin"],
+        "token_endpoint_auth_methods_supported": [*methods, "none"],
+        "introspection_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": [*methods, "none"],
+    }
+
+
+def _own(client: Client, owner: str) -> None:
+    """RFC 7009 2.1: a client revokes its own tokens only."""
+    if client.id != owner:
+        raise UnauthorizedClient("the token was issued to another client")
+
+
+def _by(client: Client) -> By:
+    return By(f"client/{client.id}", correlation_id())
+
+
+def _documented(summary: str, required: str) -> dict[str, Any]:
+    schema = {"type": "object", "required": [required], "properties": {required: {"type": "string"}}}
+    body = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+    return {"summary": summary, "requestBody": body}
