@@ -23,6 +23,7 @@ from watchword.watch import RevocationWatch
 
 INTROSPECTION_TIMEOUT_S = 2.0
 _CHANNEL_OPTIONS = [
+    ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
