@@ -81,16 +81,18 @@ class Child:
 
     async def stop(self, within: float) -> None:
         """Asks it to end; after `within` seconds insists, and half a second later leaves it no choice."""
-        for sent, patience in ((self.command.stop_signal, within), (self.command.last_signal, 0.5)):
-            if await self._ended_after(sent, patience):
-                return
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if self.ended:
+            return
+        try:
+            for sent, patience in ((self.command.stop_signal, within), (self.command.last_signal, 0.5)):
+                if await self._ended_after(sent, patience):
+                    return
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         await self._process.wait()
 
     async def _ended_after(self, sent: signal.Signals, patience: float) -> bool:
-        if self.ended:
-            return True
         with suppress(ProcessLookupError):
             self._process.send_signal(sent)
         with suppress(TimeoutError):

@@ -1,12 +1,10 @@
 """`watchword up`: the whole suite on one machine, until it is told to stop."""
 
 import asyncio
-import signal
 from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import httpx2
 
@@ -25,6 +23,7 @@ from suite.ports import refuse_taken
 from suite.postgres import answers, leave_socket, prepare
 from suite.readiness import ready_at, settled
 from suite.report import Report
+from suite.signals import until_stopped
 from suite.supervisor import Supervisor
 
 
@@ -44,53 +43,22 @@ def up(options: Options, report: Report) -> None:
 
     Raises Halt where it cannot start or go on, and Refusal where a service refuses the demo: nothing is left either.
     """
-    asyncio.run(_until_stopped(options, report))
+    asyncio.run(until_stopped(lambda stack: _run(options, report, stack), report))
 
 
-async def _until_stopped(options: Options, report: Report) -> None:
-    work = asyncio.create_task(_run(options, report))
-    asked = asyncio.Event()
-    _on_signals(asked)
-    waiting = asyncio.create_task(asked.wait())
-    await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if not work.done():
-        report.line("Stopping …")
-        work.cancel()
-    try:
-        await work
-    except asyncio.CancelledError:
-        report.line("Stopped.")
-    finally:
-        waiting.cancel()
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(each, signal.SIG_IGN)  # one that comes late must not change the exit code
-
-
-def _on_signals(asked: asyncio.Event) -> None:
-    """Sets the event at the first signal; further ones change nothing."""
-    loop = asyncio.get_running_loop()
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(asked.set)
-
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, ask)
-
-
-async def _run(options: Options, report: Report) -> None:
+async def _run(options: Options, report: Report, stack: AsyncExitStack) -> None:
     place = Place(options.data.absolute())
     make_data(place.data, database_account(place.cluster))
-    async with AsyncExitStack() as stack:
-        stack.enter_context(sole_use(place.data))
-        place.furnish()
-        if left := await asyncio.to_thread(stop_services, UP, place.data):
-            report.line(f"Ended what a killed `up` had left: processes {', '.join(map(str, left))}")
-        refuse_taken(options.fleet.listeners())
-        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=2.0, trust_env=False))
-        supervisor = Supervisor(place.logs, report)
-        server = await _server(options.postgres, place, supervisor, stack, report)
-        await _Start(options, place, server, supervisor, http, report).run()
-        await supervisor.broken()
+    stack.enter_context(sole_use(place.data))
+    place.furnish()
+    if left := await asyncio.to_thread(stop_services, UP, place.data):
+        report.line(f"Ended what a killed `up` had left: processes {', '.join(map(str, left))}")
+    refuse_taken(options.fleet.listeners())
+    http = await stack.enter_async_context(httpx2.AsyncClient(timeout=2.0, trust_env=False))
+    supervisor = Supervisor(place.logs, report)
+    server = await _server(options.postgres, place, supervisor, stack, report)
+    await _Start(options, place, server, supervisor, http, report).run()
+    await supervisor.broken()
 
 
 async def _server(
