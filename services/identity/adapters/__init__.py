@@ -1,0 +1,1 @@
+"""Identity's outside: the hasher, counters, tables and peers."""

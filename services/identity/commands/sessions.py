@@ -1,0 +1,126 @@
+"""Sessions: whose a cookie is, and how sessions end."""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from eventlog.errors import Kind, Refusal
+from eventlog.events import Event
+from eventlog.log import Attempt, By, Log
+from services.identity.commands import Done, Identity
+from services.identity.domain.account import ACCOUNT, Account
+from services.identity.domain.events import AccountSignedOut
+from services.identity.domain.session import SESSION, Session, alive, end, opens, unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks: an account, in a session where there is one. `by_cookie`: so changes need the CSRF token."""
+
+    account: Account
+    session_id: str | None
+    by_cookie: bool = False
+
+
+async def of_cookie(identity: Identity, cookie: str) -> Person:
+    """Whose a session cookie is, by what the database says now. Raises Refusal `unauthenticated`."""
+    session = await _opened(identity.log, cookie)
+    account = await _in_session(identity, session)
+    return Person(account, session.id, by_cookie=True)
+
+
+async def of_claims(identity: Identity, account_id: str, session_id: str | None) -> Person:
+    """Whose a verified bearer is, by what the database says now. Raises Refusal `unauthenticated`."""
+    if session_id is None:
+        account = await identity.log.fresh(ACCOUNT, account_id)
+        if not account.id or account.disabled:
+            raise unauthenticated()
+        return Person(account, None)
+    session = await identity.log.fresh(SESSION, session_id)
+    account = await _in_session(identity, session)
+    if account.id != account_id:
+        raise unauthenticated()
+    return Person(account, session_id)
+
+
+async def _in_session(identity: Identity, session: Session) -> Account:
+    account = await identity.log.fresh(ACCOUNT, session.account_id)
+    now = identity.log.now()
+    if not alive(session, account, now):
+        raise unauthenticated()
+    await identity.last_seen.touch(session.id, now)
+    return account
+
+
+async def _opened(log: Log, cookie: str) -> Session:
+    session_id, _, secret = cookie.partition(".")
+    session = await log.fresh(SESSION, session_id)
+    if not opens(session, secret):
+        raise unauthenticated()
+    return session
+
+
+async def csrf_token(log: Log, session_id: str) -> str:
+    """The token that a session's changes must show; it stays the same while the session lives."""
+    key = await log.sealer.secret("service/csrf")
+    digest = hmac.digest(key, session_id.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+async def check_csrf(log: Log, person: Person, shown: str | None) -> None:
+    """Raises Refusal `csrf_token_invalid` where a cookie's change does not show its session's token."""
+    if not person.by_cookie or person.session_id is None:
+        return
+    wanted = await csrf_token(log, person.session_id)
+    if not hmac.compare_digest(wanted.encode(), (shown or "").encode("utf-8", "surrogatepass")):
+        raise Refusal(Kind.FORBIDDEN, "csrf_token_invalid", "X-CSRF-Token is missing or not this session's")
+
+
+async def end_session(identity: Identity, by: By, account_id: str, session_id: str, reason: str) -> Done:
+    """Ends one of an account's sessions; once more changes nothing. Raises Refusal `session_unknown`."""
+
+    async def decision(attempt: Attempt) -> int:
+        session = await attempt.read(SESSION, session_id)
+        if not session.id or session.account_id != account_id:
+            raise Refusal(Kind.NOT_FOUND, "session_unknown", "you have no such session")
+        await attempt.write(SESSION, session_id, *end(session, reason))
+        return session.ended
+
+    outcome = await identity.log.decide(by, decision)
+    applied = await identity.tokens.revoke_session(session_id, reason)
+    return Done(outcome.position or outcome.value, applied)
+
+
+async def end_by_cookie(identity: Identity, by: By, cookie: str, reason: str) -> int:
+    """Ends the session that a cookie opens, whoever's it is. The position of its end; 0 where nothing had to end."""
+    try:
+        session = await _opened(identity.log, cookie)
+    except Refusal:
+        return 0
+    if session.ended:
+        return 0
+    return (await end_session(identity, by, session.account_id, session.id, reason)).position
+
+
+async def sign_out(identity: Identity, by: By, account_id: str) -> Done:
+    """Ends every session of the account."""
+
+    async def decision(attempt: Attempt) -> None:
+        account = await attempt.read(ACCOUNT, account_id)
+        if not account.id:
+            raise unauthenticated()
+        await attempt.write(ACCOUNT, account_id, AccountSignedOut(account_id=account_id))
+
+    position = (await identity.log.decide(by, decision)).position
+    return Done(position, await identity.tokens.revoke_sessions_before(account_id, position, None, "signed_out"))
+
+
+async def take_over_end(log: Log, by: By, session_id: str, command_id: str) -> None:
+    """A session that was revoked at token is over here, too."""
+
+    async def decision(attempt: Attempt) -> None:
+        events: list[Event] = end(await attempt.read(SESSION, session_id), "revoked")
+        await attempt.write(SESSION, session_id, *events)
+
+    await log.decide(by, decision, command_id)

@@ -1,0 +1,82 @@
+"""Browser sessions: when they are alive, and how they end."""
+
+import hashlib
+import hmac
+
+import msgspec
+
+from eventlog.errors import Kind, Refusal
+from eventlog.events import Event, Recorded
+from eventlog.log import Fold
+from services.identity.domain.account import Account
+from services.identity.domain.events import SessionEnded, SessionSecretChanged, SessionStarted
+
+LIFE = 30 * 24 * 3600 * 1_000_000
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A session. `position` is where it started in identity's log (`spos`), `seen` what identity knew of token's then.
+
+    `started` in microseconds since 1970 by the log's time; `ended` is a position, 0 while it goes on.
+    """
+
+    id: str = ""
+    account_id: str = ""
+    position: int = 0
+    seen: int = 0
+    started: int = 0
+    secret_hash: str = ""
+    ended: int = 0
+
+
+def evolve_session(state: Session, event: Event, row: Recorded) -> Session:
+    """What an event makes of a session."""
+    match event:
+        case SessionStarted():
+            return Session(
+                id=event.session_id,
+                account_id=event.account_id,
+                position=row.position,
+                seen=event.seen,
+                started=row.time,
+                secret_hash=event.secret_hash or "",
+            )
+        case SessionSecretChanged():
+            return msgspec.structs.replace(state, secret_hash=event.secret_hash or "")
+        case SessionEnded():
+            return msgspec.structs.replace(state, ended=row.position)
+        case _:
+            return state
+
+
+SESSION = Fold("session", Session(), evolve_session)
+
+
+def alive(session: Session, account: Account, now: int) -> bool:
+    """Whether a session goes on (RULES 7): positions of one log are compared with that log's alone."""
+    if not session.id or session.ended or session.account_id != account.id or account.disabled:
+        return False
+    after_cutoff = session.position > account.cutoff or session.id == account.spared
+    return after_cutoff and session.seen >= account.revoked and now < session.started + LIFE
+
+
+def end(session: Session, reason: str) -> list[Event]:
+    """Nothing where there is none, or it has ended already."""
+    if not session.id or session.ended:
+        return []
+    return [SessionEnded(session_id=session.id, account_id=session.account_id, reason=reason)]
+
+
+def secret_hash(secret: str) -> str:
+    """What is kept of a session's secret: its SHA-256, in hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def opens(session: Session, secret: str) -> bool:
+    """Whether a secret is the session's, in constant time."""
+    return hmac.compare_digest(secret_hash(secret), session.secret_hash)
+
+
+def unauthenticated() -> Refusal:
+    """Whoever asks is nobody that is known here, or nobody any more."""
+    return Refusal(Kind.UNAUTHENTICATED, "unauthenticated", "log in first")

@@ -1,0 +1,115 @@
+"""What identity needs from outside."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Hasher(Protocol):
+    """Password hashes, made off the event loop in a bounded queue.
+
+    `source` is where the request comes from, so that one source cannot fill the queue. All raise Refusal `overloaded`
+    (503) when the queue is full and `too_many_attempts` (429) when the source's share is.
+    """
+
+    @property
+    def nobodys(self) -> str:
+        """A hash that no password fits, as costly to verify as any."""
+        ...
+
+    async def hash_new(self, password: str, hints: Collection[str], source: str) -> str:
+        """The hash of a password that somebody chose. Raises Refusal `password_too_weak`; `hints` are easy to guess."""
+        ...
+
+    async def hash(self, password: str, source: str) -> str: ...
+
+    async def verify(self, hashed: str, password: str, source: str) -> bool: ...
+
+    def outdated(self, hashed: str) -> bool:
+        """Whether a hash was made at another cost than today's."""
+        ...
+
+
+class Limits(Protocol):
+    """How often something may be tried, over all processes of the service."""
+
+    async def take(self, limit: str, key: str) -> None:
+        """Counts one attempt. Raises Refusal `too_many_attempts` where there are none left."""
+        ...
+
+    async def give_back(self, limit: str, key: str) -> None:
+        """The attempt does not count after all."""
+        ...
+
+
+class LastSeen(Protocol):
+    """When sessions were last used, to about a minute. Times in microseconds since 1970."""
+
+    async def touch(self, session_id: str, now: int) -> None: ...
+
+    async def of(self, session_ids: Collection[str]) -> dict[str, int]: ...
+
+
+class Followed(Protocol):
+    """How far this process has applied another service's log; `eventlog.projection.MemoryProjection` is one."""
+
+    @property
+    def applied(self) -> int: ...
+
+    async def wait(self, position: int, timeout: float) -> bool:
+        """Whether `position` has been applied within `timeout` seconds."""
+        ...
+
+
+class Clients(Protocol):
+    """What is known here of token's clients."""
+
+    async def direct_login(self, client_id: str) -> bool | None:
+        """Whether a client may log people in directly; None where it is not known here (yet): then token says."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTokens:
+    """What token issues to a session that has just started. `expires_in` in seconds."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """A revocation made at token at `position` lies between: start the session anew once it has been applied."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A session as token is told of it. `auth_time` in microseconds since 1970."""
+
+    session_id: str
+    account_id: str
+    position: int
+    seen: int
+    auth_time: int
+    acr: str
+    amr: tuple[str, ...]
+
+
+class Tokens(Protocol):
+    """The token service."""
+
+    async def start_family(self, client_id: str, session: Started) -> FirstTokens | Overtaken:
+        """Raises the Refusal of token, such as `unauthorized_client`, `session_ended`, `peer_unavailable`."""
+        ...
+
+    async def revoke_session(self, session_id: str, reason: str) -> bool:
+        """Whether token answered in about a second that it is revoked; it happens in any case, from the event."""
+        ...
+
+    async def revoke_sessions_before(self, account_id: str, position: int, spared: str | None, reason: str) -> bool:
+        """The same for the account's sessions that started below `position` of identity's log, but the spared one."""
+        ...

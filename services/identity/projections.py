@@ -1,0 +1,84 @@
+"""What identity keeps of the logs: its own sessions, to list them; token's clients, and what people are to be told.
+
+Token's events are declared here with just the fields that are read.
+"""
+
+from collections.abc import Iterable
+
+from eventlog.events import Event, Recorded, Registry, rfc3339
+from eventlog.projection import Change, Drop, DropGroup, Put
+from services.identity.domain.events import (
+    AccountDisabled,
+    AccountRevoked,
+    AccountSignedOut,
+    CredentialChanged,
+    SessionEnded,
+    SessionStarted,
+)
+
+SESSIONS = "sessions"
+NOTICES = "notices"
+
+token_events = Registry("token")
+
+
+@token_events.event("refresh.reuse_detected")
+class ReuseDetected(Event):
+    subject: str
+    client_id: str
+    family_id: str
+    session_id: str | None = None
+
+
+@token_events.event("client.registered")
+class ClientRegistered(Event):
+    client_id: str
+    first_party: bool = False
+    direct_login: bool = False
+
+
+@token_events.event("session.revoked")
+class SessionRevoked(Event):
+    session_id: str
+
+
+@token_events.event("subject.revoked")
+class SubjectRevoked(Event):
+    subject: str
+    before_session_position: int | None = None
+
+
+def fold_sessions(event: Event, row: Recorded) -> Iterable[Change]:
+    """Identity's own log → rows `session`, which belong to their account, for as long as they go on."""
+    match event:
+        case SessionStarted():
+            value = {
+                "started": row.time,
+                "seen": event.seen,
+                "address": event.address or "",
+                "agent": event.agent or "",
+            }
+            yield Put("session", event.session_id, value, belongs=event.account_id)
+        case SessionEnded():
+            yield Drop("session", event.session_id)
+        case AccountDisabled() | AccountSignedOut():
+            yield DropGroup("session", event.account_id)
+        case CredentialChanged():
+            yield DropGroup("session", event.account_id, event.spared_session_id or "")
+        case AccountRevoked():
+            yield Put("revoked", event.account_id, {"position": event.token_position})
+
+
+def fold_notices(event: Event, row: Recorded) -> Iterable[Change]:
+    """Token's log → rows `notice`, which belong to their account, and `client`: who may ask for direct login."""
+    match event:
+        case ReuseDetected():
+            value = {
+                "code": "refresh_reuse_detected",
+                "at": rfc3339(row.time),
+                "client_id": event.client_id,
+                "session_id": event.session_id,
+            }
+            yield Put("notice", f"{row.position:019}", value, belongs=event.subject)
+        case ClientRegistered():
+            yield Put("client", event.client_id, {"direct_login": event.first_party and event.direct_login})
