@@ -1,56 +1,59 @@
-"""Whether the services are ready, and have seen all that there is to see."""
+"""Whether the services are ready, and know all that there is to know."""
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import httpx2
 
-from chassis.rpc.client import ask
-from eventlog.errors import Refusal
 from suite.errors import Halt
-from suite.operator import Operator
 from suite.supervisor import Probe
-from watchword.log.v1.log_pb2 import ListProjectionsRequest
 
 PAUSE = 0.05
 
 
-def ready_at(client: httpx2.AsyncClient, url: str) -> Probe:
-    """Asks a service's /readyz."""
+def ready_at(http: httpx2.AsyncClient, url: str) -> Probe:
+    """Asks the /readyz of the service at `url`."""
 
     async def probe() -> bool:
         try:
-            return (await client.get(f"{url}/readyz")).status_code == 200
+            return (await http.get(f"{url}/readyz")).status_code == 200
         except httpx2.HTTPError:
             return False
 
     return probe
 
 
-async def settled(operator: Operator, positions: Mapping[str, int], within: float = 30.0) -> None:
-    """Returns when every projection of every service has its snapshot and has applied the positions, by log.
+async def settled(http: httpx2.AsyncClient, url: str, positions: Mapping[str, int], within: float = 30.0) -> None:
+    """Returns when every projection of the service at `url` has had its snapshot and has applied the positions, by log.
 
     Raises Halt where one has not after `within` seconds, and says which.
     """
     deadline = asyncio.get_running_loop().time() + within
-    while behind := await _behind(operator, positions):
+    level: set[str] = set()
+    while True:
+        behind = await _behind(http, url, positions, level)
+        if not behind:
+            return
         if asyncio.get_running_loop().time() > deadline:
-            raise Halt(f"not all services know the others' logs after {within:.0f} s: {'; '.join(behind)}")
+            raise Halt(f"{url} does not know all logs after {within:.0f} s: {'; '.join(behind)}")
         await asyncio.sleep(PAUSE)
 
 
-async def _behind(operator: Operator, positions: Mapping[str, int]) -> list[str]:
-    return [line for name in operator.projections for line in await _behind_in(operator, name, positions)]
-
-
-async def _behind_in(operator: Operator, name: str, positions: Mapping[str, int]) -> list[str]:
+async def _behind(http: httpx2.AsyncClient, url: str, positions: Mapping[str, int], level: set[str]) -> list[str]:
+    """What is not level, for people. A projection that was seen level once is remembered: a busy log's head runs on."""
     try:
-        answer = await ask(operator.projections[name].ListProjections, ListProjectionsRequest(), wait_for_ready=True)
-    except Refusal as refusal:
-        return [f"{name}: {refusal.detail}"]
-    wanted = [(one, max(one.head, positions.get(one.log, 0))) for one in answer.projections]
-    return [
-        f"{name}'s {one.name} has applied {one.applied} of {position} of {one.log}'s log"
-        for one, position in wanted
-        if not one.HasField("lag") or one.applied < position
+        report = (await http.get(f"{url}/readyz", params={"verbose": ""})).json()
+    except (httpx2.HTTPError, ValueError) as error:
+        return [str(error)]
+    level |= {one["name"] for one in report["projections"] if _level(one, positions.get(one["log"], 0))}
+    unmet = [f"{name}: {check['reason']}" for name, check in report["checks"].items() if not check["ok"]]
+    return unmet + [
+        f"{one['name']} has applied {one['applied']} of {one['head']} of {one['log']}'s log"
+        for one in report["projections"]
+        if one["name"] not in level
     ]
+
+
+def _level(one: Mapping[str, Any], position: int) -> bool:
+    return one["lag_seconds"] is not None and one["applied"] >= max(one["head"], position)

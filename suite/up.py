@@ -97,12 +97,12 @@ class _Start:
             await _together(self._service(name, authority) for name in SERVICES)
         demo: Demo | None = None
         positions: dict[str, int] = {}
-        async with operator(self.place, fleet.target) as peers:
-            if self.options.demo:
-                with self.report.step("demo: an administrator, a user, two clients"):
+        if self.options.demo:
+            with self.report.step("demo: an administrator, a user, two clients"):
+                async with operator(self.place, fleet.target) as peers:
                     demo, positions = await seed(peers, self.place)
-            with self.report.step("what each service knows of the others"):
-                await settled(peers, positions)
+        with self.report.step("what each service knows of the others"):
+            await _together(settled(self.http, fleet.url(name), positions) for name in SERVICES)
         described = contract.describe(fleet, authority.certificate, backend, demo)
         contract.write(described, self.place)
         self._say_ready(described)
