@@ -43,7 +43,10 @@ def unavailable(code: str, detail: str, retry_after: float = 1) -> Refusal:
 
 
 class LogUnavailable(Refusal):
-    """The log could not be written or read in time. What was sent may have been committed: ask again with the same command id."""
+    """The log could not be written or read in time.
+
+    What was sent may have been committed: ask again, same id.
+    """
 
     def __init__(self, detail: str = "the event log does not answer") -> None:
         super().__init__(Kind.UNAVAILABLE, "log_unavailable", detail, 1)

@@ -1,7 +1,8 @@
 """Events: facts in the past tense, their registry, their two parts, and how old versions are read.
 
-An event is a frozen struct with a decorator. A field of type `Sealed[T]` goes to the sealed part, which never leaves the
-service; a field of type `Instant` is an integer of microseconds in code and RFC 3339 with six decimals in the body.
+An event is a frozen struct with a decorator. A field of type `Sealed[T]` goes to the sealed part, which never leaves
+the service; a field of type `Instant` is an integer of microseconds in code, and RFC 3339 with six decimals in the
+body.
 """
 
 from collections.abc import Callable
@@ -76,7 +77,10 @@ class Registry:
         self._upcasters: dict[tuple[str, int], Upcaster] = {}
 
     def event(self, name: str, *, version: int = 1, sealed_for: str | None = None) -> Callable[[type[E]], type[E]]:
-        """Declares a struct as the event `name`. `sealed_for` is the field that names whose key seals it; the service's own if absent."""
+        """Declares a struct as the event `name`. `sealed_for` is the field that names whose key seals it.
+
+        Where that is absent, the service's own key does.
+        """
 
         def declare(cls: type[E]) -> type[E]:
             cls.type = f"watchword.{self.service}.{name}.v{version}"
@@ -91,7 +95,10 @@ class Registry:
         return declare
 
     def upcast(self, name: str, *, from_version: int) -> Callable[[Upcaster], Upcaster]:
-        """Declares how a body of `from_version` becomes one of the next version. Sealed fields are in the body that it is given."""
+        """Declares how a body of `from_version` becomes one of the next.
+
+        Sealed fields are in the body that it is given.
+        """
 
         def declare(function: Upcaster) -> Upcaster:
             self._upcasters[name, from_version] = function
@@ -104,7 +111,7 @@ class Registry:
         return tuple(self._classes.values())
 
     def decode(self, type_: str, body: bytes, sealed: bytes | None = None) -> Event | None:
-        """The event, or None where the type is not one of this registry's. Raises NewerVersion, msgspec.ValidationError."""
+        """The event; None where this registry does not have its type. Raises NewerVersion, msgspec.ValidationError."""
         name, version = self._split(type_)
         latest = self._latest.get(name)
         if latest is None:

@@ -24,7 +24,9 @@ SILENCE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """The owner read `head` after the reader's clock had shown `stamp` (ns); `time` in µs since 1970 by the log's clock."""
+    """The owner read `head` after the reader's clock had shown `stamp` (ns); `time` in µs since 1970 by the log's
+    clock.
+    """
 
     head: int
     time: int

@@ -1,7 +1,7 @@
 """load → decide → append, in one place: folded states, guards, retries, sealing (RULES 1).
 
-A decision reads the streams that it depends on and writes events to some of them. Every stream that it read is a guard, so
-what it decided is true at the position where its events stand; if any stream has moved it decides again.
+A decision reads the streams that it depends on and writes events to some of them. Every stream that it read is a guard,
+so what it decided is true at the position where its events stand; if any stream has moved it decides again.
 """
 
 import asyncio
@@ -58,7 +58,10 @@ class Fold(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What a decision answered, its events, and where they stand. `position` is that of the last event; 0 where none was written."""
+    """What a decision answered, its events, and where they stand.
+
+    `position` is the last event's; 0 where there is none.
+    """
 
     value: T
     events: tuple[Event, ...]
@@ -125,15 +128,14 @@ class Log:
     ) -> Outcome[T]:
         """Runs the decision until it holds, and stores its events.
 
-        A refusal by the decision is raised only once what it read has been confirmed. `command_id` makes twice once.
-        Raises what the decision raises, LogUnavailable, and Refusal `contended` when others win for too long.
-        A caller that is cancelled does not lose the append that it began.
+        A refusal by the decision is raised only once what it read has been confirmed. `command_id` makes twice once:
+        where a stream that the decision read holds an event of that command, nothing more is stored and the outcome
+        has no events. Raises what the decision raises, LogUnavailable, and Refusal `contended` when others win for too
+        long. A caller that is cancelled does not lose the append that it began.
         """
-        return await asyncio.shield(
-            asyncio.ensure_future(self._decide(by, decision, command_id or secrets.token_hex(16)))
-        )
+        return await asyncio.shield(asyncio.ensure_future(self._decide(by, decision, command_id)))
 
-    async def _decide(self, by: By, decision: Callable[[Attempt], Awaitable[T]], command_id: str) -> Outcome[T]:
+    async def _decide(self, by: By, decision: Callable[[Attempt], Awaitable[T]], command_id: str | None) -> Outcome[T]:
         deadline = asyncio.get_running_loop().time() + PATIENCE
         for _ in range(ATTEMPTS):
             attempt = Attempt(self, self.now())
@@ -143,6 +145,9 @@ class Log:
                 if await self._confirmed(attempt):
                     raise
                 continue
+            before = None if command_id is None else await self._before(attempt, command_id)
+            if before is not None:
+                return Outcome(value, (), before.position, before.time)
             try:
                 return await self._store(by, attempt, value, command_id)
             except Moved as moved:
@@ -157,21 +162,30 @@ class Log:
         self._forget(moved)
         return not moved
 
-    async def _store(self, by: By, attempt: Attempt, value: T, command_id: str) -> Outcome[T]:
+    async def _before(self, attempt: Attempt, command_id: str) -> Recorded | None:
+        """The last event, among the streams that the attempt has seen, that an earlier run of the command left."""
+        streams = [stream for stream, seen in attempt.seen.items() if seen.version]
+        rows = [row for stream in streams for row in await self.store.stream(stream) if row.command_id == command_id]
+        return max(rows, key=lambda row: row.position, default=None)
+
+    async def _store(self, by: By, attempt: Attempt, value: T, command_id: str | None) -> Outcome[T]:
         written = {stream: seen for stream, seen in attempt.seen.items() if seen.events}
         if not written:
             if await self._confirmed(attempt):
                 return Outcome(value, (), 0, attempt.now)
             raise Moved({})
         command = Command(
-            id=command_id,
+            id=command_id or secrets.token_hex(16),
             actor=by.actor,
             correlation_id=by.correlation_id,
             writes=[Write(stream, seen.version, await self._sealed(stream, seen)) for stream, seen in written.items()],
             guards=[Guard(stream, seen.version) for stream, seen in attempt.seen.items() if not seen.events],
         )
         appended = await self.store.append(command)
-        self._advance(command, written, appended)
+        if command_id is None:
+            self._advance(command, written, appended)
+        else:  # what stands there may be what another run of the command decided
+            self._forget(dict.fromkeys(written, -1))
         events = tuple(event for seen in written.values() for event in seen.events)
         return Outcome(value, events, appended.last, appended.time)
 
@@ -219,7 +233,7 @@ class Log:
             task.exception()
 
     async def state(self, fold: Fold[S], key: str) -> tuple[int, S]:
-        """Version and state of a stream, perhaps from memory: trusted only because every decision's guards are checked."""
+        """Version and state of a stream, perhaps from memory: trusted because every decision's guards are checked."""
         stream = fold.stream(key)
         if stream in self._cache:
             self._cache.move_to_end(stream)

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import asyncpg
 
+from eventlog.postgres.connection import fetch
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -55,7 +57,8 @@ class PostgresReaders:
         self._pool = pool
 
     async def report(self, reader: Reader) -> None:
-        await self._pool.execute(
+        await fetch(
+            self._pool,
             """INSERT INTO log_readers (name, applied, max_staleness, seen_at, parked) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT (name) DO UPDATE SET applied = greatest(log_readers.applied, excluded.applied),
                max_staleness = excluded.max_staleness, seen_at = excluded.seen_at, parked = excluded.parked""",
@@ -67,11 +70,11 @@ class PostgresReaders:
         )
 
     async def live(self, now: int) -> Sequence[Reader]:
-        rows = await self._pool.fetch("SELECT name, applied, max_staleness, seen_at, parked FROM log_readers")
+        rows = await fetch(self._pool, "SELECT name, applied, max_staleness, seen_at, parked FROM log_readers")
         readers = [replace(Reader(**row), parked=tuple(row["parked"])) for row in rows]
         gone = [reader.name for reader in readers if not reader.remembered(now - 60_000_000)]
         if gone:
-            await self._pool.execute("DELETE FROM log_readers WHERE name = ANY($1)", gone)
+            await fetch(self._pool, "DELETE FROM log_readers WHERE name = ANY($1)", gone)
         return remembered(readers, now)
 
 

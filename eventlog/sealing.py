@@ -1,6 +1,7 @@
 """Sealed parts (RULES 2): AES-256-GCM under the key of the person an event is about, bound to stream and version.
 
-Erasing the key erases the person and leaves the chain whole: an event without a key still loads, without its sealed fields.
+Erasing the key erases the person and leaves the chain whole: an event without a key still loads, without what it
+sealed.
 """
 
 import os
@@ -47,7 +48,9 @@ class MemorySealKeys:
 
 
 class Sealer:
-    """Seals and opens. Keys are wrapped by the service's key-encryption key (32 bytes); opened ones stay in a bounded cache."""
+    """Seals and opens. Keys are wrapped by the service's key-encryption key (32 bytes); a bounded cache keeps opened
+    ones.
+    """
 
     def __init__(self, key_encryption_key: bytes, keys: SealKeys, cache_size: int = 10_000) -> None:
         self._wrapping = AESGCM(key_encryption_key)
@@ -69,7 +72,7 @@ class Sealer:
         return nonce + key.encrypt(nonce, plaintext, f"{stream}\n{version}".encode())
 
     async def open(self, owner: str, stream: str, version: int, sealed: bytes) -> bytes | None:
-        """The plaintext, or None where the owner's key was erased. Raises InvalidTag where the row was tampered with."""
+        """The plaintext; None where the owner's key was erased. Raises InvalidTag where the row was tampered with."""
         key = await self._open(owner)
         if key is None:
             return None

@@ -1,8 +1,8 @@
 """Projections and reactions (RULES 6).
 
 A `Projection` says once how events change rows. A `TableProjection` keeps those rows in the database, one active per
-service; a `MemoryProjection` starts from them and follows, one in each process. A `Reaction` turns another service's event
-into a command of one's own, once.
+service; a `MemoryProjection` starts from them and follows, one in each process. A `Reaction` turns another service's
+event into a command of one's own, once.
 """
 
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, foreign

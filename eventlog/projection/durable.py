@@ -96,7 +96,10 @@ class _Turn:
 
 
 class TableProjection(Durable):
-    """Rows and checkpoint in one transaction. An event that cannot be folded is parked with all that follows in its stream."""
+    """Rows and checkpoint in one transaction.
+
+    An event that cannot be folded is parked with all that follows in its stream.
+    """
 
     def __init__(self, projection: Projection, rows: Rows, source: Source, reader: str) -> None:
         super().__init__(projection.name, rows, source, reader)

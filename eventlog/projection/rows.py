@@ -8,16 +8,20 @@ import asyncpg
 import msgspec
 
 from eventlog.chain import GENESIS
+from eventlog.errors import LogUnavailable
 from eventlog.events import Recorded
+from eventlog.postgres.connection import LOST, fetch
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Put, Value
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-DATABASE_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+DATABASE_LOST = (*LOST, LogUnavailable)
 SCHEMA = files("eventlog.projection").joinpath("projection.sql").read_text()
 
 PUT = """INSERT INTO projection_rows (projection, kind, key, belongs, value) VALUES ($1, $2, $3, $4, $5::text::jsonb)
          ON CONFLICT (projection, kind, key) DO UPDATE SET belongs = excluded.belongs, value = excluded.value"""
 PATCH = "UPDATE projection_rows SET value = value || $4::text::jsonb WHERE projection = $1 AND kind = $2 AND key = $3"
+CHECKPOINT = "SELECT position, chain_hash FROM projection_checkpoints WHERE projection = $1"
+PARKED = "SELECT DISTINCT stream FROM projection_parked WHERE projection = $1"
 DROP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND key = $3"
 DROP_GROUP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 AND key <> $4"
 
@@ -47,32 +51,23 @@ class Rows:
         self.projection = projection
 
     async def get(self, kind: str, key: str) -> Value | None:
-        value = await self.pool.fetchval(
-            "SELECT value::text FROM projection_rows WHERE projection = $1 AND kind = $2 AND key = $3",
-            self.projection,
-            kind,
-            key,
-        )
-        return None if value is None else msgspec.json.decode(value, type=Value)
+        query = "SELECT value::text FROM projection_rows WHERE projection = $1 AND kind = $2 AND key = $3"
+        found = await fetch(self.pool, query, self.projection, kind, key)
+        return msgspec.json.decode(found[0]["value"], type=Value) if found else None
 
     async def group(self, kind: str, belongs: str) -> dict[str, Value]:
         """The rows of a kind that belong to something, by key."""
-        found = await self.pool.fetch(
-            "SELECT key, value::text FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 ORDER BY key",
-            self.projection,
-            kind,
-            belongs,
-        )
+        query = """SELECT key, value::text FROM projection_rows
+                   WHERE projection = $1 AND kind = $2 AND belongs = $3 ORDER BY key"""
+        found = await fetch(self.pool, query, self.projection, kind, belongs)
         return {row["key"]: msgspec.json.decode(row["value"], type=Value) for row in found}
 
     async def checkpoint(self) -> Checkpoint:
-        async with self.pool.acquire() as connection:
-            return await self.checkpoint_on(connection)
+        return _checkpoint(await fetch(self.pool, CHECKPOINT, self.projection))
 
     async def checkpoint_on(self, connection: Connection, lock: bool = False) -> Checkpoint:
-        query = "SELECT position, chain_hash FROM projection_checkpoints WHERE projection = $1"
-        row = await connection.fetchrow(query + (" FOR UPDATE" if lock else ""), self.projection)
-        return Checkpoint(0, GENESIS) if row is None else Checkpoint(row["position"], row["chain_hash"])
+        query = CHECKPOINT + (" FOR UPDATE" if lock else "")
+        return _checkpoint(await connection.fetch(query, self.projection))
 
     async def begin(self) -> None:
         """Makes the checkpoint's row, which every later transaction locks."""
@@ -95,12 +90,10 @@ class Rows:
         return Loaded(puts, checkpoint, parked)
 
     async def parked(self) -> frozenset[str]:
-        async with self.pool.acquire() as connection:
-            return await self.parked_on(connection)
+        return frozenset(row["stream"] for row in await fetch(self.pool, PARKED, self.projection))
 
     async def parked_on(self, connection: Connection) -> frozenset[str]:
-        query = "SELECT DISTINCT stream FROM projection_parked WHERE projection = $1"
-        return frozenset(row["stream"] for row in await connection.fetch(query, self.projection))
+        return frozenset(row["stream"] for row in await connection.fetch(PARKED, self.projection))
 
     async def parked_rows(self, connection: Connection) -> list[Recorded]:
         """The parked events, in order."""
@@ -162,3 +155,14 @@ class Rows:
         async with self.pool.acquire() as connection, connection.transaction():
             for table in ("projection_rows", "projection_parked", "projection_checkpoints"):
                 await connection.execute(f"DELETE FROM {table} WHERE projection = $1", self.projection)
+
+    async def forget(self, now: int) -> None:
+        """Drops the rows whose `forget_at_us` has passed at `now`, so that what is kept follows the rate, not
+        history.
+        """
+        query = "DELETE FROM projection_rows WHERE projection = $1 AND (value->>'forget_at_us')::bigint < $2"
+        await fetch(self.pool, query, self.projection, now)
+
+
+def _checkpoint(found: list[asyncpg.Record]) -> Checkpoint:
+    return Checkpoint(found[0]["position"], found[0]["chain_hash"]) if found else Checkpoint(0, GENESIS)

@@ -15,7 +15,10 @@ from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A projection as operators see it. `lag` in seconds: the age of the newest proof that it was level; None: never yet."""
+    """A projection as operators see it.
+
+    `lag` in seconds: the age of the newest proof that it was level; None: never yet.
+    """
 
     name: str
     log: str
@@ -57,7 +60,7 @@ class Projections:
     async def wait(self, name: str, position: int, timeout: float) -> bool:
         """Whether all projections of a log, here and in the tables, have applied `position` within `timeout` seconds."""
         waits = [one.wait(position, timeout) for one in self.memory if one.projection.log == name]
-        tables = [one for one in self.durable.values() if one.source.log == name and isinstance(one, TableProjection)]
+        tables = [one for one in self.durable.values() if isinstance(one, TableProjection) and one.source.log == name]
         return all(await asyncio.gather(*waits, *(_reached(table, position, timeout) for table in tables)))
 
     async def statuses(self) -> list[Status]:

@@ -21,7 +21,10 @@ class KeyVault(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What the commands of this service work on. `ready_since` is when this process last became able to answer (RULES 8)."""
+    """What the commands of this service work on.
+
+    `ready_since` is when this process last became able to answer (RULES 8).
+    """
 
     log: Log
     vault: KeyVault

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from chassis.trust import fold_trust, token_events
 from eventlog.events import Event, Recorded, Registry
 from eventlog.projection import Change, Drop, Projection, Put, foreign
-from services.token.domain.family import LIFE
 from services.token.domain.events import ClientRegistered, FamilyRevoked, FamilyStarted, RefreshRotated, events
+from services.token.domain.family import LIFE
 
 identity_events = Registry("identity")
 

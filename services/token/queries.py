@@ -118,7 +118,9 @@ def _read(jwk: dict[str, Any]) -> VerificationKey:
 
 
 class Receipts(msgspec.Struct, frozen=True):
-    """Who has applied a revocation, after how many ms, who has not, and by when even one that was cut off denies (µs)."""
+    """Who has applied a revocation, after how many ms, who has not, and by when even one that was cut off denies
+    (µs).
+    """
 
     applied: Sequence[tuple[str, float]]
     waiting: Sequence[str]

@@ -8,6 +8,8 @@ import asyncpg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from eventlog.postgres.connection import fetch
+
 NONCE = 12
 CACHED = 256
 
@@ -41,14 +43,16 @@ class PostgresWrappedKeys:
         self._pool = pool
 
     async def put(self, key_id: str, wrapped: bytes) -> None:
-        await self._pool.execute("INSERT INTO keys (key_id, wrapped) VALUES ($1, $2)", key_id, wrapped)
+        await fetch(
+            self._pool, "INSERT INTO keys (key_id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING", key_id, wrapped
+        )
 
     async def get(self, key_id: str) -> bytes | None:
-        wrapped: bytes | None = await self._pool.fetchval("SELECT wrapped FROM keys WHERE key_id = $1", key_id)
-        return wrapped
+        found = await fetch(self._pool, "SELECT wrapped FROM keys WHERE key_id = $1", key_id)
+        return found[0]["wrapped"] if found else None
 
     async def delete(self, key_id: str) -> None:
-        await self._pool.execute("DELETE FROM keys WHERE key_id = $1", key_id)
+        await fetch(self._pool, "DELETE FROM keys WHERE key_id = $1", key_id)
 
 
 class EncryptedVault:

@@ -33,12 +33,12 @@ def _basic(header: str) -> tuple[str, str]:
     """RFC 6749 2.3.1: both halves are form-encoded before they are joined."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
-        raise InvalidClient()
+        raise InvalidClient
     try:
         client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
         client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, UnicodeDecodeError):
-        raise InvalidClient() from None
+        raise InvalidClient from None
     if not colon or not client_id or not secret:
-        raise InvalidClient()
+        raise InvalidClient
     return client_id, secret

@@ -74,7 +74,7 @@ class OAuth:
         grant_type = form.require("grant_type")
         grant = GRANTS.get(grant_type)
         if grant is None:
-            raise UnsupportedGrantType()
+            raise UnsupportedGrantType
         client = await client_of(self._token, request, form)
         try:
             answered = await grant(self._token, client, form, _by(client))

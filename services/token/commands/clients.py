@@ -110,7 +110,7 @@ async def authenticate(token: Token, client_id: str, secret: str | None) -> Clie
     if not _proves(client, secret):
         client = await token.log.fresh(CLIENT, client_id)
         if not _proves(client, secret):
-            raise InvalidClient()
+            raise InvalidClient
     return client
 
 

@@ -110,7 +110,10 @@ async def client_credentials(token: Token, client: Client, scope: str | None, re
 
 
 async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overtaken:
-    """The first tokens of a session. Raises UnauthorizedClient, and SessionOver where identity has ended the session since."""
+    """The first tokens of a session.
+
+    Raises UnauthorizedClient, and SessionOver where identity has ended the session since.
+    """
 
     async def decide(attempt: Attempt) -> Signing | Overtaken:
         client = await attempt.read(CLIENT, new.client_id)
@@ -119,7 +122,7 @@ async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overt
         session = await attempt.read(SESSION, new.session_id)
         subject = await attempt.read(SUBJECT, new.subject)
         if session.revoked_at or subject.ended_by_identity(new.session_id, new.session_position):
-            raise SessionOver()
+            raise SessionOver
         if subject.overtaken(new.seen):
             return Overtaken(subject.revoked_at)
         return await _start(token, attempt, client, new)

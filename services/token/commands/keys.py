@@ -25,7 +25,10 @@ RINGS = (*(signing_ring(alg) for alg in ALGORITHMS), REFRESH_RING)
 
 
 async def rotate_ring(token: Token, name: str, compromised: bool, by: By, only_if: Callable[[Keyring], bool]) -> int:
-    """Rotates a ring if `only_if` still holds of it where the rotation stands. The position; 0 where nothing was done."""
+    """Rotates a ring if `only_if` still holds of it where the rotation stands.
+
+    The position; 0 where nothing was done.
+    """
     made: list[NewKey] = [await _make(token.vault, name)]
     if name != REFRESH_RING and (await token.log.fresh(KEYRING, name)).active is None:
         made.append(await _make(token.vault, name))

@@ -21,8 +21,8 @@ async def refresh(
 ) -> Answered:
     """The next refresh token of a lineage, or the same again where the answer was lost.
 
-    Raises InvalidGrant: for a forged token nothing happens; for a genuine one that was used before, reuse is recorded and
-    what the client's policy names is revoked.
+    Raises InvalidGrant: for a forged token nothing happens; for a genuine one that was used before, reuse is recorded
+    and what the client's policy names is revoked.
     """
     genuine = await open_refresh_token(token.vault, presented)
 

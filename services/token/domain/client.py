@@ -11,7 +11,10 @@ FIRST_PARTY_SCOPES = frozenset({"watchword:account", "watchword:admin"})
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A registered client. `access_token_life` and `leeway` in seconds. `revoked_at` is a position: what it had below it is ended."""
+    """A registered client. `access_token_life` and `leeway` in seconds.
+
+    `revoked_at` is a position: what it had below it is ended.
+    """
 
     id: str = ""
     name: str = ""
@@ -40,7 +43,8 @@ class Client(msgspec.Struct, frozen=True):
             raise UnauthorizedClient(f"the client is not registered for {grant_type}")
 
     def scope(self, asked: str | None, of: str | None = None) -> str:
-        """The scope to give: what was asked for, all of it where nothing was. Never more than `of` and the registration allow.
+        """The scope to give: what was asked for, all of it where nothing was. Never more than `of` and the
+        registration allow.
 
         RFC 6749 3.3 and 6: a refresh may narrow, never widen.
         """
@@ -58,7 +62,7 @@ class Client(msgspec.Struct, frozen=True):
         if not resources:
             return own[:1]
         if not set(resources) <= set(own):
-            raise InvalidTarget()
+            raise InvalidTarget
         return list(dict.fromkeys(resources))
 
 

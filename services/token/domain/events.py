@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from eventlog.events import Event, Instant, Registry, Sealed
 
 events = Registry("token")
@@ -34,8 +36,8 @@ class ClientRegistered(Event):
     reuse_ends: str
     first_party: bool = False
     direct_login: bool = False
-    grants: list[str] = []
-    cors_origins: list[str] = []
+    grants: list[str] = msgspec.field(default_factory=list)
+    cors_origins: list[str] = msgspec.field(default_factory=list)
     secret_hash: Sealed[str] = None
 
 

@@ -102,13 +102,13 @@ def judge(lineage: Lineage, presented: Presented, by: Client, now: int, ready_si
     """What presenting this genuine token means (RFC 9700 4.14.2).
 
     The current generation rotates. Its immediate parent, within the leeway and while its successor is unused, is an
-    answer that was lost: the caller gets the same successor again. Anything else was stolen, or its thief was first. The
-    leeway counts from the later of the rotation and `ready_since`, when this process last became able to answer.
+    answer that was lost: the caller gets the same successor again. Anything else was stolen, or its thief was first.
+    The leeway counts from the later of the rotation and `ready_since`, when this process last became able to answer.
     Raises InvalidGrant where the family is over, AheadOfLog where the log does not know the generation.
     """
     family = lineage.family
     if not family.known or presented.generation > family.generation:
-        raise AheadOfLog()
+        raise AheadOfLog
     if presented.key_id != family.key_of(presented.generation):
         raise InvalidGrant("this refresh token is not valid")
     if lineage.ended(now):
@@ -118,7 +118,7 @@ def judge(lineage: Lineage, presented: Presented, by: Client, now: int, ready_si
     match family.generation - presented.generation:
         case 0:
             return Rotate(family.generation + 1)
-        case 1 if 0 < by.leeway and now - max(family.rotated_at, ready_since) <= by.leeway * SECOND:
+        case 1 if by.leeway > 0 and now - max(family.rotated_at, ready_since) <= by.leeway * SECOND:
             return Retry(family.generation)
         case _:
             return theft(lineage, presented, by)

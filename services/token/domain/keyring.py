@@ -1,7 +1,7 @@
 """Keys: published → active → verifying only → gone, on a schedule, and nothing breaks on rotation (RULES 8, 9).
 
-A ring is one purpose and algorithm. A signing ring keeps its next key published ahead, so that a verifier has it before it
-signs; a refresh ring needs none, since only token verifies refresh tokens.
+A ring is one purpose and algorithm. A signing ring keeps its next key published ahead, so that a verifier has it
+before it signs; a refresh ring needs none, since only token verifies refresh tokens.
 """
 
 from typing import Any

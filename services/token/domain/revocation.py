@@ -14,7 +14,10 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Before(msgspec.Struct, frozen=True):
-    """Identity ended the sessions of a subject below a position of its own log, one perhaps excepted. `at` is token's position."""
+    """Identity ended the sessions of a subject below a position of its own log, one perhaps excepted.
+
+    `at` is token's position.
+    """
 
     position: int
     spared: str | None
@@ -28,7 +31,10 @@ class Before(msgspec.Struct, frozen=True):
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What has ended sessions and tokens of a subject. `revoked_at` is the last such revocation made at token itself."""
+    """What has ended sessions and tokens of a subject.
+
+    `revoked_at` is the last such revocation made at token itself.
+    """
 
     revoked_at: int = 0
     before: tuple[Before, ...] = ()
