@@ -9,15 +9,15 @@ from eventlog.events import Event, Recorded, Registry, rfc3339
 from eventlog.projection import Change, Drop, DropGroup, Put
 from services.identity.domain.events import (
     AccountDisabled,
-    AccountRevoked,
     AccountSignedOut,
     CredentialChanged,
     SessionEnded,
     SessionStarted,
 )
+from services.identity.domain.session import LIFE
 
 SESSIONS = "sessions"
-NOTICES = "notices"
+TOLD = "told"
 
 token_events = Registry("token")
 
@@ -53,10 +53,12 @@ def fold_sessions(event: Event, row: Recorded) -> Iterable[Change]:
     match event:
         case SessionStarted():
             value = {
+                "position": row.position,
                 "started": row.time,
                 "seen": event.seen,
                 "address": event.address or "",
                 "agent": event.agent or "",
+                "forget_at_us": row.time + LIFE,
             }
             yield Put("session", event.session_id, value, belongs=event.account_id)
         case SessionEnded():
@@ -65,11 +67,9 @@ def fold_sessions(event: Event, row: Recorded) -> Iterable[Change]:
             yield DropGroup("session", event.account_id)
         case CredentialChanged():
             yield DropGroup("session", event.account_id, event.spared_session_id or "")
-        case AccountRevoked():
-            yield Put("revoked", event.account_id, {"position": event.token_position})
 
 
-def fold_notices(event: Event, row: Recorded) -> Iterable[Change]:
+def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
     """Token's log → rows `notice`, which belong to their account, and `client`: who may ask for direct login."""
     match event:
         case ReuseDetected():

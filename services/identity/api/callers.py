@@ -1,0 +1,114 @@
+"""Who calls over REST: a bearer where there is an Authorization header, else the session cookie (RULES 10)."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Protocol
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.auth import ACCOUNT
+from chassis.telemetry import correlation_id
+from eventlog.log import By
+from services.identity.commands import Browser, Identity
+from services.identity.commands.sessions import Person, check_csrf, of_claims, of_cookie
+from services.identity.domain.session import LIFE, unauthenticated
+from watchword.claims import Claims
+
+SESSION = "watchword_session"
+DEVICE = "watchword_device"
+DEVICE_LIFE = 365 * 24 * 3600
+MAX_AGENT = 256
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Bearers(Protocol):
+    """Whom a bearer stands for; `chassis.auth.Bearers` is one."""
+
+    async def claims(self, headers: Headers, *scopes: str) -> Claims:
+        """The claims of a token for the suite with one of the scopes. Raises Refusal."""
+        ...
+
+    async def administrator(self, headers: Headers, action: str) -> Claims:
+        """The same for an administrator whom policy allows the action."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The two cookies. `secure`: people come by https, so they are bound to it and to this host."""
+
+    secure: bool
+
+    def of(self, request: Request, name: str) -> str | None:
+        """A cookie's value; None beside an Authorization header."""
+        return None if "authorization" in request.headers else request.cookies.get(self._named(name))
+
+    def give_session(self, response: Response, value: str) -> None:
+        self._give(response, SESSION, value, LIFE // 1_000_000)
+
+    def give_device(self, response: Response, value: str) -> None:
+        self._give(response, DEVICE, value, DEVICE_LIFE)
+
+    def drop_session(self, response: Response) -> None:
+        self._give(response, SESSION, "", 0)
+
+    def _give(self, response: Response, name: str, value: str, life: int) -> None:
+        response.set_cookie(
+            self._named(name), value, max_age=life, path="/", secure=self.secure, httponly=True, samesite="lax"
+        )
+
+    def _named(self, name: str) -> str:
+        return f"__Host-{name}" if self.secure else name
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Whoever calls."""
+
+    identity: Identity
+    bearers: Bearers
+    cookies: Cookies
+
+    async def person(self, request: Request) -> Person:
+        """The person who asks about themselves. Raises Refusal where it is nobody, or the CSRF token is missing."""
+        if "authorization" in request.headers:
+            claims = await self.bearers.claims(request.headers, ACCOUNT)
+            return await of_claims(self.identity, claims.sub, claims.sid)
+        cookie = self.cookies.of(request, SESSION)
+        if cookie is None:
+            raise unauthenticated()
+        person = await of_cookie(self.identity, cookie)
+        if request.method not in _SAFE:
+            await check_csrf(self.identity.log, person, request.headers.get("x-csrf-token"))
+        return person
+
+    async def administrator(self, request: Request, action: str) -> By:
+        """Who administers: by bearer alone."""
+        claims = await self.bearers.administrator(request.headers, action)
+        return By(claims.sub, correlation_id())
+
+    def browser(self, request: Request) -> Browser:
+        """Where a request comes from."""
+        address = request.client.host if request.client else ""
+        return Browser(
+            address=address,
+            source=source_of(address),
+            agent=request.headers.get("user-agent", "")[:MAX_AGENT],
+            session=self.cookies.of(request, SESSION),
+            device=self.cookies.of(request, DEVICE),
+        )
+
+
+def source_of(address: str) -> str:
+    """What limits count an address under: itself, of IPv6 its /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped or ip_network((parsed.packed[:8] + bytes(8), 64)))
+    return str(parsed)

@@ -1,0 +1,50 @@
+"""What the identity service is told by its environment."""
+
+from limits import parse
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import ServiceSettings, Target
+
+
+class IdentitySettings(ServiceSettings):
+    """WATCHWORD_IDENTITY_…
+
+    Limits are written as "10 per 15 minutes"; failed attempts count, successful ones do not. `hash_queue` bounds the
+    password hashes in work or waiting, `hash_share` those of one address. Passwords have at least `password_strength`
+    by zxcvbn, from 0 to 4.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="WATCHWORD_IDENTITY_")
+
+    token_grpc: Target = Field(examples=["127.0.0.1:9402"])
+    policy_grpc: Target = Field(examples=["127.0.0.1:9403"])
+
+    password_strength: int = Field(default=3, ge=0, le=4, examples=[3])
+    hash_threads: int = Field(default=2, ge=1, le=64, examples=[2])
+    hash_queue: int = Field(default=256, ge=1, examples=[256])
+    hash_share: int = Field(default=128, ge=1, examples=[128])
+
+    limit_address: str = Field(default="120 per minute", examples=["120 per minute"])
+    limit_name: str = Field(default="20 per 15 minutes", examples=["20 per 15 minutes"])
+    limit_name_address: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
+    limit_device: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
+    limit_password: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
+    limit_registration: str = Field(default="600 per minute", examples=["600 per minute"])
+
+    @field_validator(
+        "limit_address", "limit_name", "limit_name_address", "limit_device", "limit_password", "limit_registration"
+    )
+    @classmethod
+    def _a_limit(cls, text: str) -> str:
+        try:
+            parse(text)
+        except ValueError:
+            raise ValueError("it is not a limit") from None
+        return text
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """The limits by name."""
+        named = ("address", "name", "name_address", "device", "password", "registration")
+        return {name: getattr(self, f"limit_{name}") for name in named}
