@@ -116,6 +116,10 @@ class MemoryProjection:
         age = self._freshness.age_ns(boot_ns())
         return None if age is None else age / 1e9
 
+    def age_ns(self) -> int | None:
+        """For a verifier: nanoseconds, None where nothing is proven or a parked event may be a revocation."""
+        return None if self.parked else self._freshness.age_ns(boot_ns())
+
     def stale(self) -> bool:
         """Whether answers that rest on this must be refused: too old, or with events that it could not fold."""
         age = self.age()

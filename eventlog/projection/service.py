@@ -58,7 +58,7 @@ class Projections:
         return min((one.applied for one in self.memory if one.projection.log == name), default=0)
 
     async def wait(self, name: str, position: int, timeout: float) -> bool:
-        """Whether all projections of a log, here and in the tables, have applied `position` within `timeout` seconds."""
+        """Whether all projections of a log, in memory and in tables, apply `position` within `timeout` seconds."""
         waits = [one.wait(position, timeout) for one in self.memory if one.projection.log == name]
         tables = [one for one in self.durable.values() if isinstance(one, TableProjection) and one.source.log == name]
         return all(await asyncio.gather(*waits, *(_reached(table, position, timeout) for table in tables)))

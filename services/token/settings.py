@@ -9,9 +9,7 @@ from chassis.settings import ServiceSettings, Target
 class TokenSettings(ServiceSettings):
     """WATCHWORD_TOKEN_…"""
 
-    model_config = SettingsConfigDict(
-        env_prefix="WATCHWORD_TOKEN_", extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix="WATCHWORD_TOKEN_")
 
     identity_grpc: Target = Field(examples=["127.0.0.1:9401"])
     policy_grpc: Target = Field(examples=["127.0.0.1:9403"])

@@ -1,0 +1,122 @@
+"""What every service stands on: its database, log, time, peers and readers."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from chassis.clock import LogTime
+from chassis.database import open_pool
+from chassis.positions import Waiting
+from chassis.process import Process
+from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, administrator, connect
+from chassis.settings import ServiceSettings, read_key_file
+from eventlog.events import Registry
+from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed
+from eventlog.log import Log
+from eventlog.postgres import PostgresSealKeys, PostgresStore
+from eventlog.projection import MemoryProjection, Projection, ProjectionFeed, Projections, Rows, Sink, TableProjection
+from eventlog.projection.durable import Durable
+from eventlog.projection.rows import SCHEMA as PROJECTION_SCHEMA
+from eventlog.readers import PostgresReaders
+from eventlog.sealing import Sealer
+from watchword.log.v1 import log_pb2_grpc
+
+__all__ = ["PROJECTION_SCHEMA", "Followed", "Foundation", "lay"]
+
+CONNECTIONS = 16
+LOG_CALLERS = {"watchword.log.v1.EventLogService/Read": {"service/*", "operator/*", GRANTED}}
+PROJECTION_CALLERS = {
+    f"watchword.log.v1.ProjectionService/{method}": {ADMINISTRATOR}
+    for method in ("ListProjections", "RebuildProjection", "RetryParked")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A projection in both its forms."""
+
+    table: TableProjection
+    memory: MemoryProjection
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """`me` names this process among those of its service, in receipts."""
+
+    service: str
+    me: str
+    tls: Tls
+    pool: asyncpg.Pool
+    time: LogTime
+    store: PostgresStore
+    readers: PostgresReaders
+    key_encryption_key: bytes
+
+    def log(self, events: Registry) -> Log:
+        """The service's own log, to write to."""
+        return Log(self.store, events, Sealer(self.key_encryption_key, PostgresSealKeys(self.pool)), self.time.now)
+
+    def own(self) -> LocalFeed:
+        """The service's own log, to follow."""
+        return LocalFeed(self.service, self.store, self.readers, self.time.now)
+
+    def peer(self, name: str, target: str) -> RemoteFeed:
+        """Another service's log at HOST:PORT, to follow."""
+        return RemoteFeed(name, connect(target, self.tls, name))
+
+    def follow(self, projection: Projection, source: LocalFeed | RemoteFeed, sink: Sink) -> Followed:
+        """Keeps a projection in the table, where it is this process's turn, and in this process's memory."""
+        rows = Rows(self.pool, projection.name)
+        memory = MemoryProjection(projection, rows, source, sink, f"{self.me}/{projection.name}")
+        return Followed(TableProjection(projection, rows, source, f"{self.me}/{projection.name}-table"), memory, rows)
+
+    def run(self, process: Process, followed: Sequence[Followed], others: Sequence[Durable] = ()) -> Projections:
+        """Runs them while the process lives, and shows them."""
+        projections = Projections([one.memory for one in followed], [*(one.table for one in followed), *others])
+        process.background("projections", projections.run)
+        process.readiness.show(projections.statuses)
+        return projections
+
+    def waiting(self, projections: Projections) -> Waiting:
+        """Requests that name positions wait for them; of its own log the service reads the head."""
+        return Waiting(projections, {self.service: self.head})
+
+    async def head(self) -> int:
+        return (await self.store.head()).position
+
+    def serve_log(self, rpc: RpcServer, projections: Projections) -> None:
+        """EventLogService and ProjectionService."""
+        feed = EventLogFeed(self.store, self.readers, self.time.now)
+        rpc.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, feed, LOG_CALLERS)
+        rpc.add(
+            log_pb2_grpc.add_ProjectionServiceServicer_to_server,
+            ProjectionFeed(projections, administrator),
+            PROJECTION_CALLERS,
+        )
+
+
+async def lay(service: str, settings: ServiceSettings, process: Process) -> Foundation:
+    """Opens what the service stands on; waits for nothing. Raises WrongSetting."""
+    key = read_key_file(settings.key_encryption_key_file)
+    pool = await process.enter(open_pool(settings.database, service, max_size=CONNECTIONS))
+    time = LogTime(lambda: _now(store))
+    store = await process.enter(PostgresStore(settings.database.get_secret_value(), pool, time.observe))
+    process.background("time", time.run)
+    process.readiness.add("database", time.check)
+    return Foundation(
+        service=service,
+        me=f"{service}/{secrets.token_hex(3)}",
+        tls=Tls.load(settings.ca, settings.cert, settings.key),
+        pool=pool,
+        time=time,
+        store=store,
+        readers=PostgresReaders(pool),
+        key_encryption_key=key,
+    )
+
+
+async def _now(store: PostgresStore) -> int:
+    return (await store.head()).now

@@ -1,0 +1,101 @@
+"""The composition root: the only file that knows everything."""
+
+from functools import partial
+from importlib.resources import files
+
+from chassis.administration import policy_decides
+from chassis.auth import Bearers
+from chassis.foundation import PROJECTION_SCHEMA, lay
+from chassis.process import Parts, Process, main
+from chassis.rpc import Admission, RpcServer, connect
+from chassis.web import Share, application
+from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
+from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
+from services.token.api.grpc import ALLOWED, Revoking, TokenRpc
+from services.token.api.oauth import OAuth
+from services.token.api.rest import revocations
+from services.token.domain.events import events
+from services.token.ports import Token
+from services.token.projections import CLIENTS, FAMILIES, TRUST, identity_events
+from services.token.queries import OwnKeys
+from services.token.reactions import revoke_what_identity_ended
+from services.token.schedule import Schedule
+from services.token.settings import TokenSettings
+from services.token.watch import WatchedTrust, Watching
+from watchword.token.v1 import token_pb2_grpc
+from watchword.verifier import ANY_AUDIENCE, Verifier
+
+SCHEMA = files("services.token").joinpath("schema.sql").read_text()
+
+
+async def compose(settings: TokenSettings, process: Process) -> Parts:
+    """Wires the service."""
+    base = await lay("token", settings, process)
+    vault = EncryptedVault(base.key_encryption_key, PostgresWrappedKeys(base.pool))
+    token = Token(base.log(events), vault, settings.issuer, base.time.ready_since)
+
+    own, identity = base.own(), base.peer("identity", settings.identity_grpc)
+    trust, registered = WatchedTrust(), MemoryRows()
+    trusted, clients = base.follow(TRUST, own, trust), base.follow(CLIENTS, own, registered)
+    trusted.memory.on_time(trust.forget)
+    families = TableProjection(FAMILIES, Rows(base.pool, FAMILIES.name), own, f"{base.me}/families-table")
+    reaction = Reaction(
+        "revoke-what-identity-ended",
+        Rows(base.pool, "revoke-what-identity-ended"),
+        identity,
+        f"{base.me}/reaction",
+        foreign(identity_events),
+        revoke_what_identity_ended(token),
+    )
+    projections = base.run(process, [trusted, clients], [families, reaction])
+
+    schedule = Schedule(token, [trusted.rows, families.rows])
+    process.background("schedule", schedule.run)
+    process.readiness.add("keys", schedule.check)
+
+    keys = OwnKeys(token)
+    verifier = partial(
+        Verifier,
+        issuer=settings.issuer,
+        keys=keys,
+        revocations=trust.revocations,
+        age_ns=trusted.memory.age_ns,
+        clock=base.time.clock,
+    )
+    introspecting = verifier(audience=ANY_AUDIENCE)
+    policy = connect(settings.policy_grpc, base.tls, "policy")
+    bearers = Bearers(verifier(audience=settings.issuer), policy_decides(policy, "token"))
+    revoking = Revoking(token, trusted.memory, base.readers)
+    watching = Watching(trust, trusted.memory, base.store, base.readers, base.time.now)
+    waiting = base.waiting(projections)
+
+    rpc = RpcServer(base.tls, Admission(trust.grants, trust.is_revoked, bearers.authorize), waiting)
+    served = TokenRpc(token, introspecting, trust, revoking, watching, registered, families.rows)
+    rpc.add(token_pb2_grpc.add_TokenServiceServicer_to_server, served, ALLOWED)
+    base.serve_log(rpc, projections)
+    rest = application(
+        title="Watchword token",
+        readiness=process.readiness,
+        origins=settings.origins,
+        routers=[revocations(token, bearers, revoking)],
+        hot=OAuth(token, introspecting, keys, revoking).endpoints(),
+        shares=shares(registered),
+        waiting=waiting,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    return Parts(rest, rpc)
+
+
+def shares(registered: MemoryRows) -> list[Share]:
+    """RULES 10: discovery and keys for all, token and revocation for the origins that clients registered."""
+
+    def allows(origin: str) -> bool:
+        return any(origin in client["origins"] for client in registered.all("client").values())
+
+    names = ("jwks.json", "openid-configuration", "oauth-authorization-server")
+    open_to_all = Share(frozenset(f"/.well-known/{name}" for name in names))
+    return [open_to_all, Share(frozenset({"/oauth2/token", "/oauth2/revoke"}), "POST", allows)]
+
+
+if __name__ == "__main__":
+    main("token", TokenSettings, compose, [PROJECTION_SCHEMA, SCHEMA])
