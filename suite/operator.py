@@ -35,6 +35,7 @@ class Operator:
     policy: "PolicyServiceAsyncStub"
     logs: "Mapping[str, EventLogServiceAsyncStub]"
     projections: "Mapping[str, ProjectionServiceAsyncStub]"
+    channels: Mapping[str, grpc.aio.Channel]
 
 
 @asynccontextmanager
@@ -57,4 +58,5 @@ async def operator(place: Place, target: Callable[[str], str]) -> AsyncIterator[
             policy=policy_pb2_grpc.PolicyServiceStub(channels["policy"]),
             logs={name: log_pb2_grpc.EventLogServiceStub(channel) for name, channel in channels.items()},
             projections={name: log_pb2_grpc.ProjectionServiceStub(channel) for name, channel in channels.items()},
+            channels=channels,
         )
