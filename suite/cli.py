@@ -2,7 +2,7 @@
 
 import typer
 
-from suite.commands import certs, up
+from suite.commands import admin, certs, clients, events, keys, projections, revoke, status, up, users
 
 app = typer.Typer(
     name="watchword",
@@ -12,4 +12,12 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command("up")(up.up)
+app.command("status")(status.status)
+app.add_typer(events.app, name="events")
+app.add_typer(users.app, name="users")
+app.add_typer(clients.app, name="clients")
+app.add_typer(keys.app, name="keys")
+app.command("revoke")(revoke.revoke)
+app.add_typer(admin.app, name="admin")
+app.add_typer(projections.app, name="projections")
 app.add_typer(certs.app, name="certs")

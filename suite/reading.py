@@ -1,7 +1,7 @@
 """Reads a service's log over gRPC as the operator, and checks its chain on the way (RULES 1)."""
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -11,7 +11,8 @@ from eventlog.feed import Progress, RemoteFeed, SourceLost
 from suite.errors import Halt
 from suite.operator import Operator
 
-MAX_STALENESS = 2.0
+MAX_STALENESS = 0.001
+"""Seconds. An operator who reads decides nothing by it, so no revocation waits for one (RULES 7)."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Chain:
 
 async def head(peers: Operator, log: str) -> int:
     """The position of a log's last event now. Raises Halt where the service does not answer."""
-    async with aclosing(_follow(peers, log, Progress(0))) as batches:
+    async with aclosing(_follow(peers, log, lambda: Progress(0))) as batches:
         async for _, seen in batches:
             if seen is not None:
                 return seen
@@ -63,27 +64,25 @@ async def read(peers: Operator, log: str, first: int, *, follow: bool = False) -
     chain = Chain(log)
     begin = max(first - 2, 0)  # the row before the first one wanted proves it
     last: int | None = None
-    at = begin
-    async with aclosing(_follow(peers, log, Progress(begin))) as batches:
+    async with aclosing(_follow(peers, log, lambda: Progress(max(chain.position, begin)))) as batches:
         async for rows, seen in batches:
             last = seen if last is None else last
             for row in rows:
                 chain.accept(row)
-                at = row.position
                 if row.position >= first and (follow or last is None or row.position <= last):
                     yield row
-            if not follow and last is not None and at >= last:
+            if not follow and last is not None and max(chain.position, begin) >= last:
                 return
 
 
 async def _follow(
-    peers: Operator, log: str, progress: Progress
+    peers: Operator, log: str, progress: Callable[[], Progress]
 ) -> AsyncGenerator[tuple[list[Recorded], int | None], None]:
     """Batches, each with the head where it was read."""
     feed = RemoteFeed(log, peers.channels[log])
     reader = f"operator/{secrets.token_hex(4)}"
     try:
-        async with aclosing(feed.follow(reader, MAX_STALENESS, lambda: progress)) as batches:
+        async with aclosing(feed.follow(reader, MAX_STALENESS, progress)) as batches:
             async for batch in batches:
                 yield batch.rows, None if batch.echo is None else batch.echo.head
     except SourceLost as lost:

@@ -1,0 +1,67 @@
+"""How a command reaches the services of a running suite, and what it advises where one refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from eventlog.errors import Refusal
+from suite import contract
+from suite.commands.common import said_plainly
+from suite.errors import Halt
+from suite.operator import Operator, operator
+from suite.place import Place
+
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+ADVICE = {
+    "account_exists": "Choose another name.",
+    "administrator_exists": "There is one first administrator; whom that person trusts gets the role `administrator`.",
+    "client_exists": "Choose another --id, or leave it out: then one is made.",
+    "account_not_found": "`watchword users create NAME` makes an account.",
+    "account_unknown": "Policy may not have heard of the account yet: try again, and see `watchword status`.",
+    "not_yet_applied": "Try again; `watchword status` shows who lags behind.",
+    "projection_unknown": "`watchword projections list` shows them.",
+}
+
+
+def asked(data: Path, question: Callable[[Operator], Awaitable[T]]) -> T:
+    """What the services of the suite that runs on DIR answer to its operator.
+
+    Ends the command with exit code 1 and a line on stderr where nothing runs there, or where a service refuses.
+    """
+
+    async def ask_them() -> T:
+        async with reached(data) as peers:
+            return await question(peers)
+
+    with said_plainly():
+        return asyncio.run(ask_them())
+
+
+@asynccontextmanager
+async def reached(data: Path) -> AsyncIterator[Operator]:
+    """The services of the suite that runs on DIR. Raises Halt, with advice, where nothing runs or a service refuses."""
+    place = Place(data.absolute())
+    running = contract.read(place)
+    try:
+        async with operator(place, lambda name: running.api(name).grpc) as peers:
+            yield peers
+    except Refusal as refusal:
+        raise Halt(advised(refusal, place)) from None
+
+
+def advised(refusal: Refusal, place: Place) -> str:
+    """The refusal, and what to do next."""
+    if refusal.code == "peer_unavailable":
+        return (
+            f"the suite on {place.data} did not do it: {refusal.detail}\n"
+            f"`watchword up --data {place.data}` starts it; if it runs, `watchword status` and {place.logs} say more."
+        )
+    advice = ADVICE.get(refusal.code)
+    return f"{refusal}\n{advice}" if advice else str(refusal)

@@ -1,0 +1,82 @@
+"""`watchword status`"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx2
+import msgspec
+import typer
+
+from suite import contract
+from suite.commands.common import Data, said_plainly
+from suite.commands.reach import Json
+from suite.look import ProjectionLook, ServiceLook, look
+from suite.operator import operator
+from suite.place import Place
+from suite.screen import as_json, console, row, table
+
+SETTLES = 2.0
+PAUSE = 0.1
+
+
+def status(data: Data, json: Json = False) -> None:
+    """Say who answers, who is ready and how far each projection is. Exit code 1 where something is wrong."""
+    with said_plainly():
+        found = asyncio.run(_settled(data))
+    if json:
+        as_json({"ok": not _trouble(found), "services": msgspec.to_builtins(found)})
+    else:
+        _print(found)
+    if _trouble(found):
+        raise typer.Exit(1)
+
+
+async def _settled(data: Path) -> list[ServiceLook]:
+    """A projection that is applying an event at this moment is not in trouble: look again before saying so."""
+    place = Place(data.absolute())
+    running = contract.read(place)
+    deadline = asyncio.get_running_loop().time() + SETTLES
+    async with (
+        operator(place, lambda name: running.api(name).grpc) as peers,
+        httpx2.AsyncClient(timeout=SETTLES, trust_env=False) as http,
+    ):
+        while True:
+            found = await look(running, peers, http)
+            if not _trouble(found) or asyncio.get_running_loop().time() > deadline:
+                return found
+            await asyncio.sleep(PAUSE)
+
+
+def _trouble(found: Sequence[ServiceLook]) -> bool:
+    return any(one.trouble for one in found)
+
+
+def _print(found: Sequence[ServiceLook]) -> None:
+    services = table("service", "reachable", "ready", "REST", "gRPC")
+    for one in found:
+        style = "bold red" if one.trouble else None
+        row(services, one.service, _yes(one.reachable), _yes(one.ready), one.rest, one.grpc, style=style)
+    out = console()
+    out.print(services)
+    out.print()
+    out.print(projection_table([(one.service, each) for one in found for each in one.projections]))
+    for one in found:
+        for line in one.trouble:
+            out.print(f"\n{one.service}: {line}", style="bold red")
+
+
+def _yes(yes: bool) -> str:
+    return "yes" if yes else "NO"
+
+
+def projection_table(found: Sequence[tuple[str, ProjectionLook]]) -> object:
+    """Projections by service, for people."""
+    shown = table(
+        "service", "projection", "log", "applied", "head", "lag", "parked", numbers=["applied", "head", "lag", "parked"]
+    )
+    for service, one in found:
+        lag = "not level" if one.lag_seconds is None else f"{one.lag_seconds:.2f} s"
+        style = "bold red" if one.parked_events or one.lag_seconds is None else None
+        row(shown, service, one.name, one.log, one.applied, one.head, lag, one.parked_events, style=style)
+    return shown
