@@ -5,8 +5,11 @@ Token's events are declared here with just the fields that are read.
 
 from collections.abc import Iterable
 
+from chassis.trust import fold_trust
+from chassis.trust import token_events as trusted_events
 from eventlog.events import Event, Recorded, Registry, rfc3339
-from eventlog.projection import Change, Drop, DropGroup, Put
+from eventlog.projection import Change, Drop, DropGroup, Projection, Put, foreign
+from eventlog.projection.change import Decode
 from services.identity.domain.events import (
     AccountDisabled,
     AccountSignedOut,
@@ -15,9 +18,6 @@ from services.identity.domain.events import (
     SessionStarted,
 )
 from services.identity.domain.session import LIFE
-
-SESSIONS = "sessions"
-TOLD = "told"
 
 token_events = Registry("token")
 
@@ -82,3 +82,22 @@ def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
             yield Put("notice", f"{row.position:019}", value, belongs=event.subject)
         case ClientRegistered():
             yield Put("client", event.client_id, {"direct_login": event.first_party and event.direct_login})
+
+
+def sessions(decode: Decode) -> Projection:
+    """`decode` opens the sealed parts, which stay in this service's own tables."""
+    return Projection("sessions", "identity", decode, fold_sessions)
+
+
+TRUST = Projection("trust", "token", foreign(trusted_events), fold_trust)
+TOLD = Projection("told", "token", foreign(token_events), fold_told)
+
+
+class Unkept:
+    """Takes the place of rows in memory where the table is asked, and only how far a log is known matters."""
+
+    def reset(self, rows: list[Put]) -> None:
+        """See eventlog.projection.Sink."""
+
+    def apply(self, change: Change) -> None:
+        """See eventlog.projection.Sink."""

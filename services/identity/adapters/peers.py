@@ -1,23 +1,17 @@
-"""Token and policy, asked over gRPC."""
+"""Token, asked over gRPC."""
 
 from typing import Any
 
 import grpc.aio
 
 from chassis.rpc import ask
-from eventlog.errors import Kind, Refusal, unavailable
+from eventlog.errors import Refusal
 from services.identity.ports import FirstTokens, Overtaken, Started
-from watchword.claims import Claims
-from watchword.policy.v1 import policy_pb2, policy_pb2_grpc
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 from watchword.wire import to_timestamp
 
 REVOKE = 1.0
 START = 4.0
-CHECK = 2.0
-
-# Policy answers these where it cannot know.
-_CANNOT_ANSWER = frozenset({"stale", "parked"})
 
 
 class TokenPeer:
@@ -62,28 +56,3 @@ class TokenPeer:
         except Refusal:
             return False
         return True
-
-
-class PolicyPeer:
-    """What policy says of administrators."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub: Any = policy_pb2_grpc.PolicyServiceStub(channel)
-
-    async def decide(self, claims: Claims, action: str) -> None:
-        """Returns where the bearer may. Raises Refusal `not_allowed`, `policy_unavailable`."""
-        request = policy_pb2.CheckRequest(
-            subject=policy_pb2.Entity(type="account", id=claims.sub),
-            action=action,
-            resource=policy_pb2.Entity(type="suite", id="identity"),
-            session_id=claims.sid,
-            token_position=claims.pos,
-        )
-        try:
-            answer: policy_pb2.CheckResponse = await ask(self._stub.Check, request, timeout=CHECK)
-        except Refusal as refusal:
-            raise unavailable("policy_unavailable", "policy cannot say whether you may") from refusal
-        if answer.code in _CANNOT_ANSWER:
-            raise unavailable("policy_unavailable", "policy cannot say whether you may")
-        if not answer.allowed:
-            raise Refusal(Kind.FORBIDDEN, "not_allowed", f"policy does not allow you {action}")

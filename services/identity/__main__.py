@@ -1,0 +1,145 @@
+"""The composition root: the only file that knows everything."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+import httpx2
+from limits import parse
+
+from chassis.administration import policy_decides
+from chassis.auth import Bearers
+from chassis.foundation import PROJECTION_SCHEMA, Followed, Foundation, lay
+from chassis.process import Parts, Process, main
+from chassis.rpc import Admission, RpcServer, connect
+from chassis.settings import WrongSetting
+from chassis.trust import Trust
+from chassis.web import application
+from eventlog.errors import unavailable
+from eventlog.projection import Reaction, Rows, TableProjection, foreign
+from services.identity.adapters.hasher import ThreadHasher
+from services.identity.adapters.last_seen import CoarseLastSeen
+from services.identity.adapters.limits import PostgresStorage, WindowLimits
+from services.identity.adapters.peers import TokenPeer
+from services.identity.api.callers import Callers, Cookies
+from services.identity.api.grpc import ALLOWED, IdentityRpc, administered
+from services.identity.api.rest import Api
+from services.identity.commands import Identity
+from services.identity.commands.failures import Failures
+from services.identity.domain.events import events
+from services.identity.projections import TOLD, TRUST, Unkept, sessions, token_events
+from services.identity.queries import Queries
+from services.identity.reactions import NAME as TAKE_OVER
+from services.identity.reactions import TakeOver
+from services.identity.schedule import Schedule
+from services.identity.settings import IdentitySettings
+from watchword import JwksKeys, LogClock, Verifier
+from watchword.identity.v1 import identity_pb2_grpc
+
+SCHEMA = files("services.identity").joinpath("schema.sql").read_text()
+LEVEL = 2.0
+
+
+async def compose(settings: IdentitySettings, process: Process) -> Parts:
+    """Wires the service."""
+    base = await lay("identity", settings, process)
+    log = base.log(events)
+    own, token = base.own(), base.peer("token", settings.token_grpc)
+    trust = Trust()
+    trusted = base.follow(TRUST, token, trust)
+    trusted.memory.on_time(trust.forget)
+    listed = base.follow(sessions(log.decode), own, Unkept())
+    told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, f"{base.me}/told-table")
+    take_over = Reaction(
+        TAKE_OVER, Rows(base.pool, TAKE_OVER), token, f"{base.me}/reaction", foreign(token_events), TakeOver(log)
+    )
+    projections = base.run(process, [trusted, listed], [told, take_over])
+
+    async def level() -> None:
+        if not await projections.wait("identity", await base.head(), LEVEL):
+            raise unavailable("not_yet_applied", "the list of sessions lags behind")
+
+    last_seen, counters = CoarseLastSeen(base.pool), PostgresStorage(base.pool)
+    queries = Queries(log, listed.rows, told.rows, last_seen, level)
+    failures = await process.enter(flushed(Failures(log)))
+    identity = Identity(
+        log=log,
+        hasher=hasher(settings),
+        limits=WindowLimits(counters, {name: parse(text) for name, text in settings.limits.items()}),
+        last_seen=last_seen,
+        tokens=TokenPeer(connect(settings.token_grpc, base.tls, "token")),
+        token_log=trusted.memory,
+        clients=queries,
+        failures=failures,
+    )
+    chores = [
+        failures.flush,
+        failures.forget_old_keys,
+        counters.sweep,
+        lambda: last_seen.sweep(log.now()),
+        lambda: listed.rows.forget(log.now()),
+        lambda: trusted.rows.forget(log.now()),
+    ]
+    process.background("schedule", Schedule(chores).run)
+
+    bearers = await accepted(settings, process, base, trust, trusted)
+    waiting = base.waiting(projections)
+    rpc = RpcServer(base.tls, Admission(trust.grants, trust.is_revoked, administered(bearers.authorize)), waiting)
+    rpc.add(identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityRpc(identity), ALLOWED)
+    base.serve_log(rpc, projections)
+    secure = (settings.public_url or "").startswith("https://")
+    api = Api(Callers(identity, bearers, Cookies(secure)), queries)
+    rest = application(
+        title="Watchword identity",
+        readiness=process.readiness,
+        origins=settings.origins,
+        routers=[api.router()],
+        waiting=waiting,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    return Parts(rest, rpc)
+
+
+def hasher(settings: IdentitySettings) -> ThreadHasher:
+    """argon2id at today's cost."""
+    return ThreadHasher(
+        threads=settings.hash_threads,
+        queue=settings.hash_queue,
+        share=settings.hash_share,
+        minimum_strength=settings.password_strength,
+    )
+
+
+@asynccontextmanager
+async def flushed(failures: Failures) -> AsyncIterator[Failures]:
+    """Writes what was counted before the process ends."""
+    try:
+        yield failures
+    finally:
+        await failures.flush(everything=True)
+
+
+async def accepted(
+    settings: IdentitySettings, process: Process, base: Foundation, trust: Trust, trusted: Followed
+) -> Bearers:
+    """Whom a bearer stands for: verified here, by the issuer's keys and what token's log has revoked."""
+    client = await process.enter(httpx2.AsyncClient(trust_env=False))
+    try:
+        keys = JwksKeys(settings.jwks, client)
+    except ValueError as error:
+        raise WrongSetting(f"WATCHWORD_IDENTITY_JWKS_URL: {error}") from None
+    clock = LogClock()
+    trusted.memory.on_time(clock.observe)
+    verifier = Verifier(
+        issuer=settings.issuer,
+        audience=settings.issuer,
+        keys=keys,
+        revocations=trust.revocations,
+        age_ns=trusted.memory.age_ns,
+        clock=clock,
+    )
+    return Bearers(verifier, policy_decides(connect(settings.policy_grpc, base.tls, "policy"), "identity"))
+
+
+if __name__ == "__main__":
+    main("identity", IdentitySettings, compose, [PROJECTION_SCHEMA, SCHEMA])
