@@ -87,7 +87,7 @@ class MemoryProjection:
     ) -> None:
         self.projection = projection
         self.max_staleness = max_staleness
-        self.parked: frozenset[str] = frozenset()
+        self._parked: dict[str, int] = {}
         self._rows = rows
         self._source = source
         self._sink = sink
@@ -100,6 +100,11 @@ class MemoryProjection:
     @property
     def applied(self) -> int:
         return 0 if self._at is None else self._at.position
+
+    @property
+    def parked(self) -> frozenset[str]:
+        """Streams of which an event could not be folded."""
+        return frozenset(self._parked)
 
     @property
     def head(self) -> int:
@@ -118,12 +123,12 @@ class MemoryProjection:
 
     def age_ns(self) -> int | None:
         """For a verifier: nanoseconds, None where nothing is proven or a parked event may be a revocation."""
-        return None if self.parked else self._freshness.age_ns(boot_ns())
+        return None if self._parked else self._freshness.age_ns(boot_ns())
 
     def stale(self) -> bool:
         """Whether answers that rest on this must be refused: too old, or with events that it could not fold."""
         age = self.age()
-        return bool(self.parked) or age is None or age > self.max_staleness
+        return bool(self._parked) or age is None or age > self.max_staleness
 
     def on_time(self, observe: Callable[[int], None]) -> None:
         """`observe` hears the log's time (µs since 1970) with each proof of freshness."""
@@ -165,10 +170,11 @@ class MemoryProjection:
     async def _load(self) -> None:
         loaded = await self._rows.load()
         self._sink.reset(loaded.rows)
-        self.parked = loaded.parked
+        self._parked = dict.fromkeys(loaded.parked, 0)
         self._at = loaded.checkpoint
         self._freshness = Freshness()
         self._freshness.applied(self.applied)
+        self._wake()
 
     async def _take(self, batch: Batch) -> bool:
         """False where it has to start anew from the table."""
@@ -180,21 +186,30 @@ class MemoryProjection:
                 observe(batch.echo.time)
         self._freshness.applied(self.applied)
         if batch.rows:
-            self._advanced.set()
-            self._advanced = asyncio.Event()
-        return not (self.parked and batch.echo is not None and await self._rows.parked() < self.parked)
+            self._wake()
+        return batch.echo is None or not self._parked or not await self._retried()
+
+    async def _retried(self) -> bool:
+        """Whether the table has gone past an event that is parked here, and has not parked it."""
+        at = await self._rows.checkpoint()
+        parked = await self._rows.parked()
+        return any(since <= at.position and stream not in parked for stream, since in self._parked.items())
+
+    def _wake(self) -> None:
+        self._advanced.set()
+        self._advanced = asyncio.Event()
 
     async def _apply(self, row: Recorded) -> None:
         at = self._at
         if at is None or row.position <= at.position:
             return
         continues(at, row)
-        if row.stream not in self.parked:
+        if row.stream not in self._parked:
             try:
                 for change in await self.projection.changes(row):
                     self._sink.apply(change)
             except Exception as error:
-                self.parked |= {row.stream}
+                self._parked[row.stream] = row.position
                 log.error("event_parked", projection=self.projection.name, position=row.position, reason=repr(error))
         self._at = Checkpoint(row.position, row.chain_hash)
 

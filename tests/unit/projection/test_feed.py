@@ -1,0 +1,195 @@
+"""A log leaves its service in order, without its sealed parts, and with proof of how fresh it is (RULES 4)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from eventlog.chain import GENESIS, link
+from eventlog.errors import LogUnavailable
+from eventlog.events import Recorded
+from eventlog.feed import PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost
+from eventlog.readers import MemoryReaders, Reader
+from eventlog.store import Head, MemoryStore
+from tests.unit.projection.notes import Written, feed_of, served, until, write, written
+from watchword.clock import boot_ns
+from watchword.log.v1 import log_pb2, log_pb2_grpc
+
+
+@asynccontextmanager
+async def over_grpc(store: MemoryStore, readers: MemoryReaders) -> AsyncIterator[Source]:
+    async with served(feed_of(store, readers)) as channel:
+        yield RemoteFeed("notes", channel)
+
+
+@asynccontextmanager
+async def at_home(store: MemoryStore, readers: MemoryReaders) -> AsyncIterator[Source]:
+    yield LocalFeed("notes", store, readers, lambda: boot_ns() // 1000)
+
+
+both = pytest.mark.parametrize("open_source", [over_grpc, at_home])
+Open = Callable[[MemoryStore, MemoryReaders], Any]
+
+
+class Follower:
+    """Takes batches and reports what it has taken."""
+
+    def __init__(self, source: Source, after: int = 0) -> None:
+        self.rows: list[Recorded] = []
+        self.batches: list[Batch] = []
+        self.parked: tuple[str, ...] = ()
+        self._after = after
+        self._source = source
+
+    def progress(self) -> Progress:
+        return Progress(self._after + len(self.rows), self.parked)
+
+    async def until(self, enough: Callable[["Follower"], bool]) -> None:
+        async with asyncio.timeout(10), aclosing(self._source.follow("test/1", 5.0, self.progress)) as batches:
+            async for batch in batches:
+                self.rows += batch.rows
+                self.batches.append(batch)
+                if enough(self):
+                    return
+
+
+def positions(rows: list[Recorded]) -> list[int]:
+    return [row.position for row in rows]
+
+
+@both
+async def test_a_reader_gets_history_and_then_what_comes(open_source: Open) -> None:
+    store = await written(*[f"{number}:text" for number in range(PAGE_EVENTS + 20)])
+    async with open_source(store, MemoryReaders()) as source:
+        follower = Follower(source)
+        following = asyncio.create_task(follower.until(lambda one: len(one.rows) == PAGE_EVENTS + 21))
+        await until(lambda: len(follower.rows) == PAGE_EVENTS + 20)
+        await write(store, Written(note="late", text="comes"))
+        await following
+    assert positions(follower.rows) == list(range(1, PAGE_EVENTS + 22))
+
+
+@both
+async def test_a_reader_goes_on_after_what_it_has(open_source: Open) -> None:
+    store = await written("a:1", "b:1", "c:1")
+    async with open_source(store, MemoryReaders()) as source:
+        follower = Follower(source, after=2)
+        await follower.until(lambda one: bool(one.rows))
+    assert positions(follower.rows) == [3]
+
+
+@both
+async def test_freshness_names_a_head_that_was_read_after_the_stamp(open_source: Open) -> None:
+    store = await written("a:1", "b:1")
+    async with open_source(store, MemoryReaders()) as source:
+        before = boot_ns()
+        follower = Follower(source)
+        await follower.until(lambda one: one.batches[-1].echo is not None and len(one.rows) == 2)
+    echo = follower.batches[-1].echo
+    assert echo is not None
+    assert echo.head == 2
+    assert echo.chain_hash == store.rows[-1].chain_hash
+    assert before <= echo.stamp <= boot_ns()
+
+
+@both
+async def test_the_owner_learns_what_a_reader_has_applied_and_could_not(open_source: Open) -> None:
+    store, readers = await written("a:1", "b:1"), MemoryReaders()
+    live: list[Reader] = []
+
+    async with open_source(store, readers) as source:
+        follower = Follower(source)
+        follower.parked = ("note/x",)
+        following = asyncio.create_task(follower.until(lambda _: False))
+        async with asyncio.timeout(10):
+            while not any(reader.applied == 2 for reader in live):
+                await asyncio.sleep(0.01)
+                live = list(await readers.live(boot_ns() // 1000))
+        following.cancel()
+    assert [(reader.name, reader.applied, reader.max_staleness, reader.parked) for reader in live] == [
+        ("test/1", 2, 5_000_000, ("note/x",))
+    ]
+
+
+async def test_the_sealed_part_never_leaves_and_the_chain_can_be_checked_without_it() -> None:
+    store = MemoryStore()
+    await write(store, Written(note="a", text="1", author="Alice Liddell"))
+    async with over_grpc(store, MemoryReaders()) as source:
+        follower = Follower(source)
+        await follower.until(lambda one: bool(one.rows))
+    (row,) = follower.rows
+    assert store.rows[0].sealed is not None
+    assert row.sealed is None
+    assert b"Liddell" not in row.body
+    assert link(GENESIS, row) == row.chain_hash == store.rows[0].chain_hash
+
+
+class Headless(MemoryStore):
+    """A log whose head cannot be read."""
+
+    async def head(self) -> Head:
+        raise LogUnavailable
+
+
+@both
+async def test_who_cannot_read_its_head_does_not_answer(open_source: Open) -> None:
+    async with open_source(Headless(), MemoryReaders()) as source:
+        follower = Follower(source)
+        with pytest.raises(SourceLost):
+            await follower.until(lambda _: False)
+    assert all(batch.echo is None for batch in follower.batches)
+
+
+async def test_a_reader_that_opens_without_a_name_is_refused() -> None:
+    async with served(feed_of(MemoryStore())) as channel:
+        call = log_pb2_grpc.EventLogServiceStub(channel).Read()
+        await call.write(log_pb2.ReadRequest(progress=log_pb2.Progress(applied=1)))
+        assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+class Counting(MemoryStore):
+    """Counts the pages that were read."""
+
+    pages = 0
+
+    async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
+        self.pages += 1
+        return await super().read(after, limit, max_bytes)
+
+
+async def test_a_slow_reader_costs_the_owner_one_page() -> None:
+    store = Counting()
+    await write(store, *[Written(note=str(number), text="x" * 2000) for number in range(500)])
+
+    async def opened() -> AsyncIterator[log_pb2.ReadRequest]:
+        yield log_pb2.ReadRequest(open=log_pb2.ReadOpen(reader="slow"))
+        await asyncio.Event().wait()
+
+    answers = feed_of(store).Read(opened(), None)
+    first = await anext(answers)
+    await asyncio.sleep(0)
+    assert 0 < len(first.events) < 500
+    assert store.pages == 1
+    await answers.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_stopping_owner_ends_its_streams() -> None:
+    store = await written("a:1")
+    feed = feed_of(store)
+    async with served(feed) as channel:
+        follower = Follower(RemoteFeed("notes", channel))
+        following = asyncio.create_task(follower.until(lambda _: False))
+        await until(lambda: bool(follower.rows))
+        feed.stop()
+        with pytest.raises(SourceLost):
+            await following
+
+
+async def test_a_reader_is_remembered_for_its_max_staleness_after_it_vanished() -> None:
+    readers = MemoryReaders()
+    await readers.report(Reader("gone", 3, max_staleness=5_000_000, seen_at=1_000_000))
+    assert [reader.name for reader in await readers.live(6_000_000)] == ["gone"]
+    assert not await readers.live(6_000_001)
