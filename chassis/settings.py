@@ -67,17 +67,20 @@ def _origin(text: Any) -> str:
 
 
 def _networks(text: Any) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(part.strip()) for part in str(text).split(",") if part.strip())
+    # Settings validate their defaults too.
+    parts = text.split(",") if isinstance(text, str) else text
+    return tuple(ipaddress.ip_network(part.strip()) for part in parts if part.strip())
 
 
-ListenAt = Annotated[Address, BeforeValidator(_address)]
+ListenAt = Annotated[Address, NoDecode, BeforeValidator(_address)]
 Target = Annotated[str, BeforeValidator(_target)]
 Url = Annotated[str, BeforeValidator(_origin)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told. A service's own class adds its settings and `env_prefix="WATCHWORD_<SERVICE>_"`."""
+    """What every service is told. A service's own class adds `env_prefix="WATCHWORD_<SERVICE>_"` and its own settings,
+    and declares anew, without a default, the peers that it needs."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
 
@@ -90,6 +93,9 @@ class ServiceSettings(BaseSettings):
     issuer: Url = Field(examples=["http://127.0.0.1:8402"])
     public_url: Url | None = Field(default=None, examples=["https://id.example.org"])
     trusted_proxies: Networks = Field(default=(), examples=["127.0.0.1,10.0.0.0/8"])
+    identity_grpc: Target | None = Field(default=None, examples=["127.0.0.1:9401"])
+    token_grpc: Target | None = Field(default=None, examples=["127.0.0.1:9402"])
+    policy_grpc: Target | None = Field(default=None, examples=["127.0.0.1:9403"])
     ca: FilePath = Field(examples=["/etc/watchword/ca.pem"])
     cert: FilePath = Field(examples=["/etc/watchword/identity.pem"])
     key: FilePath = Field(examples=["/etc/watchword/identity.key"])

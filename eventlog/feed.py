@@ -20,6 +20,7 @@ PAGE_EVENTS = 500
 PAGE_BYTES = 256 * 1024
 INTERVAL = 1.0
 SILENCE = 5.0
+FIRST_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,15 +314,16 @@ async def follow_for_ever(
     progress: Callable[[], Progress],
     lost: Callable[[SourceLost], None],
 ) -> AsyncGenerator[Batch, None]:
-    """Follows, and follows again with back-off (0.05 to 1 s) when the source is lost, which `lost` is told."""
-    pause = 0.05
+    """Follows, and follows again with back-off (0.05 to 1 s) when the source is lost, which `lost` is told once."""
+    pause = FIRST_PAUSE
     while True:
         try:
             async with aclosing(source.follow(reader, max_staleness, progress)) as batches:
                 async for batch in batches:
                     yield batch
-                    pause = 0.05
+                    pause = FIRST_PAUSE
         except SourceLost as error:
-            lost(error)
+            if pause == FIRST_PAUSE:
+                lost(error)
         await asyncio.sleep(pause)
         pause = min(1.0, pause * 2)

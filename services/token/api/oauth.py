@@ -20,7 +20,7 @@ from services.token.commands.refresh import refresh
 from services.token.commands.revoke import revoke_family, revoke_token
 from services.token.domain import SECOND
 from services.token.domain.client import Client
-from services.token.domain.errors import UnauthorizedClient, UnsupportedGrantType
+from services.token.domain.errors import Reused, UnauthorizedClient, UnsupportedGrantType
 from services.token.domain.family import FAMILY
 from services.token.domain.keyring import JWKS_LIFE
 from services.token.ports import Token
@@ -80,6 +80,8 @@ class OAuth:
             answered = await grant(self._token, client, form, _by(client))
         except Refusal as refusal:
             GRANTED.labels(grant_type, refusal.code).inc()
+            if isinstance(refusal, Reused):
+                await self._revoking.settled(refusal.position)
             raise
         GRANTED.labels(grant_type, "issued").inc()
         positions.note("token", answered.position)

@@ -6,7 +6,7 @@ from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
 from services.token.commands.issue import Answered, Signing, answer, refresh_key, says, signing_key
 from services.token.domain.client import CLIENT, Client
-from services.token.domain.errors import AheadOfLog, InvalidGrant
+from services.token.domain.errors import AheadOfLog, Reused
 from services.token.domain.events import RefreshRetried, RefreshRotated
 from services.token.domain.family import FAMILY, Lineage, Presented, Retry, Rotate, Theft, judge
 from services.token.domain.keyring import KEYRING, REFRESH_RING
@@ -21,8 +21,8 @@ async def refresh(
 ) -> Answered:
     """The next refresh token of a lineage, or the same again where the answer was lost.
 
-    Raises InvalidGrant: for a forged token nothing happens; for a genuine one that was used before, reuse is recorded
-    and what the client's policy names is revoked.
+    Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
+    recorded and what the client's policy names is revoked.
     """
     genuine = await open_refresh_token(token.vault, presented)
 
@@ -44,7 +44,7 @@ async def refresh(
         raise
     if isinstance(outcome.value, Theft):
         log.warning("refresh_reuse_detected", family_id=genuine.family_id, position=outcome.position)
-        raise InvalidGrant("this refresh token was used before")
+        raise Reused(outcome.position)
     return await answer(token, outcome.value, outcome.position, outcome.time)
 
 

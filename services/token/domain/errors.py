@@ -8,6 +8,14 @@ class InvalidGrant(Refusal):
         super().__init__(Kind.INVALID, "invalid_grant", detail)
 
 
+class Reused(InvalidGrant):
+    """The refresh token was used before; `position` is that of the revocation it led to."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__("this refresh token was used before")
+        self.position = position
+
+
 class AheadOfLog(InvalidGrant):
     """A genuine refresh token that this log does not know of: it was restored from a backup. An alarm, not theft."""
 

@@ -9,7 +9,7 @@ from eventlog.events import Event, Instant, Registry, Sealed
 events = Registry("token")
 
 
-class Issue(Event):
+class Issue(Event, kw_only=True):
     """What an access token says: the answer to "which tokens were live then". Its base, not an event itself."""
 
     token_id: str
@@ -77,13 +77,13 @@ class FamilyStarted(Event):
 
 
 @events.event("refresh.rotated")
-class RefreshRotated(Issue):
+class RefreshRotated(Issue, kw_only=True):
     generation: int
     refresh_key: str
 
 
 @events.event("refresh.retried")
-class RefreshRetried(Issue):
+class RefreshRetried(Issue, kw_only=True):
     generation: int
 
 
