@@ -11,6 +11,14 @@ Check = Callable[[], Awaitable[str | None]]
 PATIENCE = 1.0
 
 
+class StartFailed(Exception):
+    """The process cannot start; the message tells the operator why, and what to do."""
+
+
+class PortTaken(StartFailed):
+    """The address cannot be listened on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The checks by name, each None where all is well, else the reason; and the projections, which do not decide."""

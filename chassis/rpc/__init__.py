@@ -15,7 +15,7 @@ from chassis.rpc.callers import (
     caller_of,
 )
 from chassis.rpc.client import ask, connect, server_name
-from chassis.rpc.server import PortTaken, RpcServer
+from chassis.rpc.server import RpcServer
 from chassis.rpc.status import refusal_of
 from chassis.rpc.tls import Tls
 
@@ -28,7 +28,6 @@ __all__ = [
     "Allowed",
     "Caller",
     "Context",
-    "PortTaken",
     "RpcServer",
     "Tls",
     "acting",

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from chassis import positions
+from chassis.readiness import PortTaken
 from chassis.rpc.callers import EVERYBODY, Acting, Admission, Allowed, Context
 from chassis.rpc.client import CORRELATION, MAX_MESSAGE
 from chassis.rpc.status import DETAILS, internal, status_of
@@ -38,10 +39,6 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 _HEALTH: Allowed = {f"{health.SERVICE_NAME}/{method}": EVERYBODY for method in ("Check", "Watch")}
 _REFLECTION = f"{reflection.SERVICE_NAME}/ServerReflectionInfo"
-
-
-class PortTaken(Exception):
-    """The address cannot be listened on; the message says which and why."""
 
 
 class Door(grpc.aio.ServerInterceptor):

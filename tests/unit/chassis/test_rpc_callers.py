@@ -11,12 +11,12 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis import positions
+from chassis.readiness import PortTaken
 from chassis.rpc import (
     ADMINISTRATOR,
     GRANTED,
     Admission,
     Allowed,
-    PortTaken,
     RpcServer,
     Tls,
     acting,
@@ -173,11 +173,13 @@ async def test_a_certificate_of_another_authority_does_not_connect() -> None:
 
 
 async def test_a_server_that_is_not_the_expected_service_is_not_talked_to() -> None:
-    async with running({LIST: {"backend/*"}}) as (_, port):
-        async with connect(f"127.0.0.1:{port}", DEMO, "identity") as channel:
-            stub = log_pb2_grpc.ProjectionServiceStub(channel)
-            with pytest.raises(Refusal, match="peer_unavailable"):
-                await ask(stub.ListProjections, log_pb2.ListProjectionsRequest())
+    async with (
+        running({LIST: {"backend/*"}}) as (_, port),
+        connect(f"127.0.0.1:{port}", DEMO, "identity") as channel,
+    ):
+        stub = log_pb2_grpc.ProjectionServiceStub(channel)
+        with pytest.raises(Refusal, match="peer_unavailable"):
+            await ask(stub.ListProjections, log_pb2.ListProjectionsRequest())
 
 
 async def test_an_operator_is_an_administrator_and_is_recorded() -> None:
@@ -224,10 +226,12 @@ async def test_an_unknown_error_leaks_nothing() -> None:
     async def fail(_: Any) -> str:
         raise ValueError("hunter2")
 
-    async with running({LIST: {"backend/*"}}, fail) as (_, port):
-        async with connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
-            with pytest.raises(grpc.aio.AioRpcError) as raised:
-                await log_pb2_grpc.ProjectionServiceStub(channel).ListProjections(log_pb2.ListProjectionsRequest())
+    async with (
+        running({LIST: {"backend/*"}}, fail) as (_, port),
+        connect(f"127.0.0.1:{port}", DEMO, "token") as channel,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await log_pb2_grpc.ProjectionServiceStub(channel).ListProjections(log_pb2.ListProjectionsRequest())
     assert raised.value.code() is grpc.StatusCode.INTERNAL
     assert _reason(raised.value) == "internal"
     assert "hunter2" not in repr(raised.value)
@@ -267,16 +271,15 @@ async def test_a_taken_port_is_refused_in_words() -> None:
 
 
 async def test_streams_end_when_the_server_drains() -> None:
-    async with running({}) as (server, port):
-        async with connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
-            call = log_pb2_grpc.EventLogServiceStub(channel).Read()
-            await call.write(log_pb2.ReadRequest())
-            await call.read()
-            async with asyncio.timeout(5):
-                stopping = asyncio.create_task(server.stop(4))
-                with pytest.raises(grpc.aio.AioRpcError) as raised:
-                    await call.read()
-                await stopping
+    async with running({}) as (server, port), connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
+        call = log_pb2_grpc.EventLogServiceStub(channel).Read()
+        await call.write(log_pb2.ReadRequest())
+        await call.read()
+        async with asyncio.timeout(5):
+            stopping = asyncio.create_task(server.stop(4))
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await call.read()
+            await stopping
     assert refusal_of(raised.value).code == "draining"
 
 
@@ -286,25 +289,26 @@ async def test_a_stream_of_a_certificate_that_is_revoked_meanwhile_ends() -> Non
     def is_revoked(_: str) -> bool:
         return revoked
 
-    async with running({}, is_revoked=is_revoked) as (_, port):
-        async with connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
-            call = log_pb2_grpc.EventLogServiceStub(channel).Read()
-            await call.write(log_pb2.ReadRequest())
+    async with (
+        running({}, is_revoked=is_revoked) as (_, port),
+        connect(f"127.0.0.1:{port}", DEMO, "token") as channel,
+    ):
+        call = log_pb2_grpc.EventLogServiceStub(channel).Read()
+        await call.write(log_pb2.ReadRequest())
+        await call.read()
+        revoked = True
+        await call.write(log_pb2.ReadRequest())
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
             await call.read()
-            revoked = True
-            await call.write(log_pb2.ReadRequest())
-            with pytest.raises(grpc.aio.AioRpcError) as raised:
-                await call.read()
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_health_is_served_before_readiness() -> None:
-    async with running({}) as (server, port):
-        async with connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
-            stub: Any = health_pb2_grpc.HealthStub(channel)
-            before = await ask(stub.Check, health_pb2.HealthCheckRequest())
-            await server.serving(True)
-            after = await ask(stub.Check, health_pb2.HealthCheckRequest())
+    async with running({}) as (server, port), connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        before = await ask(stub.Check, health_pb2.HealthCheckRequest())
+        await server.serving(True)
+        after = await ask(stub.Check, health_pb2.HealthCheckRequest())
     serving = health_pb2.HealthCheckResponse
     assert (before.status, after.status) == (serving.NOT_SERVING, serving.SERVING)
 
@@ -312,12 +316,11 @@ async def test_health_is_served_before_readiness() -> None:
 async def test_reflection_names_the_services() -> None:
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-    async with running({LIST: {"backend/*"}}) as (_, port):
-        async with connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
-            stub: Any = reflection_pb2_grpc.ServerReflectionStub(cast(Any, channel))
-            call = stub.ServerReflectionInfo()
-            await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
-            listed = await call.read()
-            call.cancel()
+    async with running({LIST: {"backend/*"}}) as (_, port), connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(cast(Any, channel))
+        call = stub.ServerReflectionInfo()
+        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+        listed = await call.read()
+        call.cancel()
     names = {service.name for service in listed.list_services_response.service}
     assert {"watchword.log.v1.ProjectionService", "watchword.log.v1.EventLogService"} <= names

@@ -1,0 +1,68 @@
+"""A service's pool of connections to its own database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from pydantic import SecretStr
+
+from eventlog.errors import unavailable
+from eventlog.postgres.connection import LOST
+
+ACQUIRE = 2.0
+STATEMENT = 5.0
+CLOSE = 2.0
+
+_MISSING = "SELECT name FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL"
+
+
+@asynccontextmanager
+async def open_pool(
+    dsn: SecretStr, name: str, *, max_size: int = 6, statement_timeout: float = STATEMENT
+) -> AsyncIterator[asyncpg.Pool]:
+    """A pool that connects when it is used, so that a process starts without its database and can say what it lacks.
+
+    `name` is how PostgreSQL shows the connections. Closed within 2 seconds, by force if need be.
+    """
+    pool = await asyncpg.create_pool(
+        dsn.get_secret_value(),
+        min_size=0,
+        max_size=max_size,
+        timeout=ACQUIRE,
+        command_timeout=statement_timeout,
+        max_inactive_connection_lifetime=60,
+        server_settings={
+            "application_name": name,
+            "default_transaction_isolation": "read committed",
+            "statement_timeout": f"{statement_timeout * 1000:.0f}",
+            "idle_in_transaction_session_timeout": f"{statement_timeout * 1000:.0f}",
+        },
+    )
+    try:
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE)
+        except TimeoutError:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def acquired(pool: asyncpg.Pool) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:
+    """A connection for one task. Raises Refusal `database_unavailable` where there is none in time, or it is lost."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE) as connection:
+            yield connection
+    except LOST as error:
+        raise unavailable("database_unavailable", "the database does not answer") from error
+
+
+async def is_migrated(pool: asyncpg.Pool, *tables: str) -> bool:
+    """Whether the tables exist that this service's migration makes. Raises Refusal `database_unavailable`."""
+    async with acquired(pool) as connection:
+        try:
+            return not await connection.fetch(_MISSING, tables)
+        except asyncpg.InsufficientPrivilegeError:
+            return False

@@ -1,0 +1,238 @@
+"""One service as a process: it starts in order, says why it is not ready, drains, and ends when a part of it dies."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+import structlog
+import uvloop
+from starlette.types import ASGIApp
+
+from chassis.http import HttpServer, http_server, listen
+from chassis.readiness import Readiness, StartFailed
+from chassis.rpc import RpcServer
+from chassis.settings import ServiceSettings, WrongSetting, exit_with, settings_or_exit
+from chassis.telemetry import configure_logging
+from eventlog.errors import Kind, Refusal
+from eventlog.migrate import migrate
+
+T = TypeVar("T")
+S = TypeVar("S", bound=ServiceSettings)
+Job = Callable[[], Awaitable[None]]
+
+DRAIN = 4.0
+CLOSE = 3.0
+PAUSE = 0.25
+# Past this a process that cannot end is ended.
+LAST_RESORT = 9.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service serves."""
+
+    rest: ASGIApp
+    rpc: RpcServer
+
+
+class Process:
+    """What a composition root hangs its parts on."""
+
+    def __init__(self) -> None:
+        self.readiness = Readiness()
+        self.stopping = asyncio.Event()
+        self.failed: str | None = None
+        self._state: str | None = "starting"
+        self._steps: list[tuple[str, Job]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resources = AsyncExitStack()
+        self.readiness.add("process", self._check)
+
+    async def enter(self, resource: AbstractAsyncContextManager[T]) -> T:
+        """Opens a resource that is closed when the process ends, the last one first."""
+        return await self._resources.enter_async_context(resource)
+
+    def step(self, name: str, job: Job) -> None:
+        """Must be done before the process is ready, after the steps before it, while everything is served already.
+
+        A job that raises a Refusal of kind UNAVAILABLE is tried again; StartFailed ends the process with its message.
+        """
+        self._steps.append((name, job))
+
+    def background(self, name: str, job: Job) -> None:
+        """Runs a job that never ends by itself: if it does, or raises, the process ends with 1 and says why."""
+        task = asyncio.ensure_future(self._supervised(name, job))
+        self._tasks.add(task)
+
+    async def _supervised(self, name: str, job: Job) -> None:
+        try:
+            await job()
+        except Exception:
+            log.exception("task_failed", task=name)
+        if not self.stopping.is_set():
+            self.fail(f"{name} ended unexpectedly")
+
+    def fail(self, reason: str) -> None:
+        """Ends the process with 1."""
+        self.failed = self.failed or reason
+        self.stopping.set()
+
+    async def _check(self) -> str | None:
+        return "stopping" if self.stopping.is_set() else self._state
+
+    async def start(self) -> None:
+        """Does the steps. Raises what they raise."""
+        for name, job in self._steps:
+            self._state = f"starting: {name}"
+            await self._patiently(name, job)
+        self._state = None
+
+    async def _patiently(self, name: str, job: Job) -> None:
+        while True:
+            try:
+                return await job()
+            except Refusal as refusal:
+                if refusal.kind is not Kind.UNAVAILABLE:
+                    raise
+                if self._state != f"starting: {name}: {refusal.code}":
+                    log.warning("waiting_to_start", step=name, reason=refusal.detail)
+                self._state = f"starting: {name}: {refusal.code}"
+            await asyncio.sleep(PAUSE)
+
+    async def close(self) -> None:
+        """Ends the background tasks and closes the resources, within 3 s."""
+        for task in self._tasks:
+            task.cancel()
+        try:
+            async with asyncio.timeout(CLOSE):
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await self._resources.aclose()
+        except TimeoutError:
+            log.warning("closed_by_force")
+
+
+Compose = Callable[[S, Process], Awaitable[Parts]]
+
+
+def main(service: str, kind: type[S], compose: Compose[S], schema: Sequence[str]) -> NoReturn:
+    """`python -m services.<service>` runs the service; with `migrate` brings its database to this release and exits.
+
+    `compose` makes the parts: it opens what it needs through the process, and waits for nothing; what has to be waited
+    for is a step. `schema` are the SQL texts of the service's own tables. Exits with 0 after a drain, 1 where a part
+    failed, 2 for a wrong setting.
+    """
+    match sys.argv[1:]:
+        case []:
+            settings = settings_or_exit(kind)
+            configure_logging(service, settings.log_format, settings.log_level)
+            raise SystemExit(uvloop.run(_Run(service, settings, compose).run()))
+        case ["migrate"]:
+            asyncio.run(_migrate(service, settings_or_exit(kind), schema))
+            raise SystemExit(0)
+        case _:
+            exit_with(f"usage: python -m services.{service} [migrate]")
+
+
+async def _migrate(service: str, settings: ServiceSettings, schema: Sequence[str]) -> None:
+    if settings.owner_database is None:
+        exit_with(f"WATCHWORD_{service.upper()}_OWNER_DATABASE (or …_FILE): migrating needs the owner's role.")
+    role = unquote(urlsplit(settings.database.get_secret_value()).username or service)
+    try:
+        await migrate(settings.owner_database.get_secret_value(), role, schema)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        sys.stderr.write(f"{service}'s database was not migrated: {error}\n")
+        raise SystemExit(1) from None
+
+
+class _Run(Generic[S]):
+    """One run of one service."""
+
+    def __init__(self, service: str, settings: S, compose: Compose[S]) -> None:
+        self._service = service
+        self._settings = settings
+        self._compose = compose
+
+    async def run(self) -> int:
+        """The exit code."""
+        process = Process()
+        _heed_signals(process.stopping)
+        if self._settings.stop_with_stdin:
+            _heed_stdin(process.stopping)
+        try:
+            await self._serve(process)
+        except WrongSetting as wrong:
+            sys.stderr.write(f"{wrong}\n")
+            return 2
+        except StartFailed as failed:
+            process.fail(str(failed))
+        finally:
+            await process.close()
+        if process.failed:
+            log.error("process_failed", reason=process.failed)
+        return 1 if process.failed else 0
+
+    async def _serve(self, process: Process) -> None:
+        with listen(self._settings.rest) as listener:
+            parts = await self._compose(self._settings, process)
+            await parts.rpc.start(str(self._settings.grpc))
+            rest = http_server(parts.rest)
+            serving = asyncio.ensure_future(rest.serve([listener]))
+            process.background("start", lambda: self._start(process, parts))
+            stopping = asyncio.ensure_future(process.stopping.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not process.stopping.is_set():
+                process.fail("the HTTP server ended unexpectedly")
+            await self._drain(parts, rest, serving)
+
+    async def _start(self, process: Process, parts: Parts) -> None:
+        """Starts, then keeps grpc.health.v1 level with readiness."""
+        try:
+            await process.start()
+        except StartFailed as failed:
+            process.fail(str(failed))
+            return
+        log.info("ready", rest=str(self._settings.rest), grpc=str(self._settings.grpc))
+        while not process.stopping.is_set():
+            await parts.rpc.serving(await process.readiness.ready())
+            await asyncio.sleep(1)
+
+    async def _drain(self, parts: Parts, rest: HttpServer, serving: asyncio.Future[None]) -> None:
+        _end_at_last()
+        log.info("draining")
+        await parts.rpc.serving(False)
+        rest.should_exit = True
+        await asyncio.wait({serving, asyncio.ensure_future(parts.rpc.stop())}, timeout=DRAIN)
+
+
+def _end_at_last() -> None:
+    timer = threading.Timer(LAST_RESORT, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
+def _heed_signals(stopping: asyncio.Event) -> None:
+    # A repeated signal changes nothing: make and a terminal send theirs besides the parent's.
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+
+def _heed_stdin(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(stopping.set)
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
