@@ -86,7 +86,8 @@ class Fleet:
             told["TRUSTED_PROXIES"] = ",".join(self.trusted_proxies)
         prefix = f"WATCHWORD_{name.upper()}_"
         return (
-            {key: value for key, value in os.environ.items() if not _of_another(name, key)}
+            {"GRPC_VERBOSITY": "ERROR"}
+            | {key: value for key, value in os.environ.items() if not _of_another(name, key)}
             | {prefix + key: value for key, value in told.items()}
             | {UP: str(place.data), "PYTHONUNBUFFERED": "1"}
         )

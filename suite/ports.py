@@ -50,6 +50,15 @@ def holder(address: Address) -> psutil.Process | None:
     return psutil.Process(pid) if pid else None
 
 
+def listens(pid: int, address: Address) -> bool:
+    """Whether that process listens on that port."""
+    try:
+        mine = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == address.port for one in mine)
+
+
 def _trouble(option: str, address: Address) -> str | None:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:

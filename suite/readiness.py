@@ -7,19 +7,21 @@ from typing import Any
 import httpx2
 
 from suite.errors import Halt
+from suite.ports import Address, listens
 from suite.supervisor import Probe
 
 PAUSE = 0.05
 
 
-def ready_at(http: httpx2.AsyncClient, url: str) -> Probe:
-    """Asks the /readyz of the service at `url`."""
+def ready_at(http: httpx2.AsyncClient, url: str, address: Address) -> Probe:
+    """Asks the /readyz of the service at `url`, and makes sure that it is the child that listens at the address."""
 
-    async def probe() -> bool:
+    async def probe(pid: int) -> bool:
         try:
-            return (await http.get(f"{url}/readyz")).status_code == 200
+            answer = await http.get(f"{url}/readyz")
         except httpx2.HTTPError:
             return False
+        return answer.status_code == 200 and listens(pid, address)
 
     return probe
 

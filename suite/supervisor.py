@@ -9,8 +9,8 @@ from suite.children import Child, Command, describe_exit
 from suite.errors import Halt
 from suite.report import Report
 
-Probe = Callable[[], Awaitable[bool]]
-"""Whether the child is ready by now; raises nothing."""
+Probe = Callable[[int], Awaitable[bool]]
+"""Whether the child, by its pid, is ready by now; raises nothing."""
 
 DEATHS = 5
 WITHIN = 60.0
@@ -105,7 +105,7 @@ class Supervisor:
         self._report.trouble(f"{how}; it is started again. Its last lines:", child.last_lines())
 
     async def _until_ready(self, kept: Kept, child: Child) -> None:
-        while not await kept.probe():
+        while not await kept.probe(child.pid):
             await asyncio.sleep(POLL)
         if kept.deaths:
             self._report.line(f"{kept.command.name} is ready again")

@@ -72,7 +72,7 @@ async def _server(
         postgres = await prepare(place)
         stack.callback(leave_socket, postgres, place)
         stack.push_async_callback(supervisor.stop)
-        await supervisor.keep(postgres.command, lambda: answers(postgres.server), foundation=True)
+        await supervisor.keep(postgres.command, lambda _: answers(postgres.server), foundation=True)
         await close_to_public(postgres.server)
         return postgres.server
 
@@ -112,7 +112,7 @@ class _Start:
         database = await furnish(self.server, self.place, name)
         await run(fleet.migrate(name, self.place, authority, database), self.place.logs)
         command = fleet.serve(name, self.place, authority, database)
-        await self.supervisor.keep(command, ready_at(self.http, fleet.url(name)))
+        await self.supervisor.keep(command, ready_at(self.http, fleet.url(name), fleet.rest[name]))
 
     def _say_ready(self, described: Contract) -> None:
         lines = [f"{name:<9} {described.api(name).rest}   gRPC {described.api(name).grpc}" for name in SERVICES]

@@ -30,7 +30,7 @@ async def supervise(directory: Path, drain: str, stack: AsyncExitStack) -> None:
 
 
 def ready(directory: Path, name: str) -> Probe:
-    async def probe() -> bool:
+    async def probe(_pid: int) -> bool:
         return (directory / f"{name}.ready").exists()
 
     return probe

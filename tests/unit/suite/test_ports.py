@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from suite.errors import Halt
-from suite.ports import Address, refuse_taken
+from suite.ports import Address, listens, refuse_taken
 
 
 @pytest.fixture
@@ -32,6 +32,11 @@ def test_a_free_one_is_fine(taken: Address) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         free = Address("127.0.0.1", server.getsockname()[1])
     refuse_taken([("--token-rest", free)])
+
+
+def test_a_listener_is_told_from_one_that_another_process_has(taken: Address) -> None:
+    assert listens(os.getpid(), taken)
+    assert not listens(os.getppid(), taken)
 
 
 def test_an_address_that_is_not_ours_is_refused() -> None:
