@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from random import Random
 
 import asyncpg
 import msgspec
@@ -13,7 +14,7 @@ from eventlog.postgres import PostgresStore
 from eventlog.store import Appended, Store
 from tests.harness.log import command, event
 
-STREAMS = 3
+STREAMS = [f"shared/{n}" for n in range(8)]
 TASKS = 8
 
 
@@ -28,36 +29,43 @@ async def contend(store: Store, name: str, rounds: int) -> dict[str, Appended]:
     """Has several tasks append to the same few streams, guarding the others; answers what was acknowledged."""
     versions: Counter[str] = Counter()
     acknowledged: dict[str, Appended] = {}
-    await asyncio.gather(
-        *(_write(store, f"{name}-{n}-{r}", n + r, versions, acknowledged) for n in range(TASKS) for r in range(rounds))
-    )
+    await asyncio.gather(*(_task(store, f"{name}-{n}", rounds, versions, acknowledged) for n in range(TASKS)))
     return acknowledged
 
 
-async def _write(store: Store, id_: str, n: int, versions: Counter[str], acknowledged: dict[str, Appended]) -> None:
-    stream, guarded = f"shared/{n % STREAMS}", f"shared/{(n + 1) % STREAMS}"
-    while id_ not in acknowledged:
-        saw = Saw(guarded, versions[guarded])
-        expected = versions[stream]
+async def contend_together(store: Store, name: str, rounds: int) -> dict[str, Appended]:
+    """`contend` from the moment when another does so, too."""
+    ready = await store.append(command(name, {name: 0}, events=(event(b'{"guarded":"none","version":0}'),)))
+    await store.wait(1, timeout=60)
+    return {name: ready} | await contend(store, name, rounds)
+
+
+async def _task(
+    store: Store, name: str, rounds: int, versions: Counter[str], acknowledged: dict[str, Appended]
+) -> None:
+    chance = Random(name)
+    while rounds:
+        stream, guarded = chance.sample(STREAMS, 2)
+        expected, saw = versions[stream], Saw(guarded, versions[guarded])
         facts = (event(msgspec.json.encode(saw)),)
+        id_ = f"{name}-{rounds}-{chance.random()}"
         try:
-            answer = await store.append(command(id_, {stream: expected}, {guarded: saw.version}, facts))
+            acknowledged[id_] = await store.append(command(id_, {stream: expected}, {guarded: saw.version}, facts))
         except Moved as moved:
-            versions.update({name: max(now - versions[name], 0) for name, now in moved.versions.items()})
+            versions.update({one: max(now - versions[one], 0) for one, now in moved.versions.items()})
         else:
+            rounds -= 1
             versions[stream] = max(versions[stream], expected + 1)
-            acknowledged[id_] = answer
 
 
 def in_a_process(dsn: str, name: str, rounds: int) -> dict[str, Appended]:
-    """`contend` with a loop, a pool and a store of its own, from the moment that the log has its first event."""
+    """`contend` with a loop, a pool and a store of its own, once two of them have said that they are there."""
     return asyncio.run(_alone(dsn, name, rounds))
 
 
 async def _alone(dsn: str, name: str, rounds: int) -> dict[str, Appended]:
     async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool, PostgresStore(dsn, pool) as store:
-        await store.wait(0, timeout=60)
-        return await contend(store, name, rounds)
+        return await contend_together(store, name, rounds)
 
 
 def assert_guards_held(rows: Sequence[Recorded]) -> None:

@@ -4,44 +4,39 @@ import asyncio
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from eventlog.events import Recorded
+from eventlog.store import Appended
 from tests.harness.database import Database
-from tests.harness.log import assert_sound, command, event, everything
-from tests.harness.writers import TASKS, assert_guards_held, assert_stored, contend, in_a_process
+from tests.harness.log import assert_sound, everything
+from tests.harness.writers import TASKS, assert_guards_held, assert_stored, contend, contend_together, in_a_process
 
-ROUNDS = 12
+ROUNDS = 25
 
 
-def assert_overlap(one: list[int], two: list[int]) -> None:
-    """Neither had finished before the other began: else nothing was contended."""
-    assert max(min(one), min(two)) < min(max(one), max(two))
+def assert_contended(rows: list[Recorded], one: dict[str, Appended], two: dict[str, Appended]) -> None:
+    """Both stored all of theirs, neither had finished before the other began, and all rules held."""
+    assert len(rows) == 2 * (1 + TASKS * ROUNDS)
+    assert_sound(rows)
+    assert_stored(rows, one | two)
+    assert_guards_held(rows)
+    (*_, first_end), (*_, second_end) = sorted(at.last for at in one.values()), sorted(at.last for at in two.values())
+    assert sum(row.position < min(first_end, second_end) for row in rows) > 1 + TASKS * ROUNDS
 
 
 async def test_two_processes_append_to_the_same_streams(database: Database) -> None:
     loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        one, two = await asyncio.gather(
+            *(loop.run_in_executor(processes, in_a_process, database.dsn, name, ROUNDS) for name in ("one", "two"))
+        )
     async with database.store() as store:
-        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-            running = [
-                loop.run_in_executor(processes, in_a_process, database.dsn, name, ROUNDS) for name in ("one", "two")
-            ]
-            await database.connected("eventlog listener", 3)
-            go = await store.append(command("go", {"go": 0}, events=(event(b'{"guarded":"none","version":0}'),)))
-            one, two = await asyncio.gather(*running)
-        rows = await everything(store)
-    assert len(rows) == 1 + 2 * TASKS * ROUNDS
-    assert_sound(rows)
-    assert_stored(rows, {"go": go} | one | two)
-    assert_guards_held(rows)
-    assert_overlap([at.first for at in one.values()], [at.first for at in two.values()])
+        assert_contended(await everything(store), one, two)
 
 
 async def test_two_stores_append_to_the_same_streams(database: Database) -> None:
-    async with database.store() as one, database.store() as two:
-        answers = await asyncio.gather(contend(one, "one", ROUNDS), contend(two, "two", ROUNDS))
-        rows = await everything(one)
-    assert_sound(rows)
-    assert_stored(rows, answers[0] | answers[1])
-    assert_guards_held(rows)
-    assert_overlap([at.first for at in answers[0].values()], [at.first for at in answers[1].values()])
+    async with database.store() as first, database.store() as second:
+        one, two = await asyncio.gather(contend_together(first, "one", ROUNDS), contend_together(second, "two", ROUNDS))
+        assert_contended(await everything(first), one, two)
 
 
 async def test_a_writer_wakes_those_who_wait_in_another_process(database: Database) -> None:
