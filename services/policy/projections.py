@@ -7,11 +7,18 @@ from collections.abc import Iterable
 
 import msgspec
 
-from chassis.trust import SessionRevoked, SubjectRevoked
+from chassis.trust import SessionRevoked, SubjectRevoked, fold_trust, token_events
 from eventlog.events import Event, Recorded, Registry
-from eventlog.projection import Change, Drop, DropGroup, Patch, Put
+from eventlog.projection import Change, Drop, DropGroup, Patch, Projection, Put, foreign
 from services.policy.domain.entities import Entity
-from services.policy.domain.roles import Assignment, RoleAssigned, RoleDefined, RoleUnassigned, assignment_of
+from services.policy.domain.roles import (
+    Assignment,
+    RoleAssigned,
+    RoleDefined,
+    RoleUnassigned,
+    assignment_of,
+    policy_events,
+)
 
 DAY = 86_400_000_000
 MAX_SESSION_DAYS = 30
@@ -126,3 +133,9 @@ def _key(subject: Entity, assignment: Assignment) -> str:
     resource = assignment.resource
     parts = [assignment.role, subject.type, subject.id, *((resource.type, resource.id) if resource else ())]
     return msgspec.json.encode(parts).decode()
+
+
+ROLES = Projection("roles", "policy", foreign(policy_events), fold_roles)
+ACCOUNTS = Projection("accounts", "identity", foreign(identity_events), fold_accounts)
+REVOKED = Projection("revoked", "token", foreign(token_events), fold_revoked)
+TRUST = Projection("trust", "token", foreign(token_events), fold_trust)

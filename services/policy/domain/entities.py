@@ -5,7 +5,7 @@ import re
 import msgspec
 
 _TYPE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_ACTION = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
+_ACTION = re.compile(r"[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+)*")
 MAX_ID = 256
 MAX_ACTION = 128
 
@@ -51,7 +51,7 @@ class Question(msgspec.Struct, frozen=True):
 
 
 def is_action(text: str) -> bool:
-    """Whether it is the name of one action: parts of `[A-Za-z0-9_:-]` joined by dots, at most 128 characters."""
+    """Whether it is the name of one action: parts of `[A-Za-z0-9_:/-]` joined by dots, at most 128 characters."""
     return len(text) <= MAX_ACTION and _ACTION.fullmatch(text) is not None
 
 

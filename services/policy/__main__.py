@@ -1,0 +1,89 @@
+"""The composition root: the only file that knows everything."""
+
+import httpx2
+
+from chassis.auth import Bearers
+from chassis.foundation import PROJECTION_SCHEMA, lay
+from chassis.process import Parts, Process, main
+from chassis.rpc import Admission, RpcServer
+from chassis.settings import WrongSetting
+from chassis.trust import Trust
+from chassis.web import application
+from eventlog.projection import MemoryProjection, MemoryRows
+from services.policy.api.administrators import administered, decided_here
+from services.policy.api.grpc import ALLOWED, PolicyApi
+from services.policy.api.rest import roles
+from services.policy.commands import Commands
+from services.policy.domain.roles import policy_events
+from services.policy.domain.standing import IDENTITY, POLICY, TOKEN
+from services.policy.projections import ACCOUNTS, REVOKED, ROLES, TRUST
+from services.policy.queries import Decisions, Memory
+from services.policy.schedule import forget_revocations
+from services.policy.settings import PolicySettings
+from watchword import JwksKeys, LogClock, Verifier
+from watchword.policy.v1 import policy_pb2_grpc
+
+
+async def compose(settings: PolicySettings, process: Process) -> Parts:
+    """Wires the service."""
+    base = await lay(POLICY, settings, process)
+    own = base.own()
+    identity = base.peer(IDENTITY, settings.identity_grpc)
+    token = base.peer(TOKEN, settings.token_grpc)
+
+    defined, people, ended, trust = MemoryRows(), MemoryRows(), MemoryRows(), Trust()
+    in_roles = base.follow(ROLES, own, defined)
+    in_accounts = base.follow(ACCOUNTS, identity, people)
+    in_revoked = base.follow(REVOKED, token, ended)
+    in_trust = base.follow(TRUST, token, trust)
+    in_trust.memory.on_time(trust.forget)
+    projections = base.run(process, [in_roles, in_accounts, in_revoked, in_trust])
+    process.background("schedule", lambda: forget_revocations(in_trust.rows, base.time.now))
+
+    known = {
+        POLICY: [in_roles.memory],
+        IDENTITY: [in_accounts.memory],
+        TOKEN: [in_revoked.memory, in_trust.memory],
+    }
+    memory = Memory(defined, people, ended, trust, known)
+    decisions = Decisions(memory, base.time.clock)
+    commands = Commands(base.log(policy_events), memory)
+    bearers = Bearers(await verifier(settings, process, trust, in_trust.memory), decided_here(decisions))
+    waiting = base.waiting(projections)
+
+    admission = Admission(trust.grants, trust.is_revoked, administered(bearers.authorize))
+    rpc = RpcServer(base.tls, admission, waiting)
+    rpc.add(policy_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyApi(decisions, commands), ALLOWED)
+    base.serve_log(rpc, projections)
+    rest = application(
+        title="Watchword policy",
+        readiness=process.readiness,
+        origins=settings.origins,
+        routers=[roles(bearers, decisions)],
+        waiting=waiting,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    return Parts(rest, rpc)
+
+
+async def verifier(settings: PolicySettings, process: Process, trust: Trust, trusted: MemoryProjection) -> Verifier:
+    """Verifies bearers here, by the issuer's keys and what token's log has revoked, at that log's time."""
+    client = await process.enter(httpx2.AsyncClient(trust_env=False))
+    try:
+        keys = JwksKeys(settings.jwks, client)
+    except ValueError as error:
+        raise WrongSetting(f"WATCHWORD_POLICY_JWKS_URL: {error}") from None
+    clock = LogClock()
+    trusted.on_time(clock.observe)
+    return Verifier(
+        issuer=settings.issuer,
+        audience=settings.issuer,
+        keys=keys,
+        revocations=trust.revocations,
+        age_ns=trusted.age_ns,
+        clock=clock,
+    )
+
+
+if __name__ == "__main__":
+    main(POLICY, PolicySettings, compose, [PROJECTION_SCHEMA])
