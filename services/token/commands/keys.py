@@ -12,6 +12,7 @@ from services.token.domain.keyring import (
     REFRESH,
     REFRESH_RING,
     ROTATE_AFTER,
+    SIGNING,
     Key,
     Keyring,
     NewKey,
@@ -43,7 +44,7 @@ async def rotate_ring(token: Token, name: str, compromised: bool, by: By, only_i
     outcome = await token.log.decide(by, decide)
     if not outcome.value:
         for key in made:
-            await token.vault.destroy(key.id)
+            await token.vault.destroy(key.id, key.purpose)
     return outcome.position
 
 
@@ -95,7 +96,7 @@ async def _remove_expired(token: Token, name: str, by: By) -> None:
         return [event.key_id for event in events]
 
     for key_id in (await token.log.decide(by, decide)).value:
-        await token.vault.destroy(key_id)
+        await token.vault.destroy(key_id, REFRESH if name == REFRESH_RING else SIGNING)
 
 
 async def all_keys(token: Token) -> list[Key]:
