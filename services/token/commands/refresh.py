@@ -29,7 +29,6 @@ async def refresh(
     async def decide(attempt: Attempt) -> Signing | Theft:
         await require_key(attempt, genuine)
         by_client = await attempt.read(CLIENT, client.id)
-        by_client.may("refresh_token")
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since())
         if isinstance(judged, Theft):
@@ -76,6 +75,7 @@ async def _give(
     token: Token, attempt: Attempt, lineage: Lineage, judged: Rotate | Retry, scope: str | None, resources: list[str]
 ) -> Signing:
     family, client = lineage.family, lineage.client
+    client.may("refresh_token")
     key = await signing_key(attempt, client)
     audience = client.audience(resources, token.issuer)
     said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now)
