@@ -1,0 +1,191 @@
+"""Token with nothing outside: log and keys in memory, a clock that is set, and two processes on one database."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import msgspec
+
+from chassis.trust import Trust, fold_trust, token_events
+from eventlog.events import Event, Recorded
+from eventlog.log import By, Log
+from eventlog.sealing import MemorySealKeys, Sealer
+from eventlog.store import MemoryStore
+from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
+from services.token.commands.clients import register_client
+from services.token.commands.issue import Answered, NewFamily, Overtaken, start_family
+from services.token.commands.keys import rotate_ring
+from services.token.commands.refresh import refresh
+from services.token.domain import DAY, SECOND
+from services.token.domain.client import Client
+from services.token.domain.events import events
+from services.token.domain.family import FAMILY, Family
+from services.token.domain.keyring import REFRESH_RING, signing_ring
+from services.token.ports import Token
+from services.token.queries import OwnKeys
+from watchword.claims import Claims
+from watchword.clock import LogClock
+from watchword.verifier import ANY_AUDIENCE, Verifier
+
+ISSUER = "https://id.example"
+ALICE = "acc_alice"
+IDENTITY = By("service/identity", "test")
+APP = Client(
+    id="app",
+    confidential=False,
+    grant_types=("refresh_token",),
+    scopes=("watchword:account", "watchword:admin"),
+    first_party=True,
+    direct_login=True,
+)
+SERVICE = Client(
+    id="service",
+    grant_types=("client_credentials",),
+    scopes=("orders:read", "orders:write"),
+    audiences=("orders", "stock"),
+    grants=("introspect:any",),
+)
+
+
+@dataclass
+class SetClock:
+    """The log's time in µs, as the test sets it."""
+
+    time: int = 1_000 * DAY
+
+    def now(self) -> int:
+        return self.time
+
+    def forward(self, seconds: float) -> None:
+        self.time += int(seconds * SECOND)
+
+
+@dataclass
+class Process:
+    """One process of token: its own caches over the shared database, and what it has applied of the revocations."""
+
+    token: Token
+    clock: SetClock
+    ready_since: int = 0
+    age_ns: int | None = 0
+    trust: Trust = field(default_factory=Trust)
+    applied: int = 0
+
+    def __post_init__(self) -> None:
+        log_clock = LogClock(lambda: self.clock.now() * 1000)
+        log_clock.observe(self.clock.now())
+        self.verifier = Verifier(
+            issuer=ISSUER,
+            audience=ANY_AUDIENCE,
+            keys=OwnKeys(self.token),
+            revocations=self.trust.revocations,
+            age_ns=lambda: self.age_ns,
+            clock=log_clock,
+        )
+
+    async def follow(self) -> None:
+        """Applies every revocation of the log so far."""
+        for row in await self.token.log.store.read(self.applied, 100_000, 1 << 30):
+            event = token_events.decode(row.type, row.body)
+            for change in fold_trust(event, row) if event is not None else ():
+                self.trust.apply(change)
+            self.applied = row.position
+
+    async def verified(self, access_token: str) -> Claims:
+        await self.follow()
+        return await self.verifier.verify(access_token)
+
+
+@dataclass
+class World:
+    """`a` and `b` are two processes of the service. `secrets` are the clients'."""
+
+    clock: SetClock = field(default_factory=SetClock)
+    secrets: dict[str, str] = field(default_factory=dict)
+    sessions: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(clock=self.clock.now)
+        self.wrapped = MemoryWrappedKeys()
+        self.seal_keys = MemorySealKeys()
+        self.a, self.b = self.process(), self.process()
+
+    def process(self) -> Process:
+        """A process that has just been started on this database."""
+        log = Log(self.store, events, Sealer(bytes(32), self.seal_keys), self.clock.now)
+        token = Token(log, EncryptedVault(bytes(32), self.wrapped), ISSUER, lambda: process.ready_since)
+        process = Process(token, self.clock)
+        return process
+
+    @classmethod
+    async def made(cls, *clients: Client, algs: tuple[str, ...] = ("ES256",)) -> "World":
+        """A world whose keys are there, with the clients `app`, `service` and those given."""
+        world = cls()
+        for ring in (*(signing_ring(alg) for alg in algs), REFRESH_RING):
+            await world.rotate(ring)
+        for client in (APP, SERVICE, *clients):
+            await world.register(client)
+        return world
+
+    async def register(self, client: Client) -> Client:
+        made = await register_client(self.a.token, client, IDENTITY)
+        self.secrets[made.client.id] = made.secret
+        return made.client
+
+    async def rotate(self, ring: str, compromised: bool = False) -> int:
+        return await rotate_ring(self.a.token, ring, compromised, IDENTITY, lambda ring: True)
+
+    def session(self, **changes: Any) -> NewFamily:
+        """A session of Alice's that identity has just started, knowing all of token's log."""
+        self.sessions += 1
+        new = NewFamily(
+            client_id="app",
+            subject=ALICE,
+            session_id=f"ses_{self.sessions}",
+            session_position=100 * self.sessions,
+            seen=len(self.store.rows),
+            auth_time=self.clock.now(),
+            acr="urn:watchword:acr:password",
+            amr=("pwd",),
+        )
+        return msgspec.structs.replace(new, **changes)
+
+    async def login(self, process: Process | None = None, **changes: Any) -> Answered:
+        started = await start_family((process or self.a).token, self.session(**changes), IDENTITY)
+        assert not isinstance(started, Overtaken)
+        return started
+
+    async def refresh(
+        self, presented: str, process: Process | None = None, client: Client = APP, scope: str | None = None
+    ) -> Answered:
+        return await refresh((process or self.a).token, client, presented, scope, [], IDENTITY)
+
+    async def family(self, refresh_token: str) -> Family:
+        return await self.a.token.log.fresh(FAMILY, refresh_token.split(".")[2])
+
+    def events(self, after: int = 0) -> list[tuple[Recorded, Event]]:
+        """What the log holds above a position."""
+        decoded = [(row, events.decode(row.type, row.body)) for row in self.store.rows[after:]]
+        return [(row, event) for row, event in decoded if event is not None]
+
+    def said(self, after: int = 0) -> list[str]:
+        """The names of the events above a position."""
+        return [row.type.removeprefix("watchword.token.").rpartition(".v")[0] for row in self.store.rows[after:]]
+
+    @property
+    def head(self) -> int:
+        return len(self.store.rows)
+
+
+def refresh_of(answered: Answered) -> str:
+    assert answered.answer.refresh_token is not None
+    return answered.answer.refresh_token
+
+
+def claims_of(answered: Answered) -> dict[str, Any]:
+    """What an access token says, unverified."""
+    return jwt.decode(answered.answer.access_token, options={"verify_signature": False})
+
+
+def header_of(answered: Answered) -> dict[str, Any]:
+    return jwt.get_unverified_header(answered.answer.access_token)
