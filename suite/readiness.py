@@ -58,5 +58,6 @@ async def _behind(http: httpx2.AsyncClient, url: str, positions: Mapping[str, in
 
 
 def _level(one: Mapping[str, Any], position: int) -> bool:
-    fresh = one["lag_seconds"] is not None or not one["name"].endswith("@memory")  # tables are level or behind, not stale
+    in_memory = one["name"].endswith("@memory")  # what decides; a table or a reaction is level or behind, never stale
+    fresh = one["lag_seconds"] is not None or not in_memory
     return fresh and one["applied"] >= max(one["head"], position)
