@@ -21,7 +21,7 @@ from chassis.web.docs import docs
 from chassis.web.edge import Edge
 from chassis.web.gate import Gate, Handler
 from chassis.web.operations import operations
-from chassis.web.problem import failed, is_oauth, oauth_error, problem, refused, told
+from chassis.web.problem import PROBLEM, failed, is_oauth, oauth_error, problem, refused, told
 from eventlog.errors import Refusal
 
 
@@ -52,7 +52,7 @@ def application(
     `origins` are those of the service's own pages; `shares` says which paths pages of others may read; `waiting` lets
     requests name positions. Handlers raise Refusal; whatever else they raise is a 500 that says nothing.
     """
-    api = FastAPI(title=title, docs_url=None, redoc_url=None, redirect_slashes=False)
+    api = FastAPI(title=title, docs_url=None, redoc_url=None, redirect_slashes=False, responses={"default": PROBLEM})
     # The packaged page reads OpenAPI 3.0.
     api.openapi_version = "3.0.3"
     for endpoint in hot:

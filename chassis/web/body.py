@@ -80,7 +80,7 @@ def _declared(scope: Scope) -> int | None:
     """Bytes announced; None where their number is not."""
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value)
+            return int(value) if value.isdigit() else None
         if name == b"transfer-encoding":
             return None
     return 0

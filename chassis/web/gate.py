@@ -48,7 +48,8 @@ class Gate:
         await self._handle(scope, replay(body, receive), send)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self.hot.get((scope["method"], scope["path"]))
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        handler = self.hot.get((method, scope["path"]))
         if handler is None:
             await self.app(scope, receive, send)
             return

@@ -38,6 +38,26 @@ _OAUTH_CODES = frozenset(
 )
 
 
+PROBLEM = {
+    "description": "An error (RFC 9457). `code` is stable; `reference` finds its log line.",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "code", "instance", "reference"],
+                "properties": {
+                    **{
+                        name: {"type": "string"}
+                        for name in ("type", "title", "detail", "code", "instance", "reference")
+                    },
+                    "status": {"type": "integer"},
+                },
+            }
+        }
+    },
+}
+
+
 class Json(Response):
     """A JSON answer, encoded by msgspec."""
 
