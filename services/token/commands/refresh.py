@@ -8,7 +8,7 @@ from services.token.commands.issue import Answered, Signing, answer, refresh_key
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import AheadOfLog, Reused
 from services.token.domain.events import RefreshRetried, RefreshRotated
-from services.token.domain.family import FAMILY, Lineage, Presented, Retry, Rotate, Theft, judge
+from services.token.domain.family import FAMILY, Lineage, Retry, Rotate, Theft, judge
 from services.token.domain.keyring import KEYRING, REFRESH_RING
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN
 from services.token.ports import Token
@@ -27,7 +27,7 @@ async def refresh(
     genuine = await open_refresh_token(token.vault, presented)
 
     async def decide(attempt: Attempt) -> Signing | Theft:
-        await require_key(attempt, genuine)
+        await require_key(attempt, genuine.key_id)
         by_client = await attempt.read(CLIENT, client.id)
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since())
@@ -47,9 +47,9 @@ async def refresh(
     return await answer(token, outcome.value, outcome.position, outcome.time)
 
 
-async def require_key(attempt: Attempt, genuine: Presented) -> None:
-    """A key that was dropped since verifies nothing. Its ring is guarded."""
-    key = (await attempt.read(KEYRING, REFRESH_RING)).find(genuine.key_id)
+async def require_key(attempt: Attempt, key_id: str) -> None:
+    """A key that was dropped since derives and verifies nothing. Its ring is guarded."""
+    key = (await attempt.read(KEYRING, REFRESH_RING)).find(key_id)
     if key is None or not key.verifies:
         raise forged()
 
@@ -86,7 +86,8 @@ async def _give(
         await attempt.write(FAMILY, family.id, rotated)
         return Signing(rotated, key, client.access_token_alg, family, judged.generation, derives)
     # A stream of its own, so that any number of retries fit into one batch; the family is guarded.
+    derives = family.key_of(judged.generation)
+    await require_key(attempt, derives)
     retried = RefreshRetried(**said)
     await attempt.write(TOKEN, retried.token_id, retried)
-    derives = family.key_of(judged.generation)
     return Signing(retried, key, client.access_token_alg, family, judged.generation, derives)
