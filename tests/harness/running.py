@@ -1,0 +1,211 @@
+"""One suite for many tests: `watchword up` as its users start it, and second processes of identity and token beside it.
+
+Everything is reached as from outside: REST over loopback, gRPC with certificates of the suite's own authority.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import grpc.aio
+import httpx2
+import psutil
+
+from chassis.rpc import Tls, connect
+from suite import contract
+from suite.authority import Authority, Kind
+from suite.children import Command
+from suite.contract import ConfidentialClient, Contract, Login
+from suite.databases import SERVICES, Database
+from suite.fleet import Fleet
+from suite.place import Place
+from suite.ports import Address
+
+T = TypeVar("T")
+
+START = 60.0
+PATIENCE = 10.0
+
+
+class GaveUp(AssertionError):
+    """A condition did not come true in time."""
+
+
+def until(condition: Callable[[], T], what: str, within: float = PATIENCE) -> T:
+    """The condition's first true value. Raises GaveUp after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise GaveUp(f"not within {within} s: {what}")
+        time.sleep(0.02)
+    return value
+
+
+def free_fleet() -> Fleet:
+    """Addresses that are free now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(6)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        ports = [one.getsockname()[1] for one in sockets]
+    rest = {name: Address("127.0.0.1", port) for name, port in zip(SERVICES, ports[:3], strict=True)}
+    grpc_ = {name: Address("127.0.0.1", port) for name, port in zip(SERVICES, ports[3:], strict=True)}
+    return Fleet(rest=rest, grpc=grpc_)
+
+
+@dataclass
+class Served:
+    """A second process of a service, on the first one's database."""
+
+    name: str
+    rest: str
+    grpc: str
+    process: subprocess.Popen[bytes]
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None, f"the second {self.name} has ended"
+        with contextlib.suppress(httpx2.HTTPError):
+            return httpx2.get(f"{self.rest}/readyz").status_code == 200
+        return False
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass
+class Running:
+    """A running suite. `first` and `second` are base URLs of REST by service; `second` has identity and token."""
+
+    place: Place
+    fleet: Fleet
+    up: subprocess.Popen[bytes]
+    contract: Contract
+    seconds: dict[str, Served] = field(default_factory=dict)
+
+    @property
+    def admin(self) -> Login:
+        assert self.contract.admin is not None
+        return self.contract.admin
+
+    @property
+    def user(self) -> Login:
+        assert self.contract.user is not None
+        return self.contract.user
+
+    @property
+    def app(self) -> str:
+        """The id of the public client with direct login."""
+        assert self.contract.clients is not None
+        return self.contract.clients.app.client_id
+
+    @property
+    def service(self) -> ConfidentialClient:
+        """The client that may introspect any token."""
+        assert self.contract.clients is not None
+        return self.contract.clients.service
+
+    def url(self, name: str) -> str:
+        return self.fleet.url(name)
+
+    def urls(self, name: str) -> list[str]:
+        """Of every process of a service."""
+        return [self.url(name), *([self.seconds[name].rest] if name in self.seconds else [])]
+
+    def channel(
+        self, name: str, kind: Kind = "operator", who: str = "admin", target: str | None = None
+    ) -> grpc.aio.Channel:
+        """A channel to a service with a certificate that the suite's authority made. Within an event loop."""
+        issued = Authority(self.place).keep(kind, who)
+        tls = Tls.load(self.place.ca / "ca.pem", issued.cert, issued.key)
+        return connect(target or self.fleet.target(name), tls, name)
+
+    def second(self, name: str) -> Served:
+        """A second process of a service, started at its first use; all share it."""
+        if name not in self.seconds:
+            self.seconds[name] = self.start_second(name)
+        return self.seconds[name]
+
+    def start_second(self, name: str) -> Served:
+        """One more process of a service on the same database; the caller stops it."""
+        fleet, peers = free_fleet(), self.fleet
+        command = self._command(name)
+        env = dict(command.env)
+        prefix = f"WATCHWORD_{name.upper()}_"
+        env |= {f"{prefix}REST": str(fleet.rest[name]), f"{prefix}GRPC": str(fleet.grpc[name])}
+        env |= {f"{prefix}ISSUER": peers.issuer, f"{prefix}STOP_WITH_STDIN": "false"}
+        with (self.place.logs / f"{name}.second.log").open("ab") as log:
+            process = subprocess.Popen(command.argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        served = Served(name, fleet.url(name), fleet.target(name), process)
+        until(served.ready, f"a second {name} is ready", START)
+        return served
+
+    def _command(self, name: str) -> Command:
+        dsns = Database(
+            running=(self.place.secrets / f"{name}.dsn").read_text(),
+            owner=(self.place.secrets / f"{name}.owner.dsn").read_text(),
+        )
+        return self.fleet.serve(name, self.place, Authority(self.place), dsns)
+
+    def pid(self, name: str) -> int:
+        """The process of a service (or of `postgres`) that `up` runs."""
+        marks = {"postgres": "postgres"} | {one: f"services.{one}" for one in SERVICES}
+        for child in psutil.Process(self.up.pid).children():
+            command = child.cmdline()
+            if any(marks[name] in part for part in command):
+                return int(child.pid)
+        raise LookupError(f"up runs no {name} now")
+
+    def ready(self, name: str) -> bool:
+        with contextlib.suppress(httpx2.HTTPError):
+            return httpx2.get(f"{self.url(name)}/readyz").status_code == 200
+        return False
+
+
+@contextlib.contextmanager
+def running_suite(data: Path, *arguments: str) -> Iterator[Running]:
+    """`watchword up` on free ports, ended as a user ends it."""
+    fleet, place = free_fleet(), Place(data)
+    options = [f"--{name}-rest={fleet.rest[name]}" for name in SERVICES]
+    options += [f"--{name}-grpc={fleet.grpc[name]}" for name in SERVICES]
+    command = [str(Path(sys.executable).with_name("watchword")), "up", f"--data={data}", *options, *arguments]
+    log = data.with_name(f"{data.name}.up.log")
+    with log.open("ab") as output:
+        up = subprocess.Popen(command, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    running: Running | None = None
+    try:
+        until(lambda: said_ready(up, log), f"the suite is ready; it said:\n{log.read_text()}", START)
+        running = Running(place, fleet, up, contract.read(place))
+        yield running
+    finally:
+        for second in running.seconds.values() if running else ():
+            second.stop()
+        up.send_signal(signal.SIGINT)
+        try:
+            up.wait(15)
+        except subprocess.TimeoutExpired:
+            up.kill()
+            up.wait()
+
+
+def said_ready(up: subprocess.Popen[bytes], log: Path) -> bool:
+    assert up.poll() is None, f"`up` ended with {up.returncode}:\n{log.read_text()}"
+    return "is ready" in log.read_text()
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without settings of another suite."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("WATCHWORD_")}
