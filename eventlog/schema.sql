@@ -65,7 +65,8 @@ CREATE OR REPLACE FUNCTION eventlog.append(
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- A plan made while the table was small must not scan it once it is not.
+-- Planned once, not for every batch; and a plan made while the table was small must not scan it once it is not.
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -149,10 +150,12 @@ BEGIN
             following := following + sizes[command];
         END IF;
     END LOOP;
-    SELECT array_agg(c.claim ORDER BY c.claim), array_agg(versions[c.stream] ORDER BY c.claim)
-    INTO moved_claims, moved_versions
-    FROM unnest(claim_commands, claim_streams, claim_versions) WITH ORDINALITY c(command, stream, version, claim)
-    WHERE firsts[c.command] IS NULL AND versions[c.stream] <> c.version;
+    IF false = ANY (accepted) THEN
+        SELECT array_agg(c.claim ORDER BY c.claim), array_agg(versions[c.stream] ORDER BY c.claim)
+        INTO moved_claims, moved_versions
+        FROM unnest(claim_commands, claim_streams, claim_versions) WITH ORDINALITY c(command, stream, version, claim)
+        WHERE firsts[c.command] IS NULL AND versions[c.stream] <> c.version;
+    END IF;
 
     SELECT array_agg(e.n ORDER BY e.n) INTO kept
     FROM unnest(event_claims) WITH ORDINALITY e(claim, n) WHERE accepted[claim_commands[e.claim]];
