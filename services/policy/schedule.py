@@ -16,8 +16,8 @@ log = structlog.get_logger()
 async def forget_revocations(rows: Rows, now: Callable[[], int]) -> None:
     """For ever. `now` is the log's time in µs; memory forgets by itself (chassis.trust.Trust.forget)."""
     while True:
+        await asyncio.sleep(INTERVAL)
         try:
             await rows.forget(now())
         except (Refusal, OSError, TimeoutError) as error:
             log.warning("schedule_waits", reason=repr(error))
-        await asyncio.sleep(INTERVAL)
