@@ -5,17 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from pydantic import SecretStr
-
-from eventlog.errors import unavailable
-from eventlog.postgres.connection import LOST
 
 ACQUIRE = 2.0
 STATEMENT = 5.0
 CLOSE = 2.0
-
-_MISSING = "SELECT name FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL"
 
 
 @asynccontextmanager
@@ -47,22 +41,3 @@ async def open_pool(
             await asyncio.wait_for(pool.close(), CLOSE)
         except TimeoutError:
             pool.terminate()
-
-
-@asynccontextmanager
-async def acquired(pool: asyncpg.Pool) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:
-    """A connection for one task. Raises Refusal `database_unavailable` where there is none in time, or it is lost."""
-    try:
-        async with pool.acquire(timeout=ACQUIRE) as connection:
-            yield connection
-    except LOST as error:
-        raise unavailable("database_unavailable", "the database does not answer") from error
-
-
-async def is_migrated(pool: asyncpg.Pool, *tables: str) -> bool:
-    """Whether the tables exist that this service's migration makes. Raises Refusal `database_unavailable`."""
-    async with acquired(pool) as connection:
-        try:
-            return not await connection.fetch(_MISSING, tables)
-        except asyncpg.InsufficientPrivilegeError:
-            return False

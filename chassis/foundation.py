@@ -106,6 +106,7 @@ async def lay(service: str, settings: ServiceSettings, process: Process) -> Foun
     store = await process.enter(PostgresStore(settings.database.get_secret_value(), pool, time.observe))
     process.background("time", time.run)
     process.readiness.add("database", time.check)
+    process.on_ready(time.became_ready)
     return Foundation(
         service=service,
         me=f"{service}/{secrets.token_hex(3)}",

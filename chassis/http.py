@@ -15,7 +15,7 @@ from chassis.settings import Address
 MAX_HEAD = 32 * 1024
 HEAD_PATIENCE = 15.0
 KEEP_ALIVE = 30
-GRACE = 3
+GRACE = 2
 
 
 class BoundedHttp(HttpToolsProtocol):

@@ -28,11 +28,11 @@ T = TypeVar("T")
 S = TypeVar("S", bound=ServiceSettings)
 Job = Callable[[], Awaitable[None]]
 
-DRAIN = 4.0
-CLOSE = 3.0
+DRAIN = 2.5
+CLOSE = 2.0
 PAUSE = 0.25
 # Past this a process that cannot end is ended.
-LAST_RESORT = 9.0
+LAST_RESORT = 6.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -48,12 +48,14 @@ class Parts:
 class Process:
     """What a composition root hangs its parts on."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: str) -> None:
+        self.service = service
         self.readiness = Readiness()
         self.stopping = asyncio.Event()
         self.failed: str | None = None
         self._state: str | None = "starting"
         self._steps: list[tuple[str, Job]] = []
+        self._on_ready: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._resources = AsyncExitStack()
         self.readiness.add("process", self._check)
@@ -69,6 +71,10 @@ class Process:
         """
         self._steps.append((name, job))
 
+    def on_ready(self, job: Callable[[], None]) -> None:
+        """Calls a job whenever the process has become ready, the first time and again."""
+        self._on_ready.append(job)
+
     def background(self, name: str, job: Job) -> None:
         """Runs a job that never ends by itself: if it does, or raises, the process ends with 1 and says why."""
         task = asyncio.ensure_future(self._supervised(name, job))
@@ -77,8 +83,12 @@ class Process:
     async def _supervised(self, name: str, job: Job) -> None:
         try:
             await job()
-        except Exception:
-            log.exception("task_failed", task=name)
+        except Exception as error:
+            reason = _databases_reason(self.service, error)
+            if reason is not None:
+                self.fail(reason)
+            else:
+                log.exception("task_failed", task=name)
         if not self.stopping.is_set():
             self.fail(f"{name} ended unexpectedly")
 
@@ -109,8 +119,20 @@ class Process:
                 self._state = f"starting: {name}: {refusal.code}"
             await asyncio.sleep(PAUSE)
 
+    async def watch(self, tell: Callable[[bool], Awaitable[None]]) -> None:
+        """Tells each second whether the process is ready, until it stops."""
+        before = False
+        while not self.stopping.is_set():
+            ready = await self.readiness.ready()
+            if ready and not before:
+                for job in self._on_ready:
+                    job()
+            await tell(ready)
+            before = ready
+            await asyncio.sleep(1)
+
     async def close(self) -> None:
-        """Ends the background tasks and closes the resources, within 3 s."""
+        """Ends the background tasks and closes the resources, within 2 s."""
         for task in self._tasks:
             task.cancel()
         try:
@@ -164,7 +186,7 @@ class _Run(Generic[S]):
 
     async def run(self) -> int:
         """The exit code."""
-        process = Process()
+        process = Process(self._service)
         _heed_signals(process.stopping)
         if self._settings.stop_with_stdin:
             _heed_stdin(process.stopping)
@@ -201,10 +223,8 @@ class _Run(Generic[S]):
         except StartFailed as failed:
             process.fail(str(failed))
             return
-        log.info("ready", rest=str(self._settings.rest), grpc=str(self._settings.grpc))
-        while not process.stopping.is_set():
-            await parts.rpc.serving(await process.readiness.ready())
-            await asyncio.sleep(1)
+        log.info("started", rest=str(self._settings.rest), grpc=str(self._settings.grpc))
+        await process.watch(parts.rpc.serving)
 
     async def _drain(self, parts: Parts, rest: HttpServer, serving: asyncio.Future[None]) -> None:
         _end_at_last()
@@ -212,6 +232,19 @@ class _Run(Generic[S]):
         await parts.rpc.serving(False)
         rest.should_exit = True
         await asyncio.wait({serving, asyncio.ensure_future(parts.rpc.stop())}, timeout=DRAIN)
+
+
+def _databases_reason(service: str, error: BaseException) -> str | None:
+    """What an operator can do about a database that answers, but not as this release needs."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case asyncpg.SyntaxOrAccessError():
+            return f"the database is not this release's ({error}): run `python -m services.{service} migrate`"
+        case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
+            return f"the database refuses ({error}): see WATCHWORD_{service.upper()}_DATABASE"
+        case _:
+            return None
 
 
 def _end_at_last() -> None:
