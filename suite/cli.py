@@ -2,7 +2,7 @@
 
 import typer
 
-from suite.commands import admin, certs, clients, events, keys, projections, revoke, status, up, users
+from suite.commands import admin, certs, clients, events, keys, projections, revoke, status, tour, up, users
 
 app = typer.Typer(
     name="watchword",
@@ -12,6 +12,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command("up")(up.up)
+app.command("tour")(tour.tour)
 app.command("status")(status.status)
 app.add_typer(events.app, name="events")
 app.add_typer(users.app, name="users")

@@ -18,8 +18,11 @@ STALE = 5.0
 
 
 class ProjectionLook(msgspec.Struct, frozen=True):
-    """A projection of `log` inside a service. `lag_seconds`: how old the newest proof is that it was level; None: it is
-    not level now."""
+    """A projection of `log` inside a service.
+
+    `lag_seconds`: how old the newest proof is that it was level. None: it is behind, or no proofs are kept of it, as of
+    a table beside which no memory projection follows the same log.
+    """
 
     name: str
     log: str
@@ -28,6 +31,10 @@ class ProjectionLook(msgspec.Struct, frozen=True):
     lag_seconds: float | None
     parked_events: int
     parked_streams: list[str]
+
+    @property
+    def level(self) -> bool:
+        return self.applied >= self.head and (self.lag_seconds is not None or not self.name.endswith("@memory"))
 
 
 class ServiceLook(msgspec.Struct, frozen=True):
@@ -107,8 +114,8 @@ def _wrong(one: ProjectionLook) -> list[str]:
     found = []
     if one.parked_streams:
         found.append(f"{one.name}: parked {', '.join(one.parked_streams)}: what depends on them is denied")
-    if one.lag_seconds is None:
+    if not one.level:
         found.append(f"{one.name}: not level with {one.log}'s log ({one.applied} of {one.head})")
-    elif one.lag_seconds > STALE:
+    if one.lag_seconds is not None and one.lag_seconds > STALE:
         found.append(f"{one.name}: last level with {one.log}'s log {one.lag_seconds:.1f} s ago")
     return found

@@ -103,7 +103,6 @@ def event_name(type_: str) -> str:
 
 def _line() -> Show:
     out = console()
-    whole = not out.is_terminal
 
     def show(log: str, row: Recorded) -> None:
         line = Text.assemble(
@@ -113,7 +112,10 @@ def _line() -> Show:
             f"{plain(row.stream)} ",
             (f"by {plain(row.actor)} {plain(row.body.decode())}", "dim"),
         )
-        out.print(line, soft_wrap=whole, no_wrap=True, overflow="ellipsis")
+        if out.is_terminal:
+            out.print(line, no_wrap=True, overflow="ellipsis")
+        else:
+            out.print(line, soft_wrap=True)
 
     return show
 

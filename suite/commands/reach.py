@@ -23,8 +23,7 @@ ADVICE = {
     "account_exists": "Choose another name.",
     "administrator_exists": "There is one first administrator; whom that person trusts gets the role `administrator`.",
     "client_exists": "Choose another --id, or leave it out: then one is made.",
-    "account_not_found": "`watchword users create NAME` makes an account.",
-    "account_unknown": "Policy may not have heard of the account yet: try again, and see `watchword status`.",
+    "account_unknown": "`watchword users create NAME` makes one; where it exists, somebody lags: `watchword status`.",
     "not_yet_applied": "Try again; `watchword status` shows who lags behind.",
     "projection_unknown": "`watchword projections list` shows them.",
 }

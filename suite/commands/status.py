@@ -76,7 +76,7 @@ def projection_table(found: Sequence[tuple[str, ProjectionLook]]) -> object:
         "service", "projection", "log", "applied", "head", "lag", "parked", numbers=["applied", "head", "lag", "parked"]
     )
     for service, one in found:
-        lag = "not level" if one.lag_seconds is None else f"{one.lag_seconds:.2f} s"
-        style = "bold red" if one.parked_events or one.lag_seconds is None else None
+        lag = "" if one.lag_seconds is None else f"{one.lag_seconds:.2f} s"
+        style = "bold red" if one.parked_events or not one.level else None
         row(shown, service, one.name, one.log, one.applied, one.head, lag, one.parked_events, style=style)
     return shown
