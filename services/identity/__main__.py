@@ -26,6 +26,7 @@ from services.identity.api.grpc import ALLOWED, IdentityRpc, administered
 from services.identity.api.rest import Api
 from services.identity.commands import Identity
 from services.identity.commands.failures import Failures
+from services.identity.commands.turns import Turns
 from services.identity.domain.events import events
 from services.identity.projections import TOLD, TRUST, Unkept, sessions, token_events
 from services.identity.queries import Queries
@@ -71,6 +72,7 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         token_log=trusted.memory,
         clients=queries,
         failures=failures,
+        turns=Turns(settings.name_at_once, settings.hash_share, settings.hash_queue),
     )
     chores = [
         failures.flush,

@@ -11,8 +11,8 @@ class IdentitySettings(ServiceSettings):
     """WATCHWORD_IDENTITY_…
 
     Limits are written as "10 per 15 minutes"; failed attempts count, successful ones do not. `hash_queue` bounds the
-    password hashes in work or waiting, `hash_share` those of one address. Passwords have at least `password_strength`
-    by zxcvbn, from 0 to 4.
+    password hashes in work or waiting, `hash_share` those of one address, and of one name
+    from one address `name_at_once` are tried at a time. Passwords have at least `password_strength` by zxcvbn, 0 to 4.
     """
 
     model_config = SettingsConfigDict(env_prefix="WATCHWORD_IDENTITY_")
@@ -24,6 +24,7 @@ class IdentitySettings(ServiceSettings):
     hash_threads: int = Field(default=2, ge=1, le=64, examples=[2])
     hash_queue: int = Field(default=256, ge=1, examples=[256])
     hash_share: int = Field(default=128, ge=1, examples=[128])
+    name_at_once: int = Field(default=4, ge=1, examples=[4])
 
     limit_address: str = Field(default="120 per minute", examples=["120 per minute"])
     limit_name: str = Field(default="20 per 15 minutes", examples=["20 per 15 minutes"])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from eventlog.log import Log
 from services.identity.commands.failures import Failures
+from services.identity.commands.turns import Turns
 from services.identity.ports import Clients, Followed, Hasher, LastSeen, Limits, Tokens
 
 
@@ -19,6 +20,7 @@ class Identity:
     token_log: Followed
     clients: Clients
     failures: Failures
+    turns: Turns
 
 
 @dataclass(frozen=True, slots=True)

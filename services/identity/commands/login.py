@@ -94,20 +94,31 @@ def _limits(name_key: str, device: str | None, browser: Browser) -> list[tuple[s
 @asynccontextmanager
 async def _counted(identity: Identity, limits: list[tuple[str, str]]) -> AsyncIterator[None]:
     """Counts an attempt before it is made, so that many at once cannot pass; only failures stay counted."""
-    taken: list[tuple[str, str]] = []
-    failed = False
-    try:
-        for limit, key in limits:
-            await identity.limits.take(limit, key)
-            taken.append((limit, key))
-        yield
-    except Refusal as refusal:
-        failed = refusal.code == "invalid_credentials"
-        raise
-    finally:
-        if not failed:
-            for limit, key in taken:
-                await identity.limits.give_back(limit, key)
+    async with identity.turns.turn("/".join(limits[-1])):
+        taken = await _take(identity, limits)
+        failed = False
+        try:
+            yield
+        except Refusal as refusal:
+            failed = refusal.code == "invalid_credentials"
+            raise
+        finally:
+            if not failed:
+                await _give_back(identity, taken)
+
+
+async def _take(identity: Identity, limits: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    answers = await asyncio.gather(*(identity.limits.take(*one) for one in limits), return_exceptions=True)
+    refusals = [answer for answer in answers if isinstance(answer, BaseException)]
+    taken = [one for one, answer in zip(limits, answers, strict=True) if answer is None]
+    if refusals:
+        await _give_back(identity, taken)
+        raise refusals[0]
+    return taken
+
+
+async def _give_back(identity: Identity, taken: list[tuple[str, str]]) -> None:
+    await asyncio.gather(*(identity.limits.give_back(*one) for one in taken))
 
 
 async def _verify(

@@ -20,6 +20,7 @@ from services.identity.commands import Browser, Identity
 from services.identity.commands.accounts import Applicant, register
 from services.identity.commands.failures import Failures
 from services.identity.commands.login import Credentials, LoggedIn, log_in
+from services.identity.commands.turns import Turns
 from services.identity.domain.events import events
 from services.identity.ports import FirstTokens, Overtaken, Started
 from services.identity.projections import fold_sessions
@@ -177,6 +178,7 @@ class House:
             token_log=self.token,
             clients=self.token,
             failures=Failures(log),
+            turns=Turns(at_once=2, share=40, queue=60),
         )
 
     @property

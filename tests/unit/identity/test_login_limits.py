@@ -69,6 +69,21 @@ async def test_success_does_not_count(house: House) -> None:
         await house.log_in()
 
 
+async def test_honest_logins_at_once_are_not_taken_for_failures(house: House) -> None:
+    await house.register()
+    assert len(await asyncio.gather(*(house.log_in() for _ in range(40)))) == 40
+
+
+async def test_no_more_wait_for_one_name_from_one_place_than_its_share(house: House) -> None:
+    await house.register()
+    logins = [asyncio.ensure_future(house.log_in()) for _ in range(45)]
+    others = [asyncio.ensure_future(house.log_in(f"nobody-{number}")) for number in range(30)]
+    answers = await asyncio.gather(*logins, return_exceptions=True)
+    assert [getattr(one, "code", "in") for one in answers].count("too_many_attempts") == 5
+    codes = {getattr(one, "code", "in") for one in await asyncio.gather(*others, return_exceptions=True)}
+    assert codes == {"invalid_credentials", "overloaded"}
+
+
 async def test_a_browser_that_logged_in_before_goes_on_while_its_name_is_under_attack(house: House) -> None:
     await house.register()
     known = replace(BROWSER, device=(await house.log_in()).device)
