@@ -203,7 +203,7 @@ def running_suite(data: Path, *arguments: str) -> Iterator[Running]:
 
 def said_ready(up: subprocess.Popen[bytes], log: Path) -> bool:
     assert up.poll() is None, f"`up` ended with {up.returncode}:\n{log.read_text()}"
-    return "is ready" in log.read_text()
+    return "Watchword is ready" in log.read_text()
 
 
 def clean_environment() -> dict[str, str]:
