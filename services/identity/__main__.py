@@ -1,7 +1,7 @@
 """The composition root: the only file that knows everything."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 
 import httpx2
@@ -15,7 +15,7 @@ from chassis.rpc import Admission, RpcServer, connect
 from chassis.settings import WrongSetting
 from chassis.trust import Trust
 from chassis.web import application
-from eventlog.errors import unavailable
+from eventlog.errors import Refusal, unavailable
 from eventlog.projection import Reaction, Rows, TableProjection, foreign
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
@@ -118,7 +118,9 @@ async def flushed(failures: Failures) -> AsyncIterator[Failures]:
     try:
         yield failures
     finally:
-        await failures.flush(everything=True)
+        # A process that never knew the log's time has counted nothing, and must not hide why it ends.
+        with suppress(Refusal):
+            await failures.flush(everything=True)
 
 
 async def accepted(
