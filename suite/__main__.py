@@ -1,0 +1,5 @@
+"""`python -m suite` is `watchword`."""
+
+from suite.cli import app
+
+app()
