@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from structlog.testing import capture_logs
 
 from chassis import positions
 from chassis.readiness import PortTaken
@@ -226,15 +227,22 @@ async def test_an_unknown_error_leaks_nothing() -> None:
     async def fail(_: Any) -> str:
         raise ValueError("hunter2")
 
+    with capture_logs() as logged:
+        error = await _failing(fail)
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert _reason(error) == "internal"
+    assert "hunter2" not in repr(error)
+    assert [line["event"] for line in logged] == ["call_failed"]
+
+
+async def _failing(fail: Behaviour) -> grpc.aio.AioRpcError:
     async with (
         running({LIST: {"backend/*"}}, fail) as (_, port),
         connect(f"127.0.0.1:{port}", DEMO, "token") as channel,
     ):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await log_pb2_grpc.ProjectionServiceStub(channel).ListProjections(log_pb2.ListProjectionsRequest())
-    assert raised.value.code() is grpc.StatusCode.INTERNAL
-    assert _reason(raised.value) == "internal"
-    assert "hunter2" not in repr(raised.value)
+    return raised.value
 
 
 async def test_what_a_peer_says_about_this_process_is_no_fault_of_its_caller() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
+from structlog.testing import capture_logs
 
 from chassis import positions
 from chassis.readiness import Readiness
@@ -221,15 +222,15 @@ async def test_ones_own_pages_and_programs_do(headers: dict[str, str]) -> None:
     assert (await asked("POST", "/v1/things", json={"name": "a"}, headers=headers)).status_code == 201
 
 
-async def test_an_unexpected_error_leaks_nothing_and_keeps_its_reference() -> None:
-    answer = await asked("GET", "/v1/fails")
-    assert answer.status_code == 500
-    assert answer.json()["code"] == "internal"
-    assert answer.json()["reference"] == answer.headers["x-correlation-id"]
-    assert "hunter2" not in answer.text
-    oauth = await asked("POST", "/oauth2/breaks")
+async def test_an_unexpected_error_leaks_nothing_and_is_logged_under_its_reference() -> None:
+    with capture_logs() as logged:
+        answer = await asked("GET", "/v1/fails")
+        oauth = await asked("POST", "/oauth2/breaks")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert (oauth.status_code, oauth.json()["error"]) == (500, "server_error")
-    assert "hunter2" not in oauth.text
+    assert "hunter2" not in answer.text + oauth.text
+    assert answer.json()["reference"] == answer.headers["x-correlation-id"]
+    assert [line["path"] for line in logged if line["event"] == "request_failed"] == ["/v1/fails", "/oauth2/breaks"]
 
 
 async def test_a_missing_bearer_is_challenged() -> None:

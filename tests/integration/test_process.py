@@ -77,7 +77,7 @@ async def running(tmp_path: Path, **more: str) -> AsyncIterator[Tiny]:
     rest, rpc = free_port(), free_port()
     told = environment(tmp_path, REST=f"127.0.0.1:{rest}", GRPC=f"127.0.0.1:{rpc}", **more)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.unit.chassis.tiny"),
+        *(sys.executable, "-m", "tests.integration.tiny_service"),
         env=told,
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -136,17 +136,22 @@ async def test_a_part_that_fails_ends_the_process_and_says_why(tmp_path: Path, m
 
 
 async def test_a_taken_port_is_said_in_words(tmp_path: Path) -> None:
-    async with running(tmp_path) as first:
-        await first.until("/readyz", 200)
-        for name, port in (("REST", first.rest), ("GRPC", first.grpc)):
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.unit.chassis.tiny"),
-                env=environment(tmp_path, **{name: f"127.0.0.1:{port}"}),
-                stderr=asyncio.subprocess.PIPE,
-            )
-            _, told = await asyncio.wait_for(process.communicate(), DEADLINE)
-            assert process.returncode == 1
-            assert f"cannot listen on 127.0.0.1:{port}" in told.decode()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = await asyncio.gather(*(refused(tmp_path, **{name: f"127.0.0.1:{port}"}) for name in ("REST", "GRPC")))
+    for code, told in said:
+        assert code == 1
+        assert f"cannot listen on 127.0.0.1:{port}" in told
+
+
+async def refused(tmp_path: Path, **more: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.integration.tiny_service"),
+        env=environment(tmp_path, **more),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, told = await asyncio.wait_for(process.communicate(), DEADLINE)
+    return process.returncode, told.decode()
 
 
 async def test_a_wrong_setting_ends_the_start_with_its_name_and_an_example(tmp_path: Path) -> None:
