@@ -75,6 +75,8 @@ class Durable(ABC):
         async with aclosing(following) as batches:
             async for batch in batches:
                 await turn.ping()
+                if self._parked:  # another process may have been asked to retry
+                    self._parked = await self.rows.parked()
                 if batch.rows:
                     await self.take(batch.rows)
 
