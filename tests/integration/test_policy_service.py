@@ -1,5 +1,6 @@
 """Policy as it runs: real processes on PostgreSQL, mutual TLS, and the logs of identity and token beside it."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ADMIN = "acc_admin"
 SUITE = "suite/policy"
+MAX_STALENESS = 5.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -300,3 +302,38 @@ async def test_without_its_peers_it_starts_and_refuses_only_what_needs_them(suit
         await suite.token.up()
     async with suite.caller(policy) as backend:
         await backend.until("allowed", f"account/{ADMIN}", "anything", session_id="ses_9")
+
+
+async def test_a_process_that_was_stopped_wakes_up_denying_and_another_folds_in_its_place(
+    suite: Suite, policy: Policy
+) -> None:
+    second = await suite.start()
+    admin = f"account/{ADMIN}"
+    await suite.identity.says(SessionStarted(session_id="ses_stopped", account_id=ADMIN, seen=0), "session/ses_stopped")
+    async with suite.caller(policy) as sleeper, suite.caller(second, "operator/admin") as operator:
+        await sleeper.until("allowed", admin, "anything", session_id="ses_stopped", token_position=9_000)
+        policy.process.send_signal(signal.SIGSTOP)
+        try:
+            await suite.token.says(SessionRevoked(session_id="ses_stopped"), "session/ses_stopped")
+            request = pb.DefineRoleRequest(role="meanwhile", actions=["a"])
+            position = (await operator.policy.DefineRole(request, wait_for_ready=True)).position
+            await operator.until("session_revoked", admin, "anything", session_id="ses_stopped")
+            await _table_stands_at(second, position)
+            check = question(admin, "anything", session_id="ses_stopped", token_position=9_000)
+            waiting = sleeper.policy.Check(check, timeout=30)
+            await asyncio.sleep(MAX_STALENESS + 1)  # the time that the promise is about
+        finally:
+            policy.process.send_signal(signal.SIGCONT)
+        assert (await waiting).code in ("stale", "session_revoked")
+        await sleeper.until("session_revoked", admin, "anything", session_id="ses_stopped")
+    assert await second.end() == 0
+
+
+async def _table_stands_at(policy: Policy, position: int) -> None:
+    """The rows in the database, which one process at a time keeps, have come so far."""
+    async with asyncio.timeout(20), httpx2.AsyncClient(trust_env=False) as client:
+        while True:
+            shown = (await client.get(f"{policy.rest}/readyz?verbose")).json()["projections"]
+            if all(one["applied"] >= position for one in shown if one["name"] == "roles"):
+                return
+            await asyncio.sleep(0.1)
