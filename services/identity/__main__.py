@@ -1,6 +1,6 @@
 """The composition root: the only file that knows everything."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 
@@ -16,7 +16,7 @@ from chassis.settings import WrongSetting
 from chassis.trust import Trust
 from chassis.web import application
 from eventlog.errors import Refusal, unavailable
-from eventlog.projection import Reaction, Rows, TableProjection, foreign
+from eventlog.projection import Projections, Reaction, Rows, TableProjection, foreign
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.limits import PostgresStorage, WindowLimits
@@ -30,9 +30,9 @@ from services.identity.commands.turns import Turns
 from services.identity.domain.events import events
 from services.identity.projections import TOLD, TRUST, Unkept, sessions, token_events
 from services.identity.queries import Queries
-from services.identity.reactions import NAME as TAKE_OVER
+from services.identity.reactions import NAME as REACTION
 from services.identity.reactions import TakeOver
-from services.identity.schedule import Schedule
+from services.identity.schedule import Chore, Schedule
 from services.identity.settings import IdentitySettings
 from watchword import JwksKeys, LogClock, Verifier
 from watchword.identity.v1 import identity_pb2_grpc
@@ -44,24 +44,20 @@ LEVEL = 2.0
 async def compose(settings: IdentitySettings, process: Process) -> Parts:
     """Wires the service."""
     base = await lay("identity", settings, process)
-    log = base.log(events)
-    own, token = base.own(), base.peer("token", settings.token_grpc)
-    trust = Trust()
+    log, trust = base.log(events), Trust()
+    token = base.peer("token", settings.token_grpc)
     trusted = base.follow(TRUST, token, trust)
     trusted.memory.on_time(trust.forget)
-    listed = base.follow(sessions(log.decode), own, Unkept())
+    listed = base.follow(sessions(log.decode), base.own(), Unkept())
     told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, f"{base.me}/told-table")
+    react = TakeOver(log)
     take_over = Reaction(
-        TAKE_OVER, Rows(base.pool, TAKE_OVER), token, f"{base.me}/reaction", foreign(token_events), TakeOver(log)
+        REACTION, Rows(base.pool, REACTION), token, f"{base.me}/reaction", foreign(token_events), react
     )
     projections = base.run(process, [trusted, listed], [told, take_over])
 
-    async def level() -> None:
-        if not await projections.wait("identity", await base.head(), LEVEL):
-            raise unavailable("not_yet_applied", "the list of sessions lags behind")
-
-    last_seen, counters = CoarseLastSeen(base.pool), PostgresStorage(base.pool)
-    queries = Queries(log, listed.rows, told.rows, last_seen, level)
+    counters, last_seen = PostgresStorage(base.pool), CoarseLastSeen(base.pool)
+    queries = Queries(log, listed.rows, told.rows, last_seen, partial(level, base, projections))
     failures = await process.enter(flushed(Failures(log)))
     identity = Identity(
         log=log,
@@ -74,14 +70,8 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         failures=failures,
         turns=Turns(settings.name_at_once, settings.hash_share, settings.hash_queue),
     )
-    chores = [
-        failures.flush,
-        failures.forget_old_keys,
-        counters.sweep,
-        lambda: last_seen.sweep(log.now()),
-        lambda: listed.rows.forget(log.now()),
-        lambda: trusted.rows.forget(log.now()),
-    ]
+    forgetful = (last_seen.sweep, listed.rows.forget, trusted.rows.forget)
+    chores = [failures.flush, failures.forget_old_keys, counters.sweep, *(at(log.now, job) for job in forgetful)]
     process.background("schedule", Schedule(chores).run)
 
     bearers = await accepted(settings, process, base, trust, trusted)
@@ -89,17 +79,31 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     rpc = RpcServer(base.tls, Admission(trust.grants, trust.is_revoked, administered(bearers.authorize)), waiting)
     rpc.add(identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityRpc(identity), ALLOWED)
     base.serve_log(rpc, projections)
-    secure = (settings.public_url or "").startswith("https://")
-    api = Api(Callers(identity, bearers, Cookies(secure)), queries)
+    cookies = Cookies(secure=(settings.public_url or "").startswith("https://"))
     rest = application(
         title="Watchword identity",
         readiness=process.readiness,
         origins=settings.origins,
-        routers=[api.router()],
+        routers=[Api(Callers(identity, bearers, cookies), queries).router()],
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
     )
     return Parts(rest, rpc)
+
+
+async def level(base: Foundation, projections: Projections) -> None:
+    """Returns once the list of sessions shows all that the log holds."""
+    if not await projections.wait("identity", await base.head(), LEVEL):
+        raise unavailable("not_yet_applied", "the list of sessions lags behind")
+
+
+def at(now: Callable[[], int], job: Callable[[int], Awaitable[None]]) -> Chore:
+    """A chore that is told the log's time."""
+
+    async def chore() -> None:
+        await job(now())
+
+    return chore
 
 
 def hasher(settings: IdentitySettings) -> ThreadHasher:

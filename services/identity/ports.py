@@ -107,7 +107,7 @@ class Tokens(Protocol):
         ...
 
     async def revoke_session(self, session_id: str, reason: str) -> bool:
-        """Whether token answered in about a second that it is revoked; it happens in any case, from the event."""
+        """Whether token answered in about two seconds that it is revoked; it happens in any case, from the event."""
         ...
 
     async def revoke_sessions_before(self, account_id: str, position: int, spared: str | None, reason: str) -> bool:

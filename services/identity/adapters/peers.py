@@ -10,7 +10,7 @@ from services.identity.ports import FirstTokens, Overtaken, Started
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 from watchword.wire import to_timestamp
 
-REVOKE = 1.0
+REVOKE = 2.0
 START = 4.0
 
 

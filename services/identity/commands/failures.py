@@ -8,6 +8,9 @@ from eventlog.log import Attempt, By, Log
 from services.identity.domain.events import LoginFailed
 from services.identity.domain.failures import FAILED, MINUTE, month, stream_key
 
+DAY = 24 * 60 * MINUTE
+YEAR = 400
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -23,6 +26,7 @@ class Failures:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._tallies: dict[str, _Tally] = {}
+        self._forgot_in = ""
 
     async def record(self, by: By, name: str, account_id: str | None, address: str) -> None:
         """Counts a failure of a name, known or not: what is done is the same."""
@@ -63,9 +67,14 @@ class Failures:
         await self._log.decide(tally.by, decision)
 
     async def forget_old_keys(self) -> None:
-        """Erases the key of the month before last: nobody can tell any more whose failures those were."""
+        """Erases the keys of all months but this and the last: nobody can tell any more whose failures those were."""
         now = self._log.now()
-        await self._log.sealer.erase(_key_of(month(now - 62 * 24 * 60 * MINUTE)))
+        if self._forgot_in == month(now):
+            return
+        kept = {month(now - ago * DAY) for ago in range(32)}
+        for gone in {month(now - ago * DAY) for ago in range(31, YEAR, 27)} - kept:
+            await self._log.sealer.erase(_key_of(gone))
+        self._forgot_in = month(now)
 
     async def _name_key(self, name: str, now: int) -> str:
         key = await self._log.sealer.secret(_key_of(month(now)))

@@ -13,6 +13,8 @@ from services.identity.domain.account import ACCOUNT
 from services.identity.domain.events import LoginFailed, SessionStarted
 from tests.unit.identity.house import BROWSER, OTHER_PASSWORD, PASSWORD, House, refusal_of
 
+# Of the house's clock, and the three after it.
+MONTHS = ("2026-09", "2026-10", "2026-11", "2026-12")
 BY = By("operator/admin", "test")
 
 
@@ -93,6 +95,16 @@ async def test_what_identifies_a_failure_changes_with_the_month(house: House) ->
     await refusal_of(house.log_in("nobody"))
     failed = [event.name_key for event in await house.events() if isinstance(event, LoginFailed)]
     assert len(set(failed)) == 2
+
+
+async def test_keys_of_months_long_gone_are_erased_and_younger_ones_kept(house: House) -> None:
+    for _ in range(4):
+        await refusal_of(house.log_in("nobody"))
+        await house.identity.failures.forget_old_keys()
+        house.time.advance(31 * 86_400)
+    await house.identity.failures.forget_old_keys()
+    kept = [await house.keys.find(f"service/failures/{month}") is not None for month in MONTHS]
+    assert kept == [False, False, False, True]
 
 
 async def test_a_login_ends_the_session_that_the_browser_had(house: House) -> None:
