@@ -10,8 +10,9 @@ from chassis.clock import LogTime
 from chassis.database import open_pool
 from chassis.positions import Waiting
 from chassis.process import Process
-from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, administrator, connect
+from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, acting, administrator, connect
 from chassis.settings import ServiceSettings, read_key_file
+from eventlog.errors import unavailable
 from eventlog.events import Registry
 from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed
 from eventlog.log import Log
@@ -70,13 +71,19 @@ class Foundation:
     def follow(self, projection: Projection, source: LocalFeed | RemoteFeed, sink: Sink) -> Followed:
         """Keeps a projection in the table, where it is this process's turn, and in this process's memory."""
         rows = Rows(self.pool, projection.name)
-        memory = MemoryProjection(projection, rows, source, sink, f"{self.me}/{projection.name}")
-        return Followed(TableProjection(projection, rows, source, f"{self.me}/{projection.name}-table"), memory, rows)
+        memory = MemoryProjection(projection, rows, source, sink, self.reader(source, projection.name))
+        table = TableProjection(projection, rows, source, self.reader(source, f"{projection.name}-table"))
+        return Followed(table, memory, rows)
+
+    def reader(self, source: LocalFeed | RemoteFeed, name: str) -> str:
+        """How a reader of this process is named; the owner of another log puts this service's name before it."""
+        return f"service/{self.service}/{self.me}/{name}" if source.log == self.service else f"{self.me}/{name}"
 
     def run(self, process: Process, followed: Sequence[Followed], others: Sequence[Durable] = ()) -> Projections:
         """Runs them while the process lives, and shows them."""
         projections = Projections([one.memory for one in followed], [*(one.table for one in followed), *others])
         process.background("projections", projections.run)
+        process.step("projections", lambda: _level([one.memory for one in followed], self.service))
         process.readiness.show(projections.statuses)
         return projections
 
@@ -89,7 +96,7 @@ class Foundation:
 
     def serve_log(self, rpc: RpcServer, projections: Projections) -> None:
         """EventLogService and ProjectionService."""
-        feed = EventLogFeed(self.store, self.readers, self.time.now)
+        feed = EventLogFeed(self.store, self.readers, self.time.now, lambda reader: f"{acting().caller.label}/{reader}")
         rpc.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, feed, LOG_CALLERS)
         rpc.add(
             log_pb2_grpc.add_ProjectionServiceServicer_to_server,
@@ -109,7 +116,7 @@ async def lay(service: str, settings: ServiceSettings, process: Process) -> Foun
     process.on_ready(time.became_ready)
     return Foundation(
         service=service,
-        me=f"{service}/{secrets.token_hex(3)}",
+        me=secrets.token_hex(3),
         tls=Tls.load(settings.ca, settings.cert, settings.key),
         pool=pool,
         time=time,
@@ -117,6 +124,13 @@ async def lay(service: str, settings: ServiceSettings, process: Process) -> Foun
         readers=PostgresReaders(pool),
         key_encryption_key=key,
     )
+
+
+async def _level(followed: Sequence[MemoryProjection], log: str) -> None:
+    """What a service holds of its own log is part of its own start; what it holds of others' is not."""
+    behind = [one.projection.name for one in followed if one.projection.log == log and not one.ready]
+    if behind:
+        raise unavailable("projections_behind", f"not level with the log yet: {', '.join(behind)}")
 
 
 async def _now(store: PostgresStore) -> int:

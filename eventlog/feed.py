@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from eventlog.errors import LogUnavailable
 from eventlog.events import Recorded
-from eventlog.readers import Reader, Readers
+from eventlog.readers import Reader, Readers, bounded
 from eventlog.store import Store
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -106,12 +106,16 @@ def timestamp(micros: int) -> Timestamp:
 
 
 class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
-    """The owner's side. A slow reader costs one page of memory: nothing is read before the last page was taken."""
+    """The owner's side. A slow reader costs one page of memory: nothing is read before the last page was taken.
 
-    def __init__(self, store: Store, readers: Readers, now: Callable[[], int]) -> None:
+    `named` puts before a reader's name whose certificate it reads with, so that nobody reports for another.
+    """
+
+    def __init__(self, store: Store, readers: Readers, now: Callable[[], int], named: Callable[[str], str]) -> None:
         self._store = store
         self._readers = readers
         self._now = now
+        self._named = named
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -125,7 +129,7 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `open`, with the reader's name"
             )
-        feed = _Reading(self._store, self._readers, self._now, opened)
+        feed = _Reading(self._store, self._readers, self._now, self._named(opened.reader), opened)
         listening = asyncio.ensure_future(feed.listen(request_iterator))
         try:
             while not self._stopping.is_set() and not listening.done():
@@ -147,12 +151,14 @@ async def _opened(requests: AsyncIterator[log_pb2.ReadRequest]) -> log_pb2.ReadO
 class _Reading:
     """One reader's stream, as the owner sees it."""
 
-    def __init__(self, store: Store, readers: Readers, now: Callable[[], int], opened: log_pb2.ReadOpen) -> None:
+    def __init__(
+        self, store: Store, readers: Readers, now: Callable[[], int], name: str, opened: log_pb2.ReadOpen
+    ) -> None:
         self._store = store
         self._readers = readers
         self._now = now
-        self._name = opened.reader
-        self._max_staleness = opened.max_staleness.ToMicroseconds() or 5_000_000
+        self._name = name
+        self._max_staleness = bounded(opened.max_staleness.ToMicroseconds())
         self._after = opened.after
         self._reported: log_pb2.Progress | None = None
         self._wake = asyncio.Event()

@@ -12,6 +12,15 @@ import asyncpg
 from eventlog.postgres.connection import fetch
 
 
+STALENESS = 5_000_000
+MAX_STALENESS = 60_000_000
+
+
+def bounded(max_staleness: int) -> int:
+    """What a reader asks to be remembered for, in microseconds: 5 s where it does not say, a minute at most."""
+    return min(max_staleness, MAX_STALENESS) if max_staleness > 0 else STALENESS
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A reader of the log. Times in microseconds since 1970 by the log's clock, `max_staleness` in microseconds."""

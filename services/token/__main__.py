@@ -38,12 +38,12 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     trust, registered = WatchedTrust(), MemoryRows()
     trusted, clients = base.follow(TRUST, own, trust), base.follow(CLIENTS, own, registered)
     trusted.memory.on_time(trust.forget)
-    families = TableProjection(FAMILIES, Rows(base.pool, FAMILIES.name), own, f"{base.me}/families-table")
+    families = TableProjection(FAMILIES, Rows(base.pool, FAMILIES.name), own, base.reader(own, "families-table"))
     reaction = Reaction(
         "revoke-what-identity-ended",
         Rows(base.pool, "revoke-what-identity-ended"),
         identity,
-        f"{base.me}/reaction",
+        base.reader(identity, "reaction"),
         foreign(identity_events),
         revoke_what_identity_ended(token),
     )

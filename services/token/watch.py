@@ -11,7 +11,7 @@ from chassis.rpc import acting
 from chassis.trust import Trust
 from eventlog.feed import INTERVAL, first_of
 from eventlog.projection import Change, MemoryProjection, Put
-from eventlog.readers import Reader, Readers
+from eventlog.readers import Reader, Readers, bounded
 from eventlog.store import Store
 from watchword.revocations import Revocation
 from watchword.token.v1 import token_pb2
@@ -137,7 +137,7 @@ class _Reported:
 
     def __init__(self, opened: token_pb2.WatchOpen, readers: Readers, now: Callable[[], int]) -> None:
         self._name = f"{acting().caller.label}/{opened.reader}"
-        self._max_staleness = opened.max_staleness.ToMicroseconds() or 5_000_000
+        self._max_staleness = bounded(opened.max_staleness.ToMicroseconds())
         self._readers = readers
         self._now = now
         self._last: token_pb2.WatchProgress | None = None

@@ -28,9 +28,7 @@ def delayed(suite: Running, person: Person, position: int, seen: int) -> token_p
 
 async def position_of(people: People) -> int:
     """Where identity's log ends, or nearly: a registration's position."""
-    answer = await people.post(
-        "identity", "/v1/accounts", username=f"mark-{secrets.token_hex(6)}", password="a quiet Horse 77 x"
-    )
+    answer = await people.post("identity", "/v1/accounts", username=f"mark-{secrets.token_hex(6)}", password=PASSWORD)
     position: int = answer.json()["position"]
     return position
 

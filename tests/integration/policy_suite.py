@@ -53,7 +53,7 @@ class Peer:
 
     async def up(self) -> None:
         self.server = RpcServer(self.tls, Admission())
-        feed = EventLogFeed(self.store, MemoryReaders(), lambda: boot_ns() // 1000)
+        feed = EventLogFeed(self.store, MemoryReaders(), lambda: boot_ns() // 1000, str)
         self.server.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, feed, READ)
         await self.server.start(f"127.0.0.1:{self.port}")
 

@@ -80,7 +80,7 @@ async def served(feed: EventLogFeed) -> AsyncIterator[grpc.aio.Channel]:
 
 
 def feed_of(store: Store, readers: MemoryReaders | None = None) -> EventLogFeed:
-    return EventLogFeed(store, readers or MemoryReaders(), lambda: boot_ns() // 1000)
+    return EventLogFeed(store, readers or MemoryReaders(), lambda: boot_ns() // 1000, str)
 
 
 class Table(Rows):
