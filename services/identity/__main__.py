@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.resources import files
 
 import httpx2
@@ -49,10 +50,10 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     trusted = base.follow(TRUST, token, trust)
     trusted.memory.on_time(trust.forget)
     listed = base.follow(sessions(log.decode), base.own(), Unkept())
-    told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, f"{base.me}/told-table")
+    told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, base.reader(token, "told-table"))
     react = TakeOver(log)
     take_over = Reaction(
-        REACTION, Rows(base.pool, REACTION), token, f"{base.me}/reaction", foreign(token_events), react
+        REACTION, Rows(base.pool, REACTION), token, base.reader(token, "reaction"), foreign(token_events), react
     )
     projections = base.run(process, [trusted, listed], [told, take_over])
 
