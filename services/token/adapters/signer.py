@@ -52,7 +52,7 @@ def _make(alg: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.
     match alg:
         case "ES256":
             return ec.generate_private_key(ec.SECP256R1())
-        case "RS256":
+        case "RS256" | "PS256":
             return rsa.generate_private_key(public_exponent=65537, key_size=2048)
         case "EdDSA":
             return ed25519.Ed25519PrivateKey.generate()

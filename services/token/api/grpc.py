@@ -25,7 +25,7 @@ from services.token.commands.revoke import (
     revoke_subject,
 )
 from services.token.domain.client import Client
-from services.token.domain.keyring import REFRESH_RING, Key, signing_ring
+from services.token.domain.keyring import ALGORITHMS, REFRESH_RING, Key, signing_ring
 from services.token.domain.revocation import Before
 from services.token.ports import Token
 from services.token.queries import Asker, Receipts, clients, introspect, receipts
@@ -233,7 +233,7 @@ def _rings(request: token_pb2.RotateKeyRequest) -> list[str]:
         return [REFRESH_RING]
     wanted = [signing_ring(request.alg)] if request.alg else [ring for ring in RINGS if ring != REFRESH_RING]
     if not set(wanted) <= set(RINGS):
-        raise Refusal(Kind.INVALID, "unknown_algorithm", "there are ES256, RS256 and EdDSA")
+        raise Refusal(Kind.INVALID, "unknown_algorithm", f"there are {', '.join(ALGORITHMS)}")
     return wanted
 
 

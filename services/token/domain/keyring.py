@@ -14,7 +14,7 @@ from services.token.domain import DAY, MINUTE
 from services.token.domain.events import KeyActivated, KeyCompromised, KeyPublished, KeyRemoved, KeyRetired
 
 SIGNING, REFRESH = "signing", "refresh"
-ALGORITHMS = ("ES256", "RS256", "EdDSA")
+ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 REFRESH_RING = "refresh"
 JWKS_LIFE = 5 * MINUTE
 VERIFYING = 60 * MINUTE + JWKS_LIFE + 5 * MINUTE
@@ -23,8 +23,8 @@ ROTATE_AFTER = 90 * DAY
 
 
 def signing_ring(alg: str) -> str:
-    """The ring that signs `alg`. PS256 and RS256 share RSA keys."""
-    return f"{SIGNING}-{'RS256' if alg == 'PS256' else alg}"
+    """The ring that signs `alg`: a key is pinned to one algorithm, so RS256 and PS256 share none."""
+    return f"{SIGNING}-{alg}"
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -50,6 +50,10 @@ class Keyring(msgspec.Struct, frozen=True):
     @property
     def active(self) -> Key | None:
         return next((key for key in self.keys if key.state == "active"), None)
+
+    @property
+    def compromised(self) -> list[Key]:
+        return [key for key in self.keys if key.state == "compromised"]
 
     def find(self, key_id: str) -> Key | None:
         return next((key for key in self.keys if key.id == key_id), None)
