@@ -64,13 +64,16 @@ async def ensure_keys(token: Token, by: By) -> None:
 async def rotate_by_command(
     token: Token, names: list[str], compromised: bool, families_of: Callable[[str], Awaitable[list[str]]], by: By
 ) -> int:
-    """Rotates rings now. A compromised refresh key ends the families that it derives, which `families_of` names."""
+    """Rotates rings now. A compromised refresh key ends the families that it derives, which `families_of` names.
+
+    That holds for every such key of the past too, in case an earlier command did not get so far.
+    """
     position = 0
     for name in names:
-        before = (await token.log.fresh(KEYRING, name)).active
         position = await rotate_ring(token, name, compromised, by, lambda ring: True)
-        if compromised and before is not None and before.purpose == REFRESH:
-            for family_id in await families_of(before.id):
+    if compromised and REFRESH_RING in names:
+        for key in (await token.log.fresh(KEYRING, REFRESH_RING)).compromised:
+            for family_id in await families_of(key.id):
                 position = await revoke_family(token, family_id, "refresh_key_compromised", by)
     return position
 
