@@ -6,16 +6,16 @@ import secrets
 
 import msgspec
 
+from chassis.trust import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
 from eventlog.errors import Kind, Refusal
 from eventlog.log import Attempt, By, Fold
 from services.token.domain.client import CLIENT, FIRST_PARTY_SCOPES, Client
 from services.token.domain.errors import InvalidClient
 from services.token.domain.events import CallerGranted, CertificateRevoked, ClientRegistered
+from services.token.domain.keyring import ALGORITHMS
 from services.token.ports import Token
 
 GRANT_TYPES = ("refresh_token", "client_credentials")
-ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
-MAX_LIFE = 3600
 _ABSENT = hashlib.sha256(b"").hexdigest()
 
 
