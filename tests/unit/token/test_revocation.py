@@ -1,4 +1,4 @@
-"""RULES 7: a revocation is ordered by position, wins over what is in flight, and ends all that hangs from what it names."""
+"""RULES 7: a revocation is ordered by position, wins over what is in flight, and ends all below what it names."""
 
 from typing import Any
 
