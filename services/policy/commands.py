@@ -17,6 +17,7 @@ from services.policy.domain.roles import (
     Assignment,
     account,
     assign,
+    check_names,
     create_first,
     define,
     unassign,
@@ -36,6 +37,7 @@ class Commands:
 
     async def define_role(self, by: By, role: str, actions: Sequence[str], description: str) -> int:
         """Raises Refusal `role_name_invalid`, `actions_invalid`, `description_invalid`."""
+        check_names(role)
 
         async def decision(attempt: Attempt) -> int:
             before = await attempt.read(ROLES, role)
@@ -45,7 +47,8 @@ class Commands:
         return await self._position(by, decision)
 
     async def assign_role(self, by: By, subject: Entity, wanted: Assignment) -> int:
-        """Raises Refusal `entity_invalid`, `role_unknown`, `account_unknown`, `expiry_in_the_past`."""
+        """Raises Refusal `role_unknown`, `account_unknown`, `expiry_in_the_past`, and as check_names."""
+        check_names(wanted.role, subject, wanted.resource)
         await self._must_exist(subject)
 
         async def decision(attempt: Attempt) -> int:
@@ -57,7 +60,8 @@ class Commands:
         return await self._position(by, decision)
 
     async def unassign_role(self, by: By, subject: Entity, unwanted: Assignment) -> int:
-        """Raises Refusal `entity_invalid`, `not_assigned`."""
+        """Raises Refusal `not_assigned`, and as check_names."""
+        check_names(unwanted.role, subject, unwanted.resource)
 
         async def decision(attempt: Attempt) -> int:
             held = await attempt.read(ASSIGNMENTS, str(subject))
@@ -68,6 +72,7 @@ class Commands:
 
     async def create_first_administrator(self, by: By, account_id: str) -> int:
         """Raises Refusal `administrator_exists`, `account_unknown`, `entity_invalid`."""
+        check_names(ADMINISTRATOR, account(account_id))
         if not (await self.log.fresh(SUITE, FIRST)).account_id:
             await self._must_exist(account(account_id))
 

@@ -10,6 +10,7 @@ import grpc
 import httpx2
 import pytest
 import pytest_asyncio
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -337,3 +338,55 @@ async def _table_stands_at(policy: Policy, position: int) -> None:
             if all(one["applied"] >= position for one in shown if one["name"] == "roles"):
                 return
             await asyncio.sleep(0.1)
+
+
+NUL = "a\0b"
+SERVICE = pb.Entity(type="service", id="x")
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "code"),
+    [
+        ("CreateFirstAdministrator", pb.CreateFirstAdministratorRequest(), "entity_invalid"),
+        ("CreateFirstAdministrator", pb.CreateFirstAdministratorRequest(account_id=NUL), "entity_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(), "role_name_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(role=NUL, actions=["a"]), "role_name_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(role="a", actions=[NUL]), "actions_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(role="a", actions=["a"], description=NUL), "description_invalid"),
+        ("AssignRole", pb.AssignRoleRequest(), "role_name_invalid"),
+        ("AssignRole", pb.AssignRoleRequest(role="administrator"), "entity_invalid"),
+        ("AssignRole", pb.AssignRoleRequest(role="administrator", subject=pb.Entity(type=NUL)), "entity_invalid"),
+        (
+            "AssignRole",
+            pb.AssignRoleRequest(role="administrator", subject=SERVICE, resource=pb.Entity()),
+            "entity_invalid",
+        ),
+        (
+            "AssignRole",
+            pb.AssignRoleRequest(role="administrator", subject=SERVICE, expires_at=Timestamp(seconds=-1)),
+            "expiry_invalid",
+        ),
+        (
+            "AssignRole",
+            pb.AssignRoleRequest(role="administrator", subject=SERVICE, expires_at=Timestamp(seconds=2**62)),
+            "expiry_invalid",
+        ),
+        ("UnassignRole", pb.UnassignRoleRequest(role="administrator", subject=pb.Entity(type=NUL)), "entity_invalid"),
+    ],
+)
+async def test_what_is_ill_formed_is_refused_with_a_code_and_changes_nothing(
+    suite: Suite, policy: Policy, method: str, request_: Any, code: str
+) -> None:
+    async with suite.database.admin() as connection, suite.caller(policy, "operator/admin") as operator:
+        before = await connection.fetchval("SELECT count(*) FROM eventlog.events")
+        assert await refused(getattr(operator.policy, method)(request_)) == ("INVALID_ARGUMENT", code)
+        assert await connection.fetchval("SELECT count(*) FROM eventlog.events") == before
+
+
+@pytest.mark.parametrize("check", [pb.CheckRequest(), question(f"account/{NUL}", "a"), question("account/a", NUL)])
+async def test_an_ill_formed_question_is_denied_and_says_so(
+    suite: Suite, policy: Policy, check: pb.CheckRequest
+) -> None:
+    async with suite.caller(policy) as backend:
+        answer = await backend.policy.Check(check)
+        assert (answer.allowed, answer.code) == (False, "malformed")

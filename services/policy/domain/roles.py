@@ -119,8 +119,6 @@ def assignment_of(event: RoleAssigned | RoleUnassigned, position: int) -> Assign
 
 def define(before: Role, role: str, actions: Sequence[str], description: str) -> list[Event]:
     """Defining a role anew replaces its actions. Nothing happens where it is defined so already."""
-    if not _ROLE.fullmatch(role):
-        raise Refusal(Kind.INVALID, "role_name_invalid", "a role is a lowercase word of letters, digits, '.', '_', '-'")
     bad = [action for action in actions if not is_action_pattern(action)]
     if bad or not 0 < len(actions) <= MAX_ACTIONS:
         named = f": {bad[0][:100]!r} is none" if bad else ""
@@ -135,7 +133,6 @@ def define(before: Role, role: str, actions: Sequence[str], description: str) ->
 
 def assign(held: Held, role: Role, subject: Entity, wanted: Assignment, now: int) -> list[Event]:
     """Assigning again changes the expiry. Nothing happens where the role is held so already."""
-    _well_formed(subject, wanted.resource)
     if not role.position:
         raise Refusal(Kind.NOT_FOUND, "role_unknown", f"there is no role {wanted.role[:64]!r}")
     if wanted.expires_at is not None and wanted.expires_at <= now:
@@ -148,7 +145,6 @@ def assign(held: Held, role: Role, subject: Entity, wanted: Assignment, now: int
 
 def unassign(held: Held, subject: Entity, unwanted: Assignment) -> list[Event]:
     """Takes a role back from the place where it is held."""
-    _well_formed(subject, unwanted.resource)
     if held.like(unwanted) is None:
         raise Refusal(Kind.NOT_FOUND, "not_assigned", "the subject does not hold this role there")
     return [RoleUnassigned(**_where(subject, unwanted))]
@@ -159,7 +155,6 @@ def create_first(first: First, role: Role, held: Held, account_id: str) -> tuple
     if first.account_id:
         raise Refusal(Kind.PRECONDITION, "administrator_exists", "the first administrator has been created before")
     subject, wanted = account(account_id), Assignment(ADMINISTRATOR)
-    _well_formed(subject)
     defined = [] if role.position else define(role, ADMINISTRATOR, ["*"], "May do everything.")
     assigned: list[Event] = [] if held.like(wanted) else [RoleAssigned(**_where(subject, wanted))]
     return [AdministratorCreated(account_id=account_id)], defined, assigned
@@ -169,7 +164,10 @@ def account(account_id: str) -> Entity:
     return Entity(ACCOUNT, account_id)
 
 
-def _well_formed(*entities: Entity | None) -> None:
+def check_names(role: str, *entities: Entity | None) -> None:
+    """Before anything is looked up by these names. Raises Refusal `role_name_invalid`, `entity_invalid`."""
+    if not _ROLE.fullmatch(role):
+        raise Refusal(Kind.INVALID, "role_name_invalid", "a role is a lowercase word of letters, digits, '.', '_', '-'")
     if any(entity is not None and not entity.well_formed for entity in entities):
         raise Refusal(Kind.INVALID, "entity_invalid", "a type such as 'account', and an id of at most 256 characters")
 
