@@ -10,7 +10,8 @@ clock.py       the log's time here, and since when the process is ready
 positions.py   Watchword-Position: its grammar, waiting for it, naming what was written
 auth.py        bearer → claims, scopes, administrators
 trust.py       what every process believes of token's log: revocations, grants, certificates
-throttle.py    limits on attempts
+foundation.py  what every service stands on: database, log, time, peers, readers
+administration.py  policy's word on what administrators do
 
 rpc/           gRPC between processes
   callers.py   certificate → caller, allow-lists, as whom a call acts

@@ -30,7 +30,7 @@ Job = Callable[[], Awaitable[None]]
 
 DRAIN = 2.5
 CLOSE = 2.0
-PAUSE = 0.25
+PAUSE = 0.05
 # Past this a process that cannot end is ended.
 LAST_RESORT = 6.0
 
@@ -115,7 +115,7 @@ class Process:
                 if refusal.kind is not Kind.UNAVAILABLE:
                     raise
                 if self._state != f"starting: {name}: {refusal.code}":
-                    log.warning("waiting_to_start", step=name, reason=refusal.detail)
+                    log.info("waiting_to_start", step=name, reason=refusal.detail)
                 self._state = f"starting: {name}: {refusal.code}"
             await asyncio.sleep(PAUSE)
 

@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import grpc.aio
 import httpx2
 import pytest
 
 from chassis.rpc import connect
+from tests.harness.database import Database, fresh_database
+from tests.integration.conftest import Cluster
 from tests.unit.chassis.test_rpc_callers import DEMO, TOKEN
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
@@ -55,8 +58,9 @@ def free_port() -> int:
 
 
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:
-    for name, pem in (("ca", TOKEN.ca), ("cert", TOKEN.cert), ("key", TOKEN.key), ("kek", b"")):
-        (tmp_path / name).write_bytes(pem)
+    for name, text in (("ca", TOKEN.ca), ("cert", TOKEN.cert), ("key", TOKEN.key), ("kek", b"A" * 43)):
+        (tmp_path / name).write_bytes(text)
+    (tmp_path / "kek").chmod(0o600)
     told = {
         "DATABASE": "postgresql://tiny:hunter2@/tiny",
         "REST": "127.0.0.1:0",
@@ -138,15 +142,15 @@ async def test_a_part_that_fails_ends_the_process_and_says_why(tmp_path: Path, m
 async def test_a_taken_port_is_said_in_words(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = await asyncio.gather(*(refused(tmp_path, **{name: f"127.0.0.1:{port}"}) for name in ("REST", "GRPC")))
+        said = await asyncio.gather(*(run(tmp_path, **{name: f"127.0.0.1:{port}"}) for name in ("REST", "GRPC")))
     for code, told in said:
         assert code == 1
         assert f"cannot listen on 127.0.0.1:{port}" in told
 
 
-async def refused(tmp_path: Path, **more: str) -> tuple[int | None, str]:
+async def run(tmp_path: Path, *arguments: str, **more: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.tiny_service"),
+        *(sys.executable, "-m", "tests.integration.tiny_service", *arguments),
         env=environment(tmp_path, **more),
         stderr=asyncio.subprocess.PIPE,
     )
@@ -162,3 +166,38 @@ async def test_a_wrong_setting_ends_the_start_with_its_name_and_an_example(tmp_p
     assert "Example: WATCHWORD_TINY_ISSUER=http" in told
     assert "Traceback" not in told
     assert "hunter2" not in told
+
+
+async def test_a_database_that_is_not_migrated_says_what_to_run(tmp_path: Path, cluster: Cluster) -> None:
+    async with fresh_database(cluster.server, cluster.data) as database:
+        code, told = await run(tmp_path, MODE="database", DATABASE=database.dsn)
+        assert code == 1
+        assert "run `python -m services.tiny migrate`" in told
+        code, told = await run(tmp_path, "migrate", DATABASE=database.dsn, OWNER_DATABASE=database.owner_dsn)
+        assert code == 0, told
+        async with running(tmp_path, MODE="database", DATABASE=database.dsn) as tiny:
+            await tiny.until("/readyz", 200)
+
+
+async def test_a_database_that_refuses_says_which_setting_to_look_at(tmp_path: Path, database: Database) -> None:
+    wrong = urlsplit(database.dsn)
+    netloc = f"{wrong.username}:hunter2@{wrong.netloc.rpartition('@')[2]}"
+    code, told = await run(tmp_path, MODE="database", DATABASE=urlunsplit(wrong._replace(netloc=netloc)))
+    assert code == 1
+    assert "see WATCHWORD_TINY_DATABASE" in told
+    assert "hunter2" not in told
+
+
+async def test_a_database_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    async with running(tmp_path, MODE="database", DATABASE=f"postgresql://tiny:x@/tiny?host={tmp_path}") as tiny:
+        answer = await tiny.until("/readyz?verbose", 503)
+        assert answer.json()["checks"]["database"]["reason"] == "the database does not answer"
+        tiny.process.send_signal(signal.SIGTERM)
+        code, told = await tiny.ended()
+    assert code == 0, told
+
+
+async def test_migrating_without_the_owners_role_says_so(tmp_path: Path) -> None:
+    code, told = await run(tmp_path, "migrate")
+    assert code == 2
+    assert "WATCHWORD_TINY_OWNER_DATABASE" in told

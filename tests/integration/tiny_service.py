@@ -5,6 +5,7 @@ import asyncio
 from fastapi import APIRouter
 from pydantic_settings import SettingsConfigDict
 
+from chassis.foundation import PROJECTION_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.readiness import StartFailed
 from chassis.rpc import EVERYBODY, Admission, RpcServer, Tls
@@ -32,6 +33,8 @@ async def compose(settings: Settings, process: Process) -> Parts:
     rpc = RpcServer(Tls.load(settings.ca, settings.cert, settings.key), Admission())
     rpc.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, Feed(), {READ: EVERYBODY})
     process.step("mode", lambda: _step(settings.mode))
+    if settings.mode == "database":
+        await lay("tiny", settings, process)
     if settings.mode == "dies":
         process.background("weak", _die)
     return Parts(application(title="tiny", readiness=process.readiness, origins=frozenset(), routers=[router]), rpc)
@@ -49,4 +52,4 @@ async def _die() -> None:
 
 
 if __name__ == "__main__":
-    main("tiny", Settings, compose, [])
+    main("tiny", Settings, compose, [PROJECTION_SCHEMA])
