@@ -36,6 +36,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # Peers have certificates: a burst of gRPC's own pings, such as its bandwidth probes, must not cut off a call.
+    ("grpc.http2.max_ping_strikes", 0),
 )
 _HEALTH: Allowed = {f"{health.SERVICE_NAME}/{method}": EVERYBODY for method in ("Check", "Watch")}
 _REFLECTION = f"{reflection.SERVICE_NAME}/ServerReflectionInfo"
