@@ -1,7 +1,6 @@
 """How a client proves who it is: client_secret_basic, client_secret_post, none (RFC 6749 2.3, RFC 7591 2)."""
 
 import base64
-import binascii
 from urllib.parse import unquote_plus
 
 from starlette.requests import Request
@@ -37,7 +36,7 @@ def _basic(header: str) -> tuple[str, str]:
     try:
         client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
         client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise InvalidClient from None
     if not colon or not client_id or not secret:
         raise InvalidClient

@@ -2,7 +2,9 @@
 
 import hashlib
 import hmac
+import re
 import secrets
+from collections.abc import Iterable
 
 import msgspec
 
@@ -16,7 +18,13 @@ from services.token.domain.keyring import ALGORITHMS
 from services.token.ports import Token
 
 GRANT_TYPES = ("refresh_token", "client_credentials")
-_ABSENT = hashlib.sha256(b"").hexdigest()
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
+_AUDIENCE = re.compile(r"[!-~]{1,256}")
+_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]{1,256}")
+_BACKEND = "spiffe://watchword/backend/"
+# Of the length of a hash, and the hash of nothing.
+_ABSENT = "-" * 64
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -33,6 +41,9 @@ class Registered(msgspec.Struct, frozen=True):
     client: Client
     secret: str
     position: int
+
+    def __repr__(self) -> str:
+        return f"Registered({self.client.id!r}, {self.position})"
 
 
 async def register_client(token: Token, wanted: Client, by: By) -> Registered:
@@ -75,7 +86,10 @@ def _check(client: Client) -> None:
     """RULES 8 to 10: what no client may be registered with."""
     wrong = {
         "a client id does not begin with acc_": client.id.startswith("acc_"),
-        "client_id has 1 to 64 of A-Z a-z 0-9 _ . -": not _spelled(client.id),
+        "client_id has 1 to 64 of A-Z a-z 0-9 _ . -": not _ID.fullmatch(client.id),
+        "a scope is 1 to 128 of the characters of RFC 6749 3.3": not _all(_SCOPE, client.scopes),
+        "an audience is 1 to 256 visible ASCII characters": not _all(_AUDIENCE, client.audiences),
+        "an origin is http(s)://host or with :port": not _all(_ORIGIN, client.cors_origins),
         f"grant types are among {', '.join(GRANT_TYPES)}": not set(client.grant_types) <= set(GRANT_TYPES),
         f"algorithms are {', '.join(ALGORITHMS)}": client.access_token_alg not in ALGORITHMS,
         f"an access token lives 1 to {MAX_LIFE} s": not 1 <= client.access_token_life <= MAX_LIFE,
@@ -92,8 +106,8 @@ def _check(client: Client) -> None:
             raise Refusal(Kind.UNPROCESSABLE, "invalid_client_metadata", rule)
 
 
-def _spelled(text: str) -> bool:
-    return 1 <= len(text) <= 64 and text.isascii() and all(char.isalnum() or char in "_.-" for char in text)
+def _all(spelling: re.Pattern[str], texts: Iterable[str]) -> bool:
+    return all(spelling.fullmatch(text) for text in texts)
 
 
 def hashed(secret: str) -> str:
@@ -106,6 +120,8 @@ async def authenticate(token: Token, client_id: str, secret: str | None) -> Clie
 
     A client of another process may be newer than what this one remembers, so an unknown or failing one is read anew.
     """
+    if not _ID.fullmatch(client_id):
+        raise InvalidClient
     _, client = await token.log.state(CLIENT, client_id)
     if not _proves(client, secret):
         client = await token.log.fresh(CLIENT, client_id)
@@ -123,7 +139,7 @@ def _proves(client: Client, secret: str | None) -> bool:
 
 async def grant_caller(token: Token, uri: str, grants: list[str], by: By) -> int:
     """What a certificate's URI may do beyond what every backend may; replaces what it was granted before."""
-    if not uri.startswith("spiffe://watchword/backend/"):
+    if not uri.startswith(_BACKEND) or not _ID.fullmatch(uri.removeprefix(_BACKEND)):
         raise Refusal(Kind.UNPROCESSABLE, "invalid_uri", "grants are for spiffe://watchword/backend/NAME")
 
     async def decide(attempt: Attempt) -> None:

@@ -29,6 +29,9 @@ class TokenAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     scope: str
     refresh_token: str | None = None
 
+    def __repr__(self) -> str:
+        return f"TokenAnswer(scope={self.scope!r})"
+
 
 class Answered(msgspec.Struct, frozen=True):
     answer: TokenAnswer
