@@ -16,6 +16,8 @@ from eventlog.feed import INTERVAL, Progress, Source, SourceLost, follow_for_eve
 from eventlog.projection.change import Decode, Projection
 from eventlog.projection.memory import continues
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Connection, Rows
+from watchword.clock import boot_ns
+from watchword.freshness import Freshness
 
 log = structlog.get_logger()
 _REACTIONS = uuid.UUID("6f1d2f0c-6f54-4c0f-9f0e-3d6f0a9d5b11")
@@ -36,6 +38,17 @@ class Durable(ABC):
         self._reader = reader
         self._at = Checkpoint(0, b"")
         self._parked: frozenset[str] = frozenset()
+        self._freshness: Freshness | None = None
+
+    @property
+    def head(self) -> int:
+        """The source's head as this process last heard of it; 0 while it is another process's turn."""
+        return 0 if self._freshness is None else self._freshness.head
+
+    def age(self) -> float | None:
+        """Seconds since what is applied was proven level with its source; None while it is another process's turn."""
+        age = None if self._freshness is None else self._freshness.age_ns(boot_ns())
+        return None if age is None else age / 1e9
 
     @abstractmethod
     async def take(self, rows: list[Recorded]) -> None:
@@ -49,6 +62,7 @@ class Durable(ABC):
                     await self._follow(turn)
             except (SourceLost, *DATABASE_LOST, Refusal) as error:
                 log.warning("projection_waits", projection=self.name, reason=repr(error))
+            self._freshness = None
             await asyncio.sleep(INTERVAL)
 
     @asynccontextmanager
@@ -71,6 +85,8 @@ class Durable(ABC):
         await self.rows.begin()
         self._at = await self.rows.checkpoint()
         self._parked = await self.rows.parked()
+        freshness = self._freshness = Freshness()
+        freshness.applied(self._at.position)
         following = follow_for_ever(self.source, self._reader, 5.0, self._progress, self._lost)
         async with aclosing(following) as batches:
             async for batch in batches:
@@ -79,6 +95,9 @@ class Durable(ABC):
                     self._parked = await self.rows.parked()
                 if batch.rows:
                     await self.take(batch.rows)
+                if batch.echo is not None:
+                    freshness.echoed(batch.echo.head, batch.echo.stamp, batch.echo.time)
+                freshness.applied(self._at.position)
 
     def _progress(self) -> Progress:
         return Progress(self._at.position, tuple(sorted(self._parked)))

@@ -92,6 +92,11 @@ class Rows:
     async def parked(self) -> frozenset[str]:
         return frozenset(row["stream"] for row in await fetch(self.pool, PARKED, self.projection))
 
+    async def parked_events(self) -> dict[str, int]:
+        """How many events are parked, by stream."""
+        query = "SELECT stream, count(*) AS events FROM projection_parked WHERE projection = $1 GROUP BY stream"
+        return {row["stream"]: row["events"] for row in await fetch(self.pool, query, self.projection)}
+
     async def parked_on(self, connection: Connection) -> frozenset[str]:
         return frozenset(row["stream"] for row in await connection.fetch(PARKED, self.projection))
 

@@ -17,7 +17,8 @@ from watchword.log.v1 import log_pb2, log_pb2_grpc
 class Status:
     """A projection as operators see it.
 
-    `lag` in seconds: the age of the newest proof that it was level; None: never yet.
+    `lag` in seconds: the age of the newest proof that it was level; None: never yet. `parked` are streams; what is
+    parked of them is counted in tables, while memory tells of one a stream.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Status:
     head: int
     lag: float | None
     parked: tuple[str, ...]
+    parked_events: int
 
 
 class Projections:
@@ -65,22 +67,25 @@ class Projections:
 
     async def statuses(self) -> list[Status]:
         """Every projection's state, for /readyz?verbose, /metrics and `watchword projections list`."""
-        heads, lags = self.heads(), self._lags()
+        heads = self.heads()
         found = [
             Status(
-                f"{one.projection.name}@memory", one.projection.log, one.applied, one.head, one.age(), tuple(one.parked)
+                name=f"{one.projection.name}@memory",
+                log=one.projection.log,
+                applied=one.applied,
+                head=one.head,
+                lag=one.age(),
+                parked=tuple(sorted(one.parked)),
+                parked_events=len(one.parked),
             )
             for one in self.memory
         ]
         for name, one in self.durable.items():
             at = (await one.rows.checkpoint()).position
-            head = max(heads.get(one.source.log, 0), at)
-            lag = lags.get(one.source.log) if at >= head else None
-            found.append(Status(name, one.source.log, at, head, lag, tuple(sorted(await one.rows.parked()))))
+            head = max(heads.get(one.source.log, 0), one.head, at)
+            parked = await one.rows.parked_events()
+            found.append(Status(name, one.source.log, at, head, one.age(), tuple(sorted(parked)), sum(parked.values())))
         return found
-
-    def _lags(self) -> dict[str, float | None]:
-        return {one.projection.log: one.age() for one in self.memory}
 
     def find(self, name: str) -> Durable:
         """Raises Refusal `projection_unknown`."""
@@ -137,6 +142,6 @@ def _shown(one: Status) -> log_pb2.Projection:
         applied=one.applied,
         head=one.head,
         lag=lag,
-        parked_events=len(one.parked),
+        parked_events=one.parked_events,
         parked_streams=one.parked,
     )

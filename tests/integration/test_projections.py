@@ -332,7 +332,7 @@ class Anybody:
 
 
 async def test_an_operator_sees_rebuilds_and_retries_by_name(pool: asyncpg.Pool) -> None:
-    store, doing = await written("a:1", "b:poison"), Doing()
+    store, doing = await written("b:poison", "b:2"), Doing()
     one, other = table(pool, store), reaction(pool, store, doing)
     memory = MemoryProjection(NOTES, one.rows, at_home(store), MemoryRows(), "m")
     projections = Projections([memory], [one, other])
@@ -348,10 +348,11 @@ async def test_an_operator_sees_rebuilds_and_retries_by_name(pool: asyncpg.Pool)
             "notes": (2, 2, ["note/b"]),
             "reaction": (2, 2, []),
         }
+        assert {one.name: one.parked_events for one in listed} == {"notes@memory": 1, "notes": 2, "reaction": 0}
         rebuilt = await service.RebuildProjection(log_pb2.RebuildProjectionRequest(name="notes"), None)
         assert rebuilt.applied == 2
         retried = await service.RetryParked(log_pb2.RetryParkedRequest(name="notes"), None)
-        assert (retried.applied_events, retried.parked_events) == (0, 1)
+        assert (retried.applied_events, retried.parked_events) == (0, 2)
         for name, code in (("nothing", "projection_unknown"), ("reaction", "not_rebuildable")):
             with pytest.raises(Refusal) as refusal:
                 await service.RebuildProjection(log_pb2.RebuildProjectionRequest(name=name), None)

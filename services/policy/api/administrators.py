@@ -9,6 +9,13 @@ from services.policy.domain.roles import account
 from services.policy.queries import Decisions
 from watchword.claims import Claims
 
+_PROJECTIONS = "watchword.log.v1.ProjectionService"
+NAMED = {
+    **ACTIONS,
+    f"{_PROJECTIONS}/ListProjections": "policy.projection.list",
+    f"{_PROJECTIONS}/RebuildProjection": "policy.projection.rebuild",
+    f"{_PROJECTIONS}/RetryParked": "policy.projection.retry",
+}
 SUITE = Entity("suite", "policy")
 UNDECIDED = frozenset({"stale", "parked", "failed"})
 
@@ -27,9 +34,9 @@ def decided_here(decisions: Decisions) -> Decide:
 
 
 def administered(authorize: Authorize) -> Authorize:
-    """What an RPC is called in roles: `policy.role.assign`; where it has no such name, its own."""
+    """Decides about an RPC by what it is called in roles, such as `policy.role.assign`."""
 
     async def by_action(bearer: str, method: str) -> str:
-        return await authorize(bearer, ACTIONS.get(method, method))
+        return await authorize(bearer, NAMED[method])
 
     return by_action
