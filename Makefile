@@ -38,8 +38,12 @@ setup-dev: .venv/.ready-dev
 check:
 	@.ci/python >/dev/null
 
-.venv/.ready: requirements.lock pyproject.toml sdk/pyproject.toml .ci/python
-	@python=$$(.ci/python) && echo "Setting up .venv with $$python (once; about a minute) …" && "$$python" -m venv .venv
+# An environment that is there keeps its Python; `make clean` makes room for another.
+.venv/pyvenv.cfg:
+	@python=$$(.ci/python) && echo "Setting up .venv with $$python (once; about a minute) …" && \
+	{ $(BIN)/python -c 'import ssl' 2>/dev/null || "$$python" -m venv --clear .venv; }
+
+.venv/.ready: requirements.lock pyproject.toml sdk/pyproject.toml | .venv/pyvenv.cfg
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e sdk -e .
 	@touch $@
