@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eventlog.errors import Refusal
+from eventlog.errors import Refusal, unavailable
 from eventlog.readers import Reader, Readers
 from services.token.adapters.refresh_secrets import PREFIX, open_refresh_token
 from services.token.domain import SECOND
@@ -37,16 +37,29 @@ class Asker(msgspec.Struct, frozen=True):
 
 
 async def introspect(token: Token, verifier: Verifier, presented: str, asker: Asker) -> dict[str, Any]:
-    """RFC 7662 2.2. Whoever may not know of a token learns that it is not active, and nothing more."""
+    """RFC 7662 2.2. Whoever may not know of a token learns that it is not active, and nothing more.
+
+    Raises Refusal `verification_unavailable` where only this process's knowledge is too old to say.
+    """
     if presented.startswith(PREFIX):
         return await _introspect_refresh(token, presented, asker)
-    try:
-        claims = await verifier.verify(presented)
-    except TokenRefused:
-        return INACTIVE
-    if not asker.may_know(claims):
+    claims = await known(verifier, presented)
+    if claims is None or not asker.may_know(claims):
         return INACTIVE
     return _described(claims)
+
+
+async def known(verifier: Verifier, presented: str) -> Claims | None:
+    """The claims of an access token that is good now, None of any other.
+
+    Raises Refusal `verification_unavailable` where it cannot be told: a token that may be good is not called bad.
+    """
+    try:
+        return await verifier.verify(presented)
+    except TokenRefused as refused:
+        if refused.temporary:
+            raise unavailable("verification_unavailable", refused.description) from None
+        return None
 
 
 def _described(claims: Claims) -> dict[str, Any]:

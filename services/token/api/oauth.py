@@ -24,8 +24,7 @@ from services.token.domain.errors import Reused, UnauthorizedClient, Unsupported
 from services.token.domain.family import FAMILY
 from services.token.domain.keyring import JWKS_LIFE
 from services.token.ports import Token
-from services.token.queries import Asker, OwnKeys, introspect
-from watchword.errors import TokenRefused
+from services.token.queries import Asker, OwnKeys, introspect, known
 from watchword.verifier import Verifier
 
 Grant = Callable[[Token, Client, Form, By], Awaitable[Answered]]
@@ -119,9 +118,8 @@ class OAuth:
         return await revoke_family(self._token, family.id, "revoked_by_client", _by(client))
 
     async def _revoke_access(self, presented: str, client: Client) -> int:
-        try:
-            claims = await self._verifier.verify(presented)
-        except TokenRefused:
+        claims = await known(self._verifier, presented)
+        if claims is None:
             return 0
         _own(client, claims.client_id)
         return await revoke_token(
