@@ -164,9 +164,9 @@ class Running:
         """The process of a service (or of `postgres`) that `up` runs."""
         marks = {"postgres": "postgres"} | {one: f"services.{one}" for one in SERVICES}
         for child in psutil.Process(self.up.pid).children():
-            command = child.cmdline()
-            if any(marks[name] in part for part in command):
-                return int(child.pid)
+            with contextlib.suppress(psutil.Error):  # it may end meanwhile
+                if any(marks[name] in part for part in child.cmdline()):
+                    return int(child.pid)
         raise LookupError(f"up runs no {name} now")
 
     def ready(self, name: str) -> bool:
@@ -176,14 +176,14 @@ class Running:
 
 
 @contextlib.contextmanager
-def running_suite(data: Path, *arguments: str) -> Iterator[Running]:
-    """`watchword up` on free ports, ended as a user ends it."""
-    fleet, place = free_fleet(), Place(data)
+def running_suite(data: Path, *arguments: str, fleet: Fleet | None = None) -> Iterator[Running]:
+    """`watchword up`, on free ports where no fleet says which, ended as a user ends it where the test has not."""
+    fleet, place = fleet or free_fleet(), Place(data)
     options = [f"--{name}-rest={fleet.rest[name]}" for name in SERVICES]
     options += [f"--{name}-grpc={fleet.grpc[name]}" for name in SERVICES]
     command = [str(Path(sys.executable).with_name("watchword")), "up", f"--data={data}", *options, *arguments]
     log = data.with_name(f"{data.name}.up.log")
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         up = subprocess.Popen(command, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     running: Running | None = None
     try:
