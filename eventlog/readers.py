@@ -11,7 +11,6 @@ import asyncpg
 
 from eventlog.postgres.connection import fetch
 
-
 STALENESS = 5_000_000
 MAX_STALENESS = 60_000_000
 
