@@ -1,0 +1,33 @@
+"""A log's feed: the owner's side, the reader's side over gRPC, and the same feed of one's own log (RULES 4)."""
+
+from eventlog.feed.local import LocalFeed
+from eventlog.feed.owner import EventLogFeed, first_of
+from eventlog.feed.remote import RemoteFeed
+from eventlog.feed.source import (
+    INTERVAL,
+    PAGE_EVENTS,
+    Batch,
+    Echo,
+    Progress,
+    Source,
+    SourceLost,
+    follow_for_ever,
+)
+from eventlog.feed.wire import to_event, to_row
+
+__all__ = [
+    "INTERVAL",
+    "PAGE_EVENTS",
+    "Batch",
+    "Echo",
+    "EventLogFeed",
+    "LocalFeed",
+    "Progress",
+    "RemoteFeed",
+    "Source",
+    "SourceLost",
+    "first_of",
+    "follow_for_ever",
+    "to_event",
+    "to_row",
+]

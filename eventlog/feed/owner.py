@@ -1,0 +1,120 @@
+"""The owner's side of the feed: EventLogService.Read (RULES 4)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+
+from eventlog.errors import LogUnavailable
+from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS
+from eventlog.feed.wire import timestamp, to_event
+from eventlog.readers import Reader, Readers, bounded
+from eventlog.store import Store
+from watchword.log.v1 import log_pb2, log_pb2_grpc
+
+
+class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
+    """The owner's side. A slow reader costs one page of memory: nothing is read before the last page was taken.
+
+    `named` puts before a reader's name whose certificate it reads with, so that nobody reports for another.
+    """
+
+    def __init__(self, store: Store, readers: Readers, now: Callable[[], int], named: Callable[[str], str]) -> None:
+        self._store = store
+        self._readers = readers
+        self._now = now
+        self._named = named
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ends every stream, so that the process can go."""
+        self._stopping.set()
+
+    async def Read(self, request_iterator: Any, context: Any) -> AsyncIterator[log_pb2.ReadResponse]:
+        """EventLogService.Read."""
+        opened = await _opened(request_iterator)
+        if not opened.reader:
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `open`, with the reader's name"
+            )
+        feed = _Reading(self._store, self._readers, self._now, self._named(opened.reader), opened)
+        listening = asyncio.ensure_future(feed.listen(request_iterator))
+        try:
+            while not self._stopping.is_set() and not listening.done():
+                response = await feed.next(self._stopping)
+                if response is not None:
+                    yield response
+        except LogUnavailable:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the log cannot be read now")
+        finally:
+            listening.cancel()
+
+
+async def _opened(requests: AsyncIterator[log_pb2.ReadRequest]) -> log_pb2.ReadOpen:
+    async for request in requests:
+        return request.open
+    return log_pb2.ReadOpen()
+
+
+class _Reading:
+    """One reader's stream, as the owner sees it."""
+
+    def __init__(
+        self, store: Store, readers: Readers, now: Callable[[], int], name: str, opened: log_pb2.ReadOpen
+    ) -> None:
+        self._store = store
+        self._readers = readers
+        self._now = now
+        self._name = name
+        self._max_staleness = bounded(opened.max_staleness.ToMicroseconds())
+        self._after = opened.after
+        self._reported: log_pb2.Progress | None = None
+        self._wake = asyncio.Event()
+
+    async def listen(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
+        async for request in requests:
+            self._reported = request.progress
+            self._wake.set()
+            await self._readers.report(
+                Reader(
+                    self._name,
+                    request.progress.applied,
+                    self._max_staleness,
+                    self._now(),
+                    tuple(request.progress.parked_streams),
+                )
+            )
+        self._wake.set()
+
+    async def next(self, stopping: asyncio.Event) -> log_pb2.ReadResponse | None:
+        freshness = await self._freshness()
+        page = await self._store.read(self._after, PAGE_EVENTS, PAGE_BYTES)
+        if page:
+            self._after = page[-1].position
+        if page or freshness:
+            return log_pb2.ReadResponse(events=map(to_event, page), freshness=freshness)
+        await first_of(self._store.wait(self._after, INTERVAL), self._wake.wait(), stopping.wait())
+        return None
+
+    async def _freshness(self) -> log_pb2.Freshness | None:
+        reported, self._reported = self._reported, None
+        self._wake.clear()
+        if reported is None:
+            return None
+        head = await self._store.head()
+        return log_pb2.Freshness(
+            head=head.position, time=timestamp(head.now), stamp=reported.stamp, chain_hash=head.chain_hash
+        )
+
+
+async def first_of(*waits: Any) -> None:
+    """Returns when one of them is done; the others are cancelled. Raises what the done one raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
