@@ -56,23 +56,37 @@ def make_data(data: Path, account: Account | None) -> None:
     What the suite did not make keeps its permissions. PostgreSQL starts inside its directory, so what lies above a DIR
     that the suite made need not be open to its account.
     """
-    if not data.exists():
-        _make(data, 0o700 if account is None else 0o711)
-    elif not data.is_dir():
-        raise Halt(f"{data} is not a directory: name another with --data DIR")
-    elif not os.access(data, os.W_OK | os.X_OK):
-        raise Halt(f"{data} cannot be written by you: name another with --data DIR, or have its owner let you in")
-    elif account is not None:
-        _refuse_unreachable(data, account)
+    try:
+        if not data.exists():
+            _make(data, 0o700 if account is None else 0o711)
+        else:
+            _take(data, account)
+    except OSError as error:
+        raise Halt(f"{data} cannot be used ({error.strerror}): name another with --data DIR") from error
 
 
 def _make(data: Path, mode: int) -> None:
-    try:
-        data.parent.mkdir(parents=True, exist_ok=True)
-        data.mkdir()
-        data.chmod(mode)
-    except OSError as error:
-        raise Halt(f"{data} cannot be made ({error.strerror}): name another with --data DIR") from error
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.mkdir()
+    data.chmod(mode)
+
+
+def _take(data: Path, account: Account | None) -> None:
+    if not data.is_dir():
+        raise Halt(f"{data} is not a directory: name another with --data DIR")
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise Halt(f"{data} cannot be written by you: name another with --data DIR, or have its owner let you in")
+    _refuse_anothers(data)
+    if account is not None:
+        _refuse_unreachable(data, account)
+
+
+def _refuse_anothers(data: Path) -> None:
+    """Two users in one DIR would lock each other out of their files."""
+    secrets = data / "secrets"
+    owner = secrets.stat().st_uid if secrets.exists() else os.geteuid()
+    if owner != os.geteuid():
+        raise Halt(f"{data} is the suite of user {owner}: run it as that user, or name another with --data DIR")
 
 
 def _refuse_unreachable(data: Path, account: Account) -> None:

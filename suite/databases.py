@@ -1,5 +1,7 @@
 """One database a service, with two roles: NAME_owner owns and migrates it, NAME runs on it; nobody else may connect."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
@@ -46,27 +48,44 @@ async def furnish(server: Server, place: Place, name: str) -> Database:
     owner, running = f"{name}_owner", name
     known = (place.secrets / f"role.{owner}").exists()
     passwords = {role: place.secret(f"role.{role}") for role in (owner, running)} if known else {}
-    connection = await asyncpg.connect(server.dsn)
-    try:
+    async with _connected(server) as connection:
         if not known:
             await _refuse_taken(connection, name, [owner, running])
             passwords = {role: place.secret(f"role.{role}") for role in (running, owner)}
         for role, password in passwords.items():
             await _role(connection, role, password)
         await _database(connection, name, owner, running)
-    finally:
-        await connection.close()
     return Database(server.as_role(owner, passwords[owner], name), server.as_role(running, passwords[running], name))
 
 
 async def close_to_public(server: Server) -> None:
     """Closes the databases that every new server has to all but its superuser."""
-    connection = await asyncpg.connect(server.dsn)
-    try:
+    async with _connected(server) as connection:
         for database in ("postgres", "template1"):
             await connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+
+
+@asynccontextmanager
+async def _connected(server: Server) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the server. What the server refuses becomes a Halt."""
+    try:
+        connection = await asyncpg.connect(server.dsn, timeout=10)
+    except (OSError, TimeoutError, ValueError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        raise _halt("no connection to PostgreSQL", error, server) from error
+    try:
+        yield connection
+    except asyncpg.PostgresError as error:
+        raise _halt("PostgreSQL refuses", error, server) from error
     finally:
         await connection.close()
+
+
+def _halt(what: str, error: Exception, server: Server) -> Halt:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    if server.ours:
+        return Halt(f"{what} ({reason}): DIR/logs/postgres.log says more; was DIR/secrets changed by hand?")
+    wanted = "postgresql://USER:PASSWORD@HOST/postgres, a role that may create roles and databases"
+    return Halt(f"{what} ({reason}): --postgres wants {wanted}")
 
 
 async def _refuse_taken(connection: asyncpg.Connection, name: str, roles: list[str]) -> None:

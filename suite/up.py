@@ -47,7 +47,7 @@ def up(options: Options, report: Report) -> None:
 
 
 async def _run(options: Options, report: Report, stack: AsyncExitStack) -> None:
-    place = Place(options.data.absolute())
+    place = Place(options.data.resolve())
     make_data(place.data, database_account(place.cluster))
     stack.enter_context(sole_use(place.data))
     place.furnish()

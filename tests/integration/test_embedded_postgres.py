@@ -188,6 +188,22 @@ async def test_ones_own_server_is_furnished_by_a_role_that_is_no_superuser(data:
             await furnish(own, Place(data), "token")
 
 
+async def test_what_a_server_refuses_is_said_without_its_password(data: Path, tmp_path: Path) -> None:
+    other = Place(tmp_path / "other")
+    other.data.mkdir()
+    other.furnish()
+    nowhere = Server(f"postgresql://me:hush@/postgres?host={tmp_path}", ours=False)
+    with pytest.raises(Halt, match=r"no connection to PostgreSQL.*--postgres wants") as halt:
+        await furnish(nowhere, other, "token")
+    assert "hush" not in str(halt.value)
+    async with embedded(data) as server:
+        await fetch(server.dsn, "CREATE ROLE weak LOGIN PASSWORD 'hush'")
+        await fetch(server.dsn, "GRANT CONNECT ON DATABASE postgres TO weak")
+        weak = Server(server.as_role("weak", "hush", "postgres"), ours=False)
+        with pytest.raises(Halt, match=r"PostgreSQL refuses.*may create roles"):
+            await furnish(weak, other, "policy")
+
+
 @pytest.fixture
 def open_to_all() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as directory:

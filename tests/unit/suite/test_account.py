@@ -64,3 +64,22 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Halt, match="is not a directory"):
         make_data(tmp_path / "file", None)
+
+
+def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Halt, match="cannot be used"):
+        make_data(tmp_path / "file" / "data", None)
+    with pytest.raises(Halt, match="cannot be used"):
+        make_data(Path("/proc/data"), None)
+
+
+def test_the_suite_of_another_user_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    try:
+        os.chown(tmp_path / "secrets", STRANGER.uid, STRANGER.gid)
+    except PermissionError:  # only root can make somebody else's; whoever is not root has root's
+        (tmp_path / "secrets").rmdir()
+        (tmp_path / "secrets").symlink_to("/")
+    with pytest.raises(Halt, match=r"is the suite of user \d+"):
+        make_data(tmp_path, None)
