@@ -1,5 +1,6 @@
 """Channels to peers, and asking them."""
 
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import grpc
@@ -9,6 +10,7 @@ from chassis import positions
 from chassis.rpc.status import refusal_of
 from chassis.rpc.tls import Tls
 from chassis.telemetry import correlation_id
+from eventlog.errors import Refusal
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -64,8 +66,14 @@ async def ask(
         answer = await call
     except grpc.aio.AioRpcError as error:
         raise refusal_of(error) from error
-    for key, value in await call.trailing_metadata():
-        if key == positions.HEADER and isinstance(value, str):
-            for name, position in positions.parse(value).items():
-                positions.note(name, position)
+    _note(await call.trailing_metadata())
     return answer
+
+
+def _note(trailing: grpc.aio.Metadata) -> None:
+    for key, value in trailing:
+        if key == positions.HEADER and isinstance(value, str):
+            # A newer peer may name a log that this release does not know; that is no fault of the caller's.
+            with suppress(Refusal):
+                for name, position in positions.parse(value).items():
+                    positions.note(name, position)
