@@ -1,5 +1,7 @@
 """What the identity service is told by its environment."""
 
+import os
+
 from limits import parse
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -21,7 +23,7 @@ class IdentitySettings(ServiceSettings):
     policy_grpc: Target = Field(examples=["127.0.0.1:9403"])
 
     password_strength: int = Field(default=3, ge=0, le=4, examples=[3])
-    hash_threads: int = Field(default=2, ge=1, le=64, examples=[2])
+    hash_threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=64, examples=[2])
     hash_queue: int = Field(default=256, ge=1, examples=[256])
     hash_share: int = Field(default=128, ge=1, examples=[128])
     name_at_once: int = Field(default=4, ge=1, examples=[4])

@@ -68,7 +68,7 @@ async def log_in(identity: Identity, correlation_id: str, credentials: Credentia
     password = read_password(credentials.password)
     name_key = await key_of(identity.log, credentials.username)
     device = await devices.recognise(identity.log, browser.device, name_key)
-    async with _counted(identity, _limits(name_key, device, browser)):
+    async with _counted(identity, _limits(name_key, device, browser), browser.source):
         account = await find(identity.log, name_key)
         try:
             verified = await _verify(identity, correlation_id, account, password, browser)
@@ -92,9 +92,9 @@ def _limits(name_key: str, device: str | None, browser: Browser) -> list[tuple[s
 
 
 @asynccontextmanager
-async def _counted(identity: Identity, limits: list[tuple[str, str]]) -> AsyncIterator[None]:
+async def _counted(identity: Identity, limits: list[tuple[str, str]], source: str) -> AsyncIterator[None]:
     """Counts an attempt before it is made, so that many at once cannot pass; only failures stay counted."""
-    async with identity.turns.turn("/".join(limits[-1])):
+    async with identity.turns.turn("/".join(limits[-1]), source):
         taken = await _take(identity, limits)
         failed = False
         try:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from services.identity.api.callers import source_of
+from services.identity.commands import Browser
 from tests.unit.identity.house import BROWSER, LIMITS, PASSWORD, House, refusal_of
 
 PER_NAME = int(LIMITS["name"].split()[0])
@@ -14,10 +15,14 @@ def at(number: int) -> str:
     return f"198.51.100.{number}"
 
 
+def elsewhere(number: int) -> Browser:
+    return replace(BROWSER, address=at(number), source=at(number))
+
+
 async def fail(house: House, times: int, username: str = "alice", first_address: int = 1) -> list[str]:
     codes = []
     for number in range(times):
-        browser = replace(BROWSER, address=at(first_address + number), source=at(first_address + number))
+        browser = elsewhere(first_address + number)
         codes.append((await refusal_of(house.log_in(username, "wrong", browser=browser))).code)
     return codes
 
@@ -74,14 +79,15 @@ async def test_honest_logins_at_once_are_not_taken_for_failures(house: House) ->
     assert len(await asyncio.gather(*(house.log_in() for _ in range(40)))) == 40
 
 
-async def test_no_more_wait_for_one_name_from_one_place_than_its_share(house: House) -> None:
+async def test_no_more_wait_from_one_place_than_its_share_whatever_the_names(house: House) -> None:
     await house.register()
-    logins = [asyncio.ensure_future(house.log_in()) for _ in range(45)]
-    others = [asyncio.ensure_future(house.log_in(f"nobody-{number}")) for number in range(30)]
+    await house.register("bob")
+    logins = [asyncio.ensure_future(house.log_in(("alice", "bob")[number % 2])) for number in range(45)]
+    others = [asyncio.ensure_future(house.log_in("nobody", browser=elsewhere(number))) for number in range(30)]
     answers = await asyncio.gather(*logins, return_exceptions=True)
     assert [getattr(one, "code", "in") for one in answers].count("too_many_attempts") == 5
     codes = {getattr(one, "code", "in") for one in await asyncio.gather(*others, return_exceptions=True)}
-    assert codes == {"invalid_credentials", "overloaded"}
+    assert {"invalid_credentials", "overloaded"} <= codes
 
 
 async def test_a_browser_that_logged_in_before_goes_on_while_its_name_is_under_attack(house: House) -> None:
