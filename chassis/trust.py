@@ -107,7 +107,9 @@ class Trust:
         return self.revocations.refuses(claims)
 
     def forget(self, now: int) -> None:
-        """Drops what has nothing left to end at `now`, the log's time in µs; a memory projection's `on_time` calls it."""
+        """Drops what has nothing left to end at `now`, the log's time in µs; a memory projection's `on_time` calls
+        it.
+        """
         self.revocations.forget(now)
 
     def is_revoked(self, fingerprint: str) -> bool:
