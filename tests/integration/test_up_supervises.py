@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -13,7 +14,11 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from suite.operator import operator
+from suite.place import Place
+from suite.postgres import answers, embedded
 from tests.integration.running_up import SERVICES, Up, free_ports, running_up
+from watchword.log.v1.log_pb2 import Progress, ReadOpen, ReadRequest
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -53,6 +58,23 @@ async def log_in(up: Up) -> httpx2.Response:
     body = dict(demo["admin"]) | {"client_id": demo["clients"]["app"]["client_id"]}
     async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
         return await http.post(f"{demo['identity']['rest']}/v1/login", json=body)
+
+
+@asynccontextmanager
+async def open_streams(up: Up) -> AsyncIterator[None]:
+    """A reader of each log who has been answered and goes on listening."""
+    place, demo = Place(up.data), up.demo
+    async with operator(place, lambda name: str(demo[name]["grpc"])) as peers:
+        reads = []
+        for name, log in peers.logs.items():
+            read = log.Read()
+            await read.write(ReadRequest(open=ReadOpen(reader=f"test/{name}")))
+            await read.write(ReadRequest(progress=Progress(applied=0, stamp=1)))
+            await read.read()
+            reads.append(read)
+        yield
+        for read in reads:
+            read.cancel()
 
 
 async def test_no_demo_seeds_nobody(empty: Up) -> None:
@@ -102,7 +124,7 @@ async def test_a_restart_keeps_the_demo_and_a_repeated_sigterm_leaves_no_process
         assert up.lines[-1].startswith("Watchword is ready")
         assert (await log_in(up)).status_code == 200
         processes = up.processes()
-        async with asyncio.timeout(10):
+        async with open_streams(up), asyncio.timeout(10):
             while up.process.returncode is None:
                 os.killpg(up.process.pid, signal.SIGTERM)
                 await asyncio.sleep(0.02)
@@ -127,6 +149,18 @@ async def test_the_services_of_a_killed_up_end_and_the_next_one_takes_over_its_p
     async with running_up(data, *ports) as up:
         assert left([server]) == []
         assert (await log_in(up)).status_code == 200
+
+
+async def test_ones_own_server_is_used_and_left_running(tmp_path: Path) -> None:
+    async with (
+        embedded(tmp_path / "own") as server,
+        running_up(tmp_path / "data", *free_ports(), "--no-demo", "--postgres", server.dsn) as up,
+    ):
+        assert not (tmp_path / "data" / "postgres").exists()
+        processes = up.processes()
+        assert await up.stop() == 0
+        assert left(processes) == []
+        assert await answers(server)
 
 
 async def test_a_taken_port_is_named_with_its_holder_before_anything_starts(tmp_path: Path) -> None:
