@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
-from eventlog.errors import Refusal, unavailable
+from eventlog.errors import unavailable
 from eventlog.readers import Reader, Readers
 from services.token.adapters.refresh_secrets import PREFIX, open_refresh_token
 from services.token.domain import SECOND
 from services.token.domain.client import CLIENT, Client
-from services.token.domain.family import FAMILY, IDLE, Lineage
+from services.token.domain.errors import InvalidGrant
+from services.token.domain.family import FAMILY, IDLE, Lineage, Presented
 from services.token.domain.keyring import ALGORITHMS, KEYRING, REFRESH_RING, Keyring, signing_ring
 from services.token.domain.revocation import SESSION, SUBJECT
 from services.token.ports import Token
@@ -71,13 +72,11 @@ def _described(claims: Claims) -> dict[str, Any]:
 
 
 async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dict[str, Any]:
-    try:
-        genuine = await open_refresh_token(token.vault, presented)
-    except Refusal:
+    found = await genuine(token, presented)
+    if found is None:
         return INACTIVE
-    key = (await token.log.fresh(KEYRING, REFRESH_RING)).find(genuine.key_id)
-    family = await token.log.fresh(FAMILY, genuine.family_id)
-    if key is None or not key.verifies or family.client_id != asker.id or genuine.generation != family.generation:
+    family = await token.log.fresh(FAMILY, found.family_id)
+    if family.client_id != asker.id or found.generation != family.generation:
         return INACTIVE
     lineage = Lineage(
         family,
@@ -85,7 +84,7 @@ async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dic
         await token.log.fresh(SUBJECT, family.subject),
         await token.log.fresh(CLIENT, family.client_id),
     )
-    if lineage.ended(token.log.now()) or family.key_of(genuine.generation) != genuine.key_id:
+    if lineage.ended(token.log.now()) or family.key_of(found.generation) != found.key_id:
         return INACTIVE
     return {
         "active": True,
@@ -96,6 +95,16 @@ async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dic
         "sid": family.session_id,
         "fam": family.id,
     }
+
+
+async def genuine(token: Token, presented: str) -> Presented | None:
+    """What a refresh token says whose secret verifies, None of any other: a key that was dropped verifies nothing."""
+    try:
+        found = await open_refresh_token(token.vault, presented)
+    except InvalidGrant:
+        return None
+    key = (await token.log.fresh(KEYRING, REFRESH_RING)).find(found.key_id)
+    return found if key is not None and key.verifies else None
 
 
 class OwnKeys:

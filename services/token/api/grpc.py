@@ -65,12 +65,16 @@ class Revoking:
 
     async def settled(self, position: int) -> int:
         """Introspection in this process refuses from the answer on (RULES 7)."""
-        if not await self.trust.wait(position, APPLY_HERE):
+        if not await self.applied(position):
             raise Refusal(
                 Kind.UNAVAILABLE, "not_yet_applied", f"revoked at {position}, but this process lags behind", 1
             )
-        positions.note("token", position)
         return position
+
+    async def applied(self, position: int) -> bool:
+        """Whether this process refuses what was revoked, waiting a little; the answer names the position either way."""
+        positions.note("token", position)
+        return await self.trust.wait(position, APPLY_HERE)
 
     async def receipts(self, position: int, timeout: float) -> Receipts:
         return await receipts(self.token, self.readers, position, min(timeout, MAX_WAIT))

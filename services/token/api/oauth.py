@@ -12,7 +12,7 @@ from chassis.telemetry import correlation_id
 from chassis.web import Form, Hot, Json, oauth_form
 from eventlog.errors import Refusal
 from eventlog.log import By
-from services.token.adapters.refresh_secrets import PREFIX, open_refresh_token
+from services.token.adapters.refresh_secrets import PREFIX
 from services.token.api.client_auth import client_of
 from services.token.api.grpc import Revoking
 from services.token.commands.issue import Answered, client_credentials
@@ -24,7 +24,7 @@ from services.token.domain.errors import Reused, UnauthorizedClient, Unsupported
 from services.token.domain.family import FAMILY
 from services.token.domain.keyring import JWKS_LIFE
 from services.token.ports import Token
-from services.token.queries import Asker, OwnKeys, introspect, known
+from services.token.queries import Asker, OwnKeys, genuine, introspect, known
 from watchword.verifier import Verifier
 
 Grant = Callable[[Token, Client, Form, By], Awaitable[Answered]]
@@ -80,7 +80,7 @@ class OAuth:
         except Refusal as refusal:
             GRANTED.labels(grant_type, refusal.code).inc()
             if isinstance(refusal, Reused):
-                await self._revoking.settled(refusal.position)
+                await self._revoking.applied(refusal.position)
             raise
         GRANTED.labels(grant_type, "issued").inc()
         positions.note("token", answered.position)
@@ -107,12 +107,9 @@ class OAuth:
         return Response(status_code=200, headers=NO_STORE)
 
     async def _revoke_refresh(self, presented: str, client: Client) -> int:
-        try:
-            genuine = await open_refresh_token(self._token.vault, presented)
-        except Refusal:
-            return 0
-        family = await self._token.log.fresh(FAMILY, genuine.family_id)
-        if not family.known:
+        found = await genuine(self._token, presented)
+        family = None if found is None else await self._token.log.fresh(FAMILY, found.family_id)
+        if family is None or not family.known:
             return 0
         _own(client, family.client_id)
         return await revoke_family(self._token, family.id, "revoked_by_client", _by(client))
