@@ -3,13 +3,12 @@
 import asyncio
 import base64
 from typing import Any
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
 
 from chassis.web import Form, oauth_form
 from eventlog.errors import Refusal
@@ -24,7 +23,7 @@ from services.token.commands.clients import (
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidClient
 from services.token.domain.events import ClientRegistered
-from tests.unit.token.world import APP, IDENTITY, SERVICE, World
+from tests.unit.token.world import APP, IDENTITY, SERVICE, World, posted
 
 
 @pytest.fixture
@@ -132,18 +131,8 @@ async def test_a_client_whose_secret_was_lost_proves_nothing_with_an_empty_one(w
             await authenticate(process.token, "service", secret)
 
 
-def request(body: bytes = b"", *authorization: bytes) -> Request:
-    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
-    headers += [(b"authorization", value) for value in authorization]
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return Request({"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}, receive)
-
-
 async def asked(world: World, body: dict[str, str], *authorization: bytes) -> Client:
-    made = request(urlencode(body).encode(), *authorization)
+    made = posted(body, *authorization)
     return await client_of(world.a.token, made, await oauth_form(made))
 
 

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 import msgspec
+from starlette.requests import Request
 
 from chassis.trust import Trust, fold_trust, token_events
 from eventlog.events import Event, Recorded
@@ -189,3 +191,14 @@ def claims_of(answered: Answered) -> dict[str, Any]:
 
 def header_of(answered: Answered) -> dict[str, Any]:
     return jwt.get_unverified_header(answered.answer.access_token)
+
+
+def posted(body: dict[str, str], *authorization: bytes) -> Request:
+    """A form, as it comes to a handler."""
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    headers += [(b"authorization", value) for value in authorization]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": urlencode(body).encode(), "more_body": False}
+
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}, receive)

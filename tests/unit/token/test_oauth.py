@@ -1,0 +1,197 @@
+"""The OAuth endpoints, from a form to an answer: RFC 6749 5, RFC 7009 2, RFC 7662 2."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import positions
+from eventlog.errors import Refusal
+from eventlog.feed import LocalFeed
+from eventlog.projection import MemoryProjection
+from eventlog.readers import MemoryReaders
+from services.token.api.grpc import Revoking
+from services.token.api.oauth import OAuth
+from services.token.domain.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
+from services.token.domain.keyring import REFRESH_RING
+from services.token.projections import TRUST
+from services.token.queries import OwnKeys
+from tests.unit.projection.notes import Table
+from tests.unit.token.world import APP, ISSUER, Process, World, claims_of, posted, refresh_of
+from watchword.errors import TokenRefused
+
+Handler = Callable[[Request], Any]
+OTHER = msgspec.structs.replace(APP, id="other")
+
+
+def door(process: Process) -> tuple[OAuth, MemoryProjection]:
+    """The handlers of a process, and the projection that tells it what is revoked."""
+    store, readers = process.token.log.store, MemoryReaders()
+    following = LocalFeed("token", store, readers, process.clock.now)
+    trust = MemoryProjection(TRUST, Table(), following, process.trust, "token/trust")
+    revoking = Revoking(process.token, trust, readers)
+    return OAuth(process.token, process.verifier, OwnKeys(process.token), revoking), trust
+
+
+@pytest.fixture
+async def world() -> World:
+    return await World.made(OTHER)
+
+
+@pytest.fixture
+async def oauth(world: World) -> AsyncIterator[OAuth]:
+    """Process a's handlers, with its projection running."""
+    made, trust = door(world.a)
+    running = asyncio.ensure_future(trust.run())
+    yield made
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def answered(handler: Handler, **body: str) -> tuple[Response, Any]:
+    response: Response = await handler(posted(body))
+    return response, msgspec.json.decode(bytes(response.body)) if response.body else None
+
+
+async def refused(handler: Handler, **body: str) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        await answered(handler, **body)
+    return refusal.value
+
+
+async def test_a_refresh_is_answered_as_rfc_6749_says_and_is_not_cached(world: World, oauth: OAuth) -> None:
+    first = refresh_of(await world.login())
+    noted = positions.begin()
+    response, body = await answered(
+        oauth.token, grant_type="refresh_token", refresh_token=first, client_id="app", scope="watchword:account"
+    )
+    assert set(body) == {"access_token", "token_type", "expires_in", "scope", "refresh_token"}
+    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 720, "watchword:account")
+    assert response.headers["cache-control"] == "no-store"
+    assert noted == {"token": world.head}
+
+
+async def test_client_credentials_are_answered_without_a_refresh_token(world: World, oauth: OAuth) -> None:
+    secret = world.secrets["service"]
+    _, body = await answered(
+        oauth.token, grant_type="client_credentials", client_id="service", client_secret=secret, resource="stock"
+    )
+    assert set(body) == {"access_token", "token_type", "expires_in", "scope"}
+    assert (await world.b.verified(body["access_token"])).aud == ("stock",)
+
+
+@pytest.mark.parametrize("grant_type", ["password", "implicit", "authorization_code", "x"])
+async def test_a_grant_type_that_is_not_served_is_unsupported(world: World, oauth: OAuth, grant_type: str) -> None:
+    assert isinstance(await refused(oauth.token, grant_type=grant_type, client_id="app"), UnsupportedGrantType)
+
+
+async def test_reuse_is_refused_everywhere_at_once_in_the_process_that_saw_it(world: World, oauth: OAuth) -> None:
+    spent = current = await world.login()
+    for _ in range(2):
+        current = await world.refresh(refresh_of(current))
+    refusal = await refused(oauth.token, grant_type="refresh_token", refresh_token=refresh_of(spent), client_id="app")
+    assert refusal.code == "invalid_grant"
+    with pytest.raises(TokenRefused, match="family"):
+        await world.a.verifier.verify(current.answer.access_token)
+
+
+async def test_reuse_is_invalid_grant_also_where_this_process_lags_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.token.api.grpc.APPLY_HERE", 0.01)
+    lagging, _ = door(world.a)
+    spent = current = await world.login()
+    for _ in range(2):
+        current = await world.refresh(refresh_of(current))
+    refusal = await refused(lagging.token, grant_type="refresh_token", refresh_token=refresh_of(spent), client_id="app")
+    assert isinstance(refusal, InvalidGrant)
+
+
+async def test_a_revoked_refresh_token_ends_its_family_in_every_process(world: World, oauth: OAuth) -> None:
+    started = await world.login()
+    response, body = await answered(oauth.revoke, token=refresh_of(started), client_id="app")
+    assert (response.status_code, body) == (200, None)
+    with pytest.raises(InvalidGrant):
+        await world.refresh(refresh_of(started), world.b)
+    with pytest.raises(TokenRefused, match="family"):
+        await world.a.verifier.verify(started.answer.access_token)
+    with pytest.raises(TokenRefused, match="family"):
+        await world.b.verified(started.answer.access_token)
+
+
+async def test_a_revoked_access_token_ends_alone(world: World, oauth: OAuth) -> None:
+    started = await world.login()
+    await answered(oauth.revoke, token=started.answer.access_token, client_id="app")
+    with pytest.raises(TokenRefused, match="token"):
+        await world.a.verifier.verify(started.answer.access_token)
+    await world.refresh(refresh_of(started), world.b)
+    before = world.head
+    await answered(oauth.revoke, token=started.answer.access_token, client_id="app")
+    assert world.head == before
+
+
+async def test_another_clients_token_is_not_revoked(world: World, oauth: OAuth) -> None:
+    started = await world.login()
+    before = world.head
+    for presented in (refresh_of(started), started.answer.access_token):
+        assert isinstance(await refused(oauth.revoke, token=presented, client_id="other"), UnauthorizedClient)
+    assert world.head == before
+
+
+async def test_what_is_not_a_token_of_ours_is_as_good_as_revoked(world: World, oauth: OAuth) -> None:
+    current = refresh_of(await world.login())
+    before = world.head
+    for presented in ("x", "wr1.k.f.1.x", "a.b.c", current[:-2] + "AA", current.rpartition(".")[0] + "." + "A" * 43):
+        response, _ = await answered(oauth.revoke, token=presented, client_id="app")
+        assert response.status_code == 200
+    assert world.head == before
+    await world.refresh(current)
+
+
+async def test_who_holds_a_compromised_refresh_key_revokes_nothing_with_it(world: World, oauth: OAuth) -> None:
+    current = refresh_of(await world.login())
+    await world.rotate(REFRESH_RING, compromised=True)
+    before = world.head
+    response, _ = await answered(oauth.revoke, token=current, client_id="app")
+    assert (response.status_code, world.head) == (200, before)
+
+
+async def test_a_process_that_cannot_say_what_a_token_is_does_not_say_that_it_is_revoked(
+    world: World, oauth: OAuth
+) -> None:
+    started = await world.login()
+    world.a.age_ns = None
+    refusal = await refused(oauth.revoke, token=started.answer.access_token, client_id="app")
+    assert refusal.kind.http == 503
+
+
+async def test_introspection_is_for_clients_that_can_keep_a_secret(world: World, oauth: OAuth) -> None:
+    started = await world.login()
+    secret = world.secrets["service"]
+    _, body = await answered(
+        oauth.introspect, token=started.answer.access_token, client_id="service", client_secret=secret
+    )
+    assert (body["active"], body["sub"]) == (True, claims_of(started)["sub"])
+    refusal = await refused(oauth.introspect, token=started.answer.access_token, client_id="app")
+    assert isinstance(refusal, UnauthorizedClient)
+
+
+@pytest.mark.parametrize("door_of", ["token", "introspect", "revoke"])
+async def test_an_unknown_client_is_told_so_and_nothing_else(world: World, oauth: OAuth, door_of: str) -> None:
+    body = {"grant_type": "refresh_token", "refresh_token": refresh_of(await world.login()), "token": "x"}
+    before = world.head
+    refusal = await refused(getattr(oauth, door_of), client_id="nobody", **body)
+    assert (refusal.code, refusal.kind.http, world.head) == ("invalid_client", 401, before)
+
+
+async def test_the_metadata_and_the_keys_are_the_issuers(world: World, oauth: OAuth) -> None:
+    metadata = msgspec.json.decode(bytes((await oauth.metadata(posted({}))).body))
+    assert metadata["issuer"] == ISSUER
+    assert metadata["jwks_uri"].startswith(f"{ISSUER}/")
+    assert set(metadata["grant_types_supported"]) == {"refresh_token", "client_credentials"}
+    jwks = msgspec.json.decode(bytes((await oauth.jwks(posted({}))).body))
+    assert jwks == await OwnKeys(world.b.token).jwks()
