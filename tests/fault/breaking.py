@@ -40,11 +40,20 @@ def pid_of(suite: Running, name: str) -> int | None:
         return None
 
 
-async def all_ready(suite: Running, people: People) -> None:
-    """Returns once every service is ready."""
+async def logs_in(people: People) -> bool:
+    """Whether the demo's user is given tokens: identity has found token again."""
+    user = people.suite.user
+    answer = await people.try_login(user.username, user.password, client=people.suite.app)
+    people.http.cookies.clear()
+    assert answer.status_code in (200, 503), answer.text
+    return answer.status_code == 200
+
+
+async def all_ready(people: People) -> None:
+    """Returns once every service is ready, and has found the others again."""
 
     async def condition() -> bool:
-        return all([await ready(people, name) for name in SERVICES])
+        return all([await ready(people, name) for name in SERVICES]) and await logs_in(people)
 
     await eventually(condition, "every service is ready")
 
@@ -56,7 +65,7 @@ async def back(suite: Running, people: People, name: str, killed: int) -> None:
         return pid_of(suite, name) not in (None, killed)
 
     await eventually(condition, f"{name} was started again")
-    await all_ready(suite, people)
+    await all_ready(people)
 
 
 async def kill(suite: Running, people: People, name: str) -> None:

@@ -70,7 +70,7 @@ async def test_a_lost_answer_is_given_again_after_token_was_stopped_for_longer_t
         await past(at + LEEWAY + 1)
     again = await people.refresh(login.refresh_token)
     assert (again.status_code, again.json()["refresh_token"]) == (200, lost)
-    await all_ready(suite, people)
+    await all_ready(people)
 
 
 async def assert_kept(suite: Running, people: People, load: Load, before: Logs) -> None:
