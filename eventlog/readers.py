@@ -3,11 +3,13 @@
 Every process of a service writes what its readers report into one table, so that any of them can answer for all.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import asyncpg
+import msgspec
 
 from eventlog.postgres.connection import fetch
 
@@ -59,22 +61,38 @@ class MemoryReaders:
 
 
 class PostgresReaders:
-    """The readers of a log in a table beside it. Rows of readers long gone are removed as others report."""
+    """The readers of a log in a table beside it. Rows of readers long gone are removed as others report.
+
+    What is reported while a statement is under way goes with the next one: many readers cost no more than a few.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._waiting: dict[str, Reader] = {}
+        self._writing = asyncio.Lock()
 
     async def report(self, reader: Reader) -> None:
+        self._waiting[reader.name] = reader
+        async with self._writing:
+            if reader.name in self._waiting:
+                taken, self._waiting = self._waiting, {}
+                await self._write(list(taken.values()))
+
+    async def _write(self, readers: Sequence[Reader]) -> None:
         await fetch(
             self._pool,
-            """INSERT INTO log_readers (name, applied, max_staleness, seen_at, parked) VALUES ($1, $2, $3, $4, $5)
+            """INSERT INTO log_readers (name, applied, max_staleness, seen_at, parked)
+               SELECT name, applied, max_staleness, seen_at, ARRAY(SELECT json_array_elements_text(parked::json))
+               FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
+                    reported(name, applied, max_staleness, seen_at, parked)
+               ORDER BY name
                ON CONFLICT (name) DO UPDATE SET applied = greatest(log_readers.applied, excluded.applied),
                max_staleness = excluded.max_staleness, seen_at = excluded.seen_at, parked = excluded.parked""",
-            reader.name,
-            reader.applied,
-            reader.max_staleness,
-            reader.seen_at,
-            list(reader.parked),
+            [reader.name for reader in readers],
+            [reader.applied for reader in readers],
+            [reader.max_staleness for reader in readers],
+            [reader.seen_at for reader in readers],
+            [msgspec.json.encode(reader.parked).decode() for reader in readers],
         )
 
     async def live(self, now: int) -> Sequence[Reader]:

@@ -143,7 +143,7 @@ class TableProjection(Durable):
                 continues(at, row)
                 parked |= await self._one(connection, row, row.stream in parked, savepoints)
                 at = Checkpoint(row.position, row.chain_hash)
-                await self.rows.advance(connection, row)
+            await self.rows.advance(connection, at)
         self._at, self._parked = at, parked
 
     async def _one(self, connection: Connection, row: Recorded, parked: bool, savepoints: bool) -> frozenset[str]:
@@ -232,7 +232,11 @@ class Reaction(Durable):
             if row.position > self._at.position:
                 continues(self._at, row)
                 reason = await self._done(row)
-                await self._record(row, reason)
+                if reason is not None:
+                    await self._park(row, reason)
+                self._at = Checkpoint(row.position, row.chain_hash)
+        async with self.rows.pool.acquire() as connection:
+            await self.rows.advance(connection, self._at)
 
     async def retry(self) -> tuple[int, int]:
         """Reacts to the parked events again, in order. How many were done, and how many are parked still."""
@@ -268,10 +272,8 @@ class Reaction(Durable):
             return repr(error)
         return None
 
-    async def _record(self, row: Recorded, reason: str | None) -> None:
+    async def _park(self, row: Recorded, reason: str) -> None:
         async with self.rows.pool.acquire() as connection, connection.transaction():
-            if reason is not None:
-                await self.rows.park(connection, row, reason)
-                self._parked |= {row.stream}
-            await self.rows.advance(connection, row)
-        self._at = Checkpoint(row.position, row.chain_hash)
+            await self.rows.park(connection, row, reason)
+            await self.rows.advance(connection, Checkpoint(row.position, row.chain_hash))
+        self._parked |= {row.stream}

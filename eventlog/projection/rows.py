@@ -120,12 +120,12 @@ class Rows:
         query = "DELETE FROM projection_parked WHERE projection = $1 AND position = $2"
         await connection.execute(query, self.projection, position)
 
-    async def advance(self, connection: Connection, row: Recorded) -> None:
+    async def advance(self, connection: Connection, at: Checkpoint) -> None:
         await connection.execute(
             "UPDATE projection_checkpoints SET position = $2, chain_hash = $3 WHERE projection = $1",
             self.projection,
-            row.position,
-            row.chain_hash,
+            at.position,
+            at.chain_hash,
         )
 
     async def apply(self, connection: Connection, changes: Iterable[Change]) -> None:
