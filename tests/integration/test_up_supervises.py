@@ -5,20 +5,25 @@ import os
 import signal
 import socket
 import stat
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import grpc.aio
 import httpx2
 import psutil
 import pytest
 import pytest_asyncio
 
+from chassis.rpc import Tls, connect
 from suite.operator import operator
 from suite.place import Place
 from suite.postgres import answers, embedded
-from tests.integration.running_up import SERVICES, Up, free_ports, running_up
+from tests.integration.running_up import SERVICES, WATCHWORD, Up, free_ports, running_up
 from watchword.log.v1.log_pb2 import Progress, ReadOpen, ReadRequest
+from watchword.token.v1.token_pb2 import IntrospectRequest, IntrospectResponse
+from watchword.token.v1.token_pb2_grpc import TokenServiceStub
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -94,6 +99,38 @@ async def test_a_directory_in_use_is_refused(empty: Up) -> None:
         said = await second.line("is in use by another `watchword up`")
         assert f"process {empty.process.pid}" in said
         assert await asyncio.wait_for(second.process.wait(), 10) == 1
+
+
+async def test_an_issued_certificate_may_call_and_a_revoked_one_may_not(empty: Up) -> None:
+    grant = "watchword.log.v1.EventLogService/Read"
+    issued = await watchword("certs", "issue", "billing", "--grant", grant, "--data", str(empty.data))
+    assert "spiffe://watchword/backend/billing" in issued
+    async with introspecting(empty, "billing") as introspect:
+        assert not (await introspect(IntrospectRequest(token="nothing"))).active
+        revoked = await watchword("certs", "revoke", "billing", "--data", str(empty.data))
+        assert "is revoked, at position" in revoked
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await introspect(IntrospectRequest(token="nothing"))
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@asynccontextmanager
+async def introspecting(
+    up: Up, name: str
+) -> AsyncIterator[grpc.aio.UnaryUnaryMultiCallable[IntrospectRequest, IntrospectResponse]]:
+    """Introspect, called with the certificate of that name."""
+    certs = Place(up.data.resolve()).certs
+    tls = Tls.load(Path(up.demo["ca"]), certs / f"{name}.pem", certs / f"{name}.key")
+    async with connect(up.demo["token"]["grpc"], tls, "token") as channel:
+        yield TokenServiceStub(channel).Introspect
+
+
+async def watchword(*args: str) -> str:
+    """What the command says on stdout. Fails where it fails."""
+    process = await asyncio.create_subprocess_exec(*WATCHWORD, *args, stdout=PIPE)
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0
+    return said
 
 
 async def test_a_service_that_dies_is_said_and_started_again(empty: Up) -> None:
