@@ -80,7 +80,7 @@ async def _follow(
 ) -> AsyncGenerator[tuple[list[Recorded], int | None], None]:
     """Batches, each with the head where it was read."""
     feed = RemoteFeed(log, peers.channels[log])
-    reader = f"operator/{secrets.token_hex(4)}"
+    reader = f"reading-{secrets.token_hex(4)}"
     try:
         async with aclosing(feed.follow(reader, MAX_STALENESS, progress)) as batches:
             async for batch in batches:

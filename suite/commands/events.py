@@ -151,7 +151,8 @@ class Verified(msgspec.Struct, omit_defaults=True):
 
 async def _verify(place: Place, logs: Sequence[str]) -> list[Verified]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console(err=True), transient=True) as bar:
+    out = console(err=True)
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         return [await _verify_one(place, log, bar, bar.add_task(log, total=None)) for log in logs]
 
 
@@ -167,12 +168,13 @@ async def _verify_one(place: Place, log: str, bar: Progress, task: TaskID) -> Ve
 
 
 async def _outcomes(place: Place, log: str) -> AsyncIterator[Checked | Misfit]:
+    path = place.secrets / f"{log}.dsn"
+    if not path.exists():
+        raise Halt(f"no suite has run on {place.data}: start one with `watchword up --data {place.data}`")
     try:
-        dsn = (place.secrets / f"{log}.dsn").read_text()
+        dsn = path.read_text()
         async for outcome in verify_log(dsn):
             yield outcome
-    except FileNotFoundError:
-        raise Halt(f"no suite has run on {place.data}: start one with `watchword up --data {place.data}`") from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Halt(
             f"the database of {log} cannot be read ({error or type(error).__name__}): it runs as long as "

@@ -1,0 +1,242 @@
+"""Three services in one thread, with logs and registers in memory, behind real gRPC, real certificates and real HTTP.
+
+What the commands say to them can be looked at; what they do behind it is tested where it lives.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from typer.testing import CliRunner, Result
+
+from chassis.http import HttpServer, http_server, listen
+from chassis.readiness import Readiness
+from chassis.rpc import Admission, RpcServer, Tls
+from chassis.settings import Address
+from chassis.web import application
+from eventlog.errors import Kind, Refusal
+from eventlog.feed import EventLogFeed
+from eventlog.readers import MemoryReaders
+from eventlog.store import Command, MemoryStore, NewEvent, Write
+from suite import contract
+from suite.authority import Authority
+from suite.cli import app
+from suite.contract import Api, Backend, Contract
+from suite.databases import SERVICES
+from suite.place import Place
+from watchword.identity.v1 import identity_pb2, identity_pb2_grpc
+from watchword.log.v1 import log_pb2, log_pb2_grpc
+from watchword.policy.v1 import policy_pb2, policy_pb2_grpc
+from watchword.token.v1 import token_pb2, token_pb2_grpc
+
+T = TypeVar("T")
+OPERATORS = {"operator/*"}
+
+
+@dataclass
+class Accounts(identity_pb2_grpc.IdentityServiceServicer):
+    """Passwords and whether disabled, by username."""
+
+    known: dict[str, list[Any]] = field(default_factory=dict)
+
+    async def CreateAccount(self, request: Any, context: Any) -> identity_pb2.CreateAccountResponse:
+        if request.username in self.known:
+            raise Refusal(Kind.CONFLICT, "account_exists", "this username is taken")
+        self.known[request.username] = [request.password, False]
+        return identity_pb2.CreateAccountResponse(account_id=f"acc_{request.username}", position=2)
+
+    async def FindAccount(self, request: Any, context: Any) -> identity_pb2.FindAccountResponse:
+        if request.username not in self.known:
+            raise Refusal(Kind.NOT_FOUND, "account_unknown", "there is no such account")
+        return identity_pb2.FindAccountResponse(account_id=f"acc_{request.username}")
+
+    async def DisableAccount(self, request: Any, context: Any) -> identity_pb2.DisableAccountResponse:
+        self.known[request.account_id.removeprefix("acc_")][1] = True
+        return identity_pb2.DisableAccountResponse(position=3, applied=False)
+
+    async def EnableAccount(self, request: Any, context: Any) -> identity_pb2.EnableAccountResponse:
+        self.known[request.account_id.removeprefix("acc_")][1] = False
+        return identity_pb2.EnableAccountResponse(position=4, applied=True)
+
+
+@dataclass
+class Tokens(token_pb2_grpc.TokenServiceServicer):
+    """Clients, and what was asked of keys and revocation."""
+
+    clients: list[token_pb2.Client] = field(default_factory=list)
+    rotations: list[token_pb2.RotateKeyRequest] = field(default_factory=list)
+    revocations: list[token_pb2.RevokeRequest] = field(default_factory=list)
+    laggards: list[str] = field(default_factory=list)
+
+    async def CreateClient(self, request: Any, context: Any) -> token_pb2.CreateClientResponse:
+        client = token_pb2.Client()
+        client.CopyFrom(request.client)
+        client.client_id = client.client_id or "cli_made"
+        self.clients.append(client)
+        secret = "s3cret" if client.confidential else ""
+        return token_pb2.CreateClientResponse(client=client, client_secret=secret, position=7)
+
+    async def ListClients(self, request: Any, context: Any) -> token_pb2.ListClientsResponse:
+        return token_pb2.ListClientsResponse(clients=self.clients)
+
+    async def ListKeys(self, request: Any, context: Any) -> token_pb2.ListKeysResponse:
+        since = Timestamp(seconds=1_900_000_000)
+        key = token_pb2.Key(key_id="k1", purpose="signing", alg="ES256", state="active", since=since)
+        return token_pb2.ListKeysResponse(keys=[key])
+
+    async def RotateKey(self, request: Any, context: Any) -> token_pb2.RotateKeyResponse:
+        self.rotations.append(request)
+        return token_pb2.RotateKeyResponse(keys=(await self.ListKeys(None, context)).keys, position=8)
+
+    async def Revoke(self, request: Any, context: Any) -> token_pb2.RevokeResponse:
+        self.revocations.append(request)
+        receipt = token_pb2.Receipt(reader="policy/1", after=Duration(nanos=1_500_000))
+        certain = Timestamp(seconds=1_900_000_000)
+        return token_pb2.RevokeResponse(position=9, applied=[receipt], waiting=self.laggards, certain_at=certain)
+
+
+@dataclass
+class Roles(policy_pb2_grpc.PolicyServiceServicer):
+    """The first administrator."""
+
+    first: str = ""
+
+    async def CreateFirstAdministrator(self, request: Any, context: Any) -> Any:
+        if self.first:
+            raise Refusal(Kind.PRECONDITION, "administrator_exists", "the first administrator has been created before")
+        self.first = request.account_id
+        return policy_pb2.CreateFirstAdministratorResponse(position=3)
+
+
+@dataclass
+class Projected(log_pb2_grpc.ProjectionServiceServicer):
+    """Projections as the test says that they are."""
+
+    shown: list[log_pb2.Projection] = field(default_factory=list)
+
+    async def ListProjections(self, request: Any, context: Any) -> log_pb2.ListProjectionsResponse:
+        return log_pb2.ListProjectionsResponse(projections=self.shown)
+
+    async def RebuildProjection(self, request: Any, context: Any) -> log_pb2.RebuildProjectionResponse:
+        return log_pb2.RebuildProjectionResponse(applied=self._named(request.name).head)
+
+    async def RetryParked(self, request: Any, context: Any) -> log_pb2.RetryParkedResponse:
+        one = self._named(request.name)
+        return log_pb2.RetryParkedResponse(applied_events=1, parked_events=one.parked_events)
+
+    def _named(self, name: str) -> log_pb2.Projection:
+        found = next((one for one in self.shown if one.name == name), None)
+        if found is None:
+            raise Refusal(Kind.NOT_FOUND, "projection_unknown", f"no projection {name!r} here")
+        return found
+
+
+class Small:
+    """The running services, and the place that the commands are told of."""
+
+    def __init__(self, data: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self.place = Place(data)
+        self.place.furnish()
+        self.authority = Authority(self.place)
+        self.authority.keep("operator", "admin")
+        self.identity = Accounts()
+        # What no command asks stays as the stubs have it, unimplemented; to mypy that is abstract.
+        self.token: Tokens = cast(Any, Tokens)()
+        self.policy: Roles = cast(Any, Roles)()
+        self.stores = {name: MemoryStore() for name in SERVICES}
+        self.projections = {name: Projected() for name in SERVICES}
+        self.unready: dict[str, str | None] = dict.fromkeys(SERVICES)
+        self._loop = loop
+        self._servers: list[RpcServer] = []
+        self._http: list[HttpServer] = []
+        self._serving: list[asyncio.Task[None]] = []
+
+    def watchword(self, *arguments: str, stdin: str | None = None) -> Result:
+        """Runs a command on this suite."""
+        return CliRunner().invoke(app, [*arguments, "--data", str(self.place.data)], input=stdin)
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """What a command says to scripts, where it ends with `code`."""
+        result = self.watchword(*arguments, "--json")
+        assert result.exit_code == code, result.output
+        return json.loads(result.stdout)
+
+    def append(self, log: str, stream: str, *types: str) -> None:
+        """Events on a new stream."""
+        events = [NewEvent(f"watchword.{log}.{one}.v1", b'{"n":1}') for one in types]
+        self._wait(self.stores[log].append(Command(stream, "operator/admin", "c", [Write(stream, 0, events)])))
+
+    async def start(self) -> None:
+        identity, token, policy = [await self._service(name) for name in SERVICES]
+        contract.write(Contract("http://issuer", identity, token, policy, "", Backend("", "")), self.place)
+
+    async def stop(self) -> None:
+        for http in self._http:
+            http.should_exit = True
+        await asyncio.gather(*self._serving, *(server.stop(0.1) for server in self._servers))
+
+    async def _service(self, name: str) -> Api:
+        issued = self.authority.keep("service", name)
+        server = RpcServer(Tls.load(self.authority.certificate, issued.cert, issued.key), Admission())
+        feed = EventLogFeed(self.stores[name], MemoryReaders(), lambda: 0, str)
+        server.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, feed, _all("log.v1.EventLogService"))
+        served = self.projections[name]
+        server.add(log_pb2_grpc.add_ProjectionServiceServicer_to_server, served, _all("log.v1.ProjectionService"))
+        add: Any = {
+            "identity": identity_pb2_grpc.add_IdentityServiceServicer_to_server,
+            "token": token_pb2_grpc.add_TokenServiceServicer_to_server,
+            "policy": policy_pb2_grpc.add_PolicyServiceServicer_to_server,
+        }[name]
+        server.add(add, getattr(self, name), _all(f"{name}.v1.{name.title()}Service"))
+        self._servers.append(server)
+        return Api(self._rest(name), f"127.0.0.1:{await server.start('127.0.0.1:0')}")
+
+    def _rest(self, name: str) -> str:
+        readiness = Readiness()
+
+        async def database() -> str | None:
+            return self.unready[name]
+
+        readiness.add("database", database)
+        listener = listen(Address("127.0.0.1", 0))
+        server = http_server(application(title=name, readiness=readiness, origins=frozenset()))
+        self._http.append(server)
+        self._serving.append(asyncio.create_task(server.serve([listener])))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def _wait(self, work: Awaitable[T]) -> T:
+        async def waited() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(waited(), self._loop).result(10)
+
+
+def _all(service: str) -> dict[str, set[str]]:
+    modules = (identity_pb2, token_pb2, policy_pb2, log_pb2)
+    name = service.rpartition(".")[2]
+    found = next(each.DESCRIPTOR.services_by_name[name] for each in modules if name in each.DESCRIPTOR.services_by_name)
+    return {f"{found.full_name}/{method.name}": OPERATORS for method in found.methods}
+
+
+@contextmanager
+def small_suite(data: Path) -> Iterator[Small]:
+    """Runs until the block ends."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    small = Small(data, loop)
+    try:
+        asyncio.run_coroutine_threadsafe(small.start(), loop).result(20)
+        yield small
+    finally:
+        asyncio.run_coroutine_threadsafe(small.stop(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+        loop.close()

@@ -1,0 +1,128 @@
+"""What an operator's commands ask of the services, what they say, and what they advise where a service refuses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from suite.cli import app
+from tests.unit.suite.small_suite import Small, small_suite
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Iterator[Small]:
+    with small_suite(tmp_path) as small:
+        yield small
+
+
+def test_a_generated_password_is_shown_once_and_is_the_one_that_was_set(suite: Small) -> None:
+    made = suite.json("users", "create", "ann", "--generate")
+    assert made == {"account_id": "acc_ann", "position": 2, "password": suite.identity.known["ann"][0]}
+
+
+def test_a_password_is_read_from_standard_input_and_never_printed(suite: Small) -> None:
+    result = suite.watchword("users", "create", "ann", "--password-stdin", stdin="a long passphrase\r\nnot this\n")
+    assert result.exit_code == 0, result.output
+    assert suite.identity.known["ann"][0] == "a long passphrase"
+    assert "passphrase" not in result.output
+
+
+def test_without_a_terminal_a_password_is_not_asked_for(suite: Small) -> None:
+    result = suite.watchword("users", "create", "ann")
+    assert result.exit_code == 1
+    assert "--password-stdin or --generate" in result.stderr
+
+
+def test_a_taken_name_is_refused_with_advice(suite: Small) -> None:
+    suite.watchword("users", "create", "ann", "--generate")
+    result = suite.watchword("users", "create", "ann", "--generate")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "account_exists: this username is taken\nChoose another name.\n"
+
+
+def test_disabling_says_whether_token_has_answered(suite: Small) -> None:
+    suite.watchword("users", "create", "ann", "--generate")
+    result = suite.watchword("users", "disable", "ann")
+    assert "position 3 of identity's log" in result.stdout
+    assert "Token has not answered yet" in result.stdout
+    assert suite.identity.known["ann"][1] is True
+    assert suite.json("users", "enable", "ann") == {"position": 4, "applied": True}
+    assert suite.identity.known["ann"][1] is False
+
+
+def test_a_clients_secret_is_shown_once_and_a_public_client_has_none(suite: Small) -> None:
+    made = suite.json("clients", "create", "Billing", "--scope", "a", "--scope", "b", "--life", "60")
+    assert (made["client_secret"], made["scopes"], made["access_token_life"]) == ("s3cret", ["a", "b"], 60)
+    assert made["grant_types"] == ["client_credentials"]
+    public = suite.json("clients", "create", "Web", "--public", "--id", "web")
+    assert "client_secret" not in public
+    assert public["grant_types"] == ["refresh_token"]
+    listed = suite.json("clients", "list")
+    assert [one["client_id"] for one in listed] == ["cli_made", "web"]
+    assert not any("client_secret" in one for one in listed)
+
+
+def test_what_a_client_is_called_commands_no_terminal(suite: Small) -> None:
+    suite.watchword("clients", "create", "\x1b[31mred[bold]", "--public")
+    result = suite.watchword("clients", "list")
+    assert "\x1b" not in result.stdout
+    assert "[31mred[bold]" in result.stdout
+
+
+def test_rotating_asks_for_what_the_options_say(suite: Small) -> None:
+    assert suite.json("keys", "rotate", "--refresh", "--compromised")["position"] == 8
+    suite.watchword("keys", "rotate", "--alg", "ES256")
+    first, second = suite.token.rotations
+    assert (first.refresh, first.compromised, first.alg) == (True, True, "")
+    assert (second.refresh, second.compromised, second.alg) == (False, False, "ES256")
+    assert suite.json("keys", "list")[0]["since"] == "2030-03-17T17:46:40Z"
+
+
+@pytest.mark.parametrize("target", ["session", "family", "subject", "client"])
+def test_a_revocation_names_one_target(suite: Small, target: str) -> None:
+    assert suite.json("revoke", f"--{target}", "x") == {"position": 9}
+    (asked,) = suite.token.revocations
+    assert (asked.WhichOneof("target") or "").startswith(target)
+    assert not asked.wait_applied
+
+
+def test_a_revocation_of_nothing_or_of_two_things_is_refused(suite: Small) -> None:
+    for arguments in ([], ["--session", "s", "--client", "c"]):
+        result = suite.watchword("revoke", *arguments)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "name what to end" in result.stderr
+    assert suite.token.revocations == []
+
+
+def test_waiting_shows_who_has_applied_it_and_fails_where_one_has_not(suite: Small) -> None:
+    done = suite.json("revoke", "--subject", "acc_1", "--wait")
+    assert done["applied"] == [{"reader": "policy/1", "ms": 1.5}]
+    assert done["certain_at"] == "2030-03-17T17:46:40Z"
+    suite.token.laggards.append("billing/7")
+    assert suite.json("revoke", "--subject", "acc_1", "--wait", code=1)["waiting"] == ["billing/7"]
+
+
+def test_the_first_administrator_is_found_by_name_and_made_once(suite: Small) -> None:
+    suite.watchword("users", "create", "ann", "--generate")
+    assert suite.json("admin", "create", "ann") == {"account_id": "acc_ann", "position": 3}
+    assert suite.policy.first == "acc_ann"
+    again = suite.watchword("admin", "create", "ann")
+    assert again.exit_code == 1
+    assert again.stderr.startswith("administrator_exists: ")
+    assert "users create" in suite.watchword("admin", "create", "nobody").stderr
+
+
+def test_where_no_suite_has_run_every_command_says_how_to_start_one(tmp_path: Path) -> None:
+    for command in (["status"], ["keys", "list"], ["events", "tail"], ["events", "verify"], ["tour"]):
+        result = CliRunner().invoke(app, [*command, "--data", str(tmp_path / "none")])
+        assert result.exit_code == 1
+        assert f"watchword up --data {tmp_path / 'none'}" in result.stderr
+
+
+def test_where_it_has_stopped_a_command_says_how_to_start_it(tmp_path: Path) -> None:
+    with small_suite(tmp_path) as suite:
+        place = suite.place
+    result = CliRunner().invoke(app, ["keys", "list", "--data", str(place.data)])
+    assert result.exit_code == 1
+    assert f"`watchword up --data {place.data}` starts it" in result.stderr
