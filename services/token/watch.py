@@ -100,9 +100,12 @@ class Watching:
         if watcher.waiting is None:
             for page in self._snapshot(watcher):
                 yield page
+        if watcher.waiting is None:
+            # It fell behind while its snapshot was being sent: nothing is proven to it before it has another.
+            return
         if watcher.waiting or freshness is not None:
             # No pause between taking what waits and reading the position that it goes up to.
-            sent, watcher.waiting = list(watcher.waiting or ()), deque()
+            sent, watcher.waiting = list(watcher.waiting), deque()
             yield token_pb2.WatchRevocationsResponse(
                 revocations=map(to_message, sent), position=self._memory.applied, freshness=freshness
             )
