@@ -11,10 +11,27 @@ from typing import Protocol
 import asyncpg
 import msgspec
 
+from eventlog.errors import Kind, Refusal
 from eventlog.postgres.connection import fetch
 
 STALENESS = 5_000_000
 MAX_STALENESS = 60_000_000
+MAX_NAME = 128
+MAX_POSITION = 2**63 - 1
+
+
+def check_reader(name: str) -> None:
+    """Raises Refusal `reader_invalid` where a stream does not open with its reader's name."""
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        reason = f"the first message must be `open`, with the reader's name of at most {MAX_NAME} printable characters"
+        raise Refusal(Kind.INVALID, "reader_invalid", reason)
+
+
+def check_position(position: int) -> int:
+    """The position. Raises Refusal `position_invalid` where no log can have come so far."""
+    if position > MAX_POSITION:
+        raise Refusal(Kind.INVALID, "position_invalid", "no log is as long as that")
+    return position
 
 
 def bounded(max_staleness: int) -> int:

@@ -18,6 +18,7 @@ from chassis.readiness import PortTaken
 from chassis.rpc.callers import EVERYBODY, Acting, Admission, Allowed, Context
 from chassis.rpc.client import CORRELATION, MAX_MESSAGE
 from chassis.rpc.status import DETAILS, internal, status_of
+from chassis.rpc.strict import each_fit, fit, strictly
 from chassis.rpc.tls import Tls
 from chassis.telemetry import CALLS, correlate, correlation_id, log
 from eventlog.errors import Refusal, unavailable
@@ -69,7 +70,7 @@ class Door(grpc.aio.ServerInterceptor):
 
     def _guard(self, method: str, handler: Handler) -> Handler:
         codecs = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": strictly(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.unary_unary:
@@ -85,7 +86,7 @@ class Door(grpc.aio.ServerInterceptor):
             async with _Call(method, context):
                 noted = positions.begin()
                 await self._enter(method, context)
-                answer = await inner(request, context)
+                answer = await inner(_fit(request), context)
                 if noted:
                     context.set_trailing_metadata(((positions.HEADER, positions.render(noted)),))
                 return answer
@@ -105,7 +106,7 @@ class Door(grpc.aio.ServerInterceptor):
     async def _answers(self, method: str, answering: Any, request: Any, context: Context) -> AsyncGenerator[Any]:
         with self._streaming():
             acting = await self._enter(method, context)
-            async with aclosing(answering(request, context)) as answers:
+            async with aclosing(answering(_fit(request), context)) as answers:
                 async for answer in answers:
                     self.admission.still_valid(acting.caller)
                     yield answer
@@ -138,6 +139,10 @@ class Door(grpc.aio.ServerInterceptor):
         self._draining = True
         for task in self._streams:
             task.cancel()
+
+
+def _fit(request: Any) -> Any:
+    return each_fit(request) if isinstance(request, AsyncIterator) else fit(request)
 
 
 def _writing(inner: Any) -> Any:

@@ -9,7 +9,7 @@ import grpc
 from eventlog.errors import LogUnavailable
 from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS
 from eventlog.feed.wire import timestamp, to_event
-from eventlog.readers import Reader, Readers, bounded
+from eventlog.readers import Reader, Readers, bounded, check_position, check_reader
 from eventlog.store import Store
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
@@ -34,10 +34,8 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
     async def Read(self, request_iterator: Any, context: Any) -> AsyncIterator[log_pb2.ReadResponse]:
         """EventLogService.Read."""
         opened = await _opened(request_iterator)
-        if not opened.reader:
-            await context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `open`, with the reader's name"
-            )
+        check_reader(opened.reader)
+        check_position(opened.after)
         feed = _Reading(self._store, self._readers, self._now, self._named(opened.reader), opened)
         listening = asyncio.ensure_future(feed.listen(request_iterator))
         try:
@@ -45,6 +43,8 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
                 response = await feed.next(self._stopping)
                 if response is not None:
                     yield response
+            if listening.done():
+                listening.result()
         except LogUnavailable:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the log cannot be read now")
         finally:
@@ -74,6 +74,7 @@ class _Reading:
 
     async def listen(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
         async for request in requests:
+            check_position(request.progress.applied)
             self._reported = request.progress
             self._wake.set()
             await self._readers.report(

@@ -5,13 +5,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import grpc
-
 from chassis.rpc import acting
 from chassis.trust import Trust
 from eventlog.feed import INTERVAL, first_of
 from eventlog.projection import Change, MemoryProjection, Put
-from eventlog.readers import Reader, Readers, bounded
+from eventlog.readers import Reader, Readers, bounded, check_position, check_reader
 from eventlog.store import Store
 from watchword.revocations import Revocation
 from watchword.token.v1 import token_pb2
@@ -76,10 +74,7 @@ class Watching:
     ) -> AsyncIterator[token_pb2.WatchRevocationsResponse]:
         """Answers for ever. Nothing is said before this process itself knows what is revoked."""
         opened = await _opened(requests)
-        if not opened.reader:
-            await context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT, "the first message must be `open`, with the reader's name"
-            )
+        check_reader(opened.reader)
         watcher, reported = Watcher(), _Reported(opened, self._readers, self._now)
         listening = asyncio.ensure_future(reported.listen(requests, watcher.wake))
         self._trust.watchers.add(watcher)
@@ -87,6 +82,7 @@ class Watching:
             while not listening.done():
                 async for response in self._next(watcher, reported):
                     yield response
+            listening.result()
         finally:
             self._trust.watchers.discard(watcher)
             listening.cancel()
@@ -154,7 +150,7 @@ class _Reported:
             async for request in requests:
                 self._last = request.progress
                 wake.set()
-                applied = request.progress.applied
+                applied = check_position(request.progress.applied)
                 await self._readers.report(Reader(self._name, applied, self._max_staleness, self._now()))
         finally:
             wake.set()

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,24 +26,30 @@ Text = Annotated[str, Field(max_length=4096, repr=False)]
 Username = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class Registration(BaseModel):
+class Body(BaseModel):
+    """A member that is not known here is refused: it would be a misspelling that nobody notices."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Registration(Body):
     username: Username
     password: Text
     email: Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
 
 
-class Login(BaseModel):
+class Login(Body):
     username: Username
     password: Text
     client_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
-class NewPassword(BaseModel):
+class NewPassword(Body):
     current_password: Text
     new_password: Text
 
 
-class Reason(BaseModel):
+class Reason(Body):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 

@@ -9,7 +9,7 @@ from services.identity.commands import Done, Identity
 from services.identity.commands.names import key_of
 from services.identity.domain.account import ACCOUNT, NAME, claim, disable, enable, revoke
 from services.identity.domain.events import AccountRegistered
-from services.identity.domain.names import normalise, read_password
+from services.identity.domain.names import normalise, read_email, read_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,10 @@ class Applicant:
 async def register(identity: Identity, correlation_id: str, applicant: Applicant, actor: str = "") -> Registered:
     """Makes an account. `actor` is whoever makes it for somebody else.
 
-    Raises Refusal `account_exists`, `username_invalid`, `password_too_weak`, `password_too_long`, `too_many_attempts`.
+    Raises Refusal `account_exists`, `username_invalid`, `email_invalid`, `password_too_weak`, `password_too_long`,
+    `too_many_attempts`.
     """
-    name, email = normalise(applicant.username), applicant.email
+    name, email = normalise(applicant.username), read_email(applicant.email)
     hints = [name, *([email] if email else [])]
     hashed = await identity.hasher.hash_new(read_password(applicant.password), hints, applicant.source)
     account_id = f"acc_{secrets.token_urlsafe(16)}"

@@ -1,5 +1,6 @@
 """Usernames and passwords as they are compared: PRECIS (RFC 8265)."""
 
+import re
 import unicodedata
 
 from precis_i18n import get_profile
@@ -8,7 +9,9 @@ from eventlog.errors import Kind, Refusal
 
 MAX_USERNAME = 255
 MAX_PASSWORD = 1024
+MAX_EMAIL = 320
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _PROFILE = get_profile("UsernameCaseMapped")
 
 
@@ -33,6 +36,13 @@ def compared(username: str) -> str:
         return normalise(username)
     except Refusal:
         return f"\0{username}"
+
+
+def read_email(email: str | None) -> str | None:
+    """An address as it was given. Raises Refusal `email_invalid` for what is none."""
+    if email is not None and (len(email) > MAX_EMAIL or not email.isprintable() or not _EMAIL.fullmatch(email)):
+        raise Refusal(Kind.UNPROCESSABLE, "email_invalid", "an address is name@domain, at most 320 characters")
+    return email
 
 
 def read_password(password: str) -> str:

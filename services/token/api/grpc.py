@@ -1,6 +1,7 @@
 """TokenService: decode, call, encode."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,8 @@ BATCH = 1_000
 WAIT = 5.0
 MAX_WAIT = 30.0
 APPLY_HERE = 2.0
+MAX_REASON = 500
+ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SERVICE = "watchword.token.v1.TokenService"
 
 ALLOWED = {
@@ -120,10 +123,12 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         return response
 
     async def Revoke(self, request: token_pb2.RevokeRequest, context: Any) -> token_pb2.RevokeResponse:
+        timeout = request.wait_timeout.seconds + request.wait_timeout.nanos / 1e9 or WAIT
+        if timeout < 0:
+            raise Refusal(Kind.INVALID, "invalid_request", "wait_timeout is negative")
         position = await self._revoking.settled(await self._revoke(request, rpc.by()))
         response = token_pb2.RevokeResponse(position=position)
         if request.wait_applied:
-            timeout = request.wait_timeout.ToTimedelta().total_seconds() or WAIT
             found = await self._revoking.receipts(position, timeout)
             response.applied.extend(_receipts(found))
             response.waiting.extend(found.waiting)
@@ -131,8 +136,10 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         return response
 
     async def _revoke(self, request: token_pb2.RevokeRequest, by: By) -> int:
-        reason = request.reason or "unspecified"
-        match request.WhichOneof("target"):
+        reason, target = _reason(request.reason), request.WhichOneof("target")
+        if target is not None and not ID.fullmatch(getattr(request, target)):
+            raise Refusal(Kind.INVALID, "invalid_request", f"{target} is not an id")
+        match target:
             case "session_id":
                 return await revoke_session(self._token, request.session_id, reason, by)
             case "family_id":
@@ -223,7 +230,8 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         self, request: token_pb2.RevokeCertificateRequest, context: Any
     ) -> token_pb2.RevokeCertificateResponse:
         by = await rpc.administrator(context)
-        position = await revoke_certificate(self._token, request.fingerprint, request.reason or "unspecified", by)
+        reason = _reason(request.reason)
+        position = await revoke_certificate(self._token, request.fingerprint, reason, by)
         response = token_pb2.RevokeCertificateResponse(position=await self._revoking.settled(position))
         if request.wait_applied:
             found = await self._revoking.receipts(position, WAIT)
@@ -239,6 +247,12 @@ def _rings(request: token_pb2.RotateKeyRequest) -> list[str]:
     if not set(wanted) <= set(RINGS):
         raise Refusal(Kind.INVALID, "unknown_algorithm", f"there are {', '.join(ALGORITHMS)}")
     return wanted
+
+
+def _reason(reason: str) -> str:
+    if len(reason) > MAX_REASON:
+        raise Refusal(Kind.INVALID, "invalid_request", f"a reason has at most {MAX_REASON} characters")
+    return reason or "unspecified"
 
 
 def _receipts(found: Receipts) -> list[token_pb2.Receipt]:

@@ -11,12 +11,12 @@ from chassis.telemetry import correlation_id
 from chassis.web import Json
 from eventlog.events import rfc3339
 from eventlog.log import By
-from services.token.api.grpc import WAIT, Revoking
+from services.token.api.grpc import ID, MAX_REASON, WAIT, Revoking
 from services.token.commands.revoke import revoke_client, revoke_family, revoke_session, revoke_subject
 from services.token.ports import Token
 from services.token.queries import Receipts
 
-Id = Field(default=None, min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")
+Id = Field(default=None, pattern=f"^{ID.pattern}$")
 TARGETS = ("session_id", "family_id", "subject", "client_id")
 
 
@@ -29,7 +29,7 @@ class Revocation(BaseModel):
     family_id: str | None = Id
     subject: str | None = Id
     client_id: str | None = Id
-    reason: str = Field(min_length=1, max_length=500)
+    reason: str = Field(min_length=1, max_length=MAX_REASON)
     wait: Literal["applied"] | None = None
 
     @model_validator(mode="after")

@@ -18,9 +18,11 @@ from services.token.domain.keyring import ALGORITHMS
 from services.token.ports import Token
 
 GRANT_TYPES = ("refresh_token", "client_credentials")
+MAX_NAME = 200
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
 _AUDIENCE = re.compile(r"[!-~]{1,256}")
+_GRANT = re.compile(r"[!-~]{1,128}")
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]{1,256}")
 _BACKEND = "spiffe://watchword/backend/"
 # Of the length of a hash, and the hash of nothing.
@@ -87,6 +89,9 @@ def _check(client: Client) -> None:
     wrong = {
         "a client id does not begin with acc_": client.id.startswith("acc_"),
         "client_id has 1 to 64 of A-Z a-z 0-9 _ . -": not _ID.fullmatch(client.id),
+        f"a name has at most {MAX_NAME} printable characters": len(client.name) > MAX_NAME
+        or not client.name.isprintable(),
+        "a grant is 1 to 128 visible ASCII characters": not _all(_GRANT, client.grants),
         "a scope is 1 to 128 of the characters of RFC 6749 3.3": not _all(_SCOPE, client.scopes),
         "an audience is 1 to 256 visible ASCII characters": not _all(_AUDIENCE, client.audiences),
         "an origin is http(s)://host or with :port": not _all(_ORIGIN, client.cors_origins),
@@ -141,6 +146,8 @@ async def grant_caller(token: Token, uri: str, grants: list[str], by: By) -> int
     """What a certificate's URI may do beyond what every backend may; replaces what it was granted before."""
     if not uri.startswith(_BACKEND) or not _ID.fullmatch(uri.removeprefix(_BACKEND)):
         raise Refusal(Kind.UNPROCESSABLE, "invalid_uri", "grants are for spiffe://watchword/backend/NAME")
+    if not _all(_GRANT, grants):
+        raise Refusal(Kind.UNPROCESSABLE, "invalid_grants", "a grant is 1 to 128 visible ASCII characters")
 
     async def decide(attempt: Attempt) -> None:
         await attempt.write(CALLER, uri.removeprefix("spiffe://"), CallerGranted(uri=uri, grants=sorted(set(grants))))

@@ -106,7 +106,7 @@ async def client_credentials(token: Token, client: Client, scope: str | None, re
         key = await signing_key(attempt, own)
         given = says(own, own.id, own.audience(resources, token.issuer), own.scope(scope), attempt.now)
         issued = TokenIssued(**given)
-        await attempt.write(TOKEN, issued.token_id, issued)
+        attempt.start(TOKEN, issued.token_id, issued)
         return Signing(issued, key, own.access_token_alg)
 
     outcome = await token.log.decide(by, decide)
@@ -164,7 +164,7 @@ async def _start(token: Token, attempt: Attempt, client: Client, new: NewFamily)
     )
     said = says(client, new.subject, client.audience([], token.issuer), scope, attempt.now)
     issued = TokenIssued(**said, session_id=new.session_id, family_id=family.id)
-    await attempt.write(FAMILY, family.id, started, issued)
+    attempt.start(FAMILY, family.id, started, issued)
     generation = 1 if "refresh_token" in client.grant_types else 0
     return Signing(issued, key, client.access_token_alg, family, generation, refresh.id)
 

@@ -89,5 +89,5 @@ async def _give(
     derives = family.key_of(judged.generation)
     await require_key(attempt, derives)
     retried = RefreshRetried(**said)
-    await attempt.write(TOKEN, retried.token_id, retried)
+    attempt.start(TOKEN, retried.token_id, retried)
     return Signing(retried, key, client.access_token_alg, family, judged.generation, derives)

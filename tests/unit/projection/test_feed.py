@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-import grpc
 import pytest
 
 from eventlog.chain import GENESIS, link
-from eventlog.errors import LogUnavailable
+from eventlog.errors import Kind, LogUnavailable, Refusal
 from eventlog.events import Recorded
 from eventlog.feed import PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost
 from eventlog.readers import MemoryReaders, Reader
@@ -143,11 +142,22 @@ async def test_who_cannot_read_its_head_does_not_answer(open_source: Open) -> No
     assert all(batch.echo is None for batch in follower.batches)
 
 
-async def test_a_reader_that_opens_without_a_name_is_refused() -> None:
-    async with served(feed_of(MemoryStore())) as channel:
-        call = log_pb2_grpc.EventLogServiceStub(channel).Read()
-        await call.write(log_pb2.ReadRequest(progress=log_pb2.Progress(applied=1)))
-        assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+OPENED: dict[str, log_pb2.ReadRequest] = {
+    "without opening": log_pb2.ReadRequest(progress=log_pb2.Progress(applied=1)),
+    "without a name": log_pb2.ReadRequest(open=log_pb2.ReadOpen()),
+    "with a long name": log_pb2.ReadRequest(open=log_pb2.ReadOpen(reader="x" * 129)),
+    "beyond every log": log_pb2.ReadRequest(open=log_pb2.ReadOpen(reader="x", after=2**63)),
+}
+
+
+@pytest.mark.parametrize("how", OPENED)
+async def test_a_reader_that_opens_wrongly_is_refused(how: str) -> None:
+    async def requests() -> AsyncIterator[log_pb2.ReadRequest]:
+        yield OPENED[how]
+
+    with pytest.raises(Refusal) as refusal:
+        await anext(aiter(feed_of(MemoryStore()).Read(requests(), None)))
+    assert refusal.value.kind is Kind.INVALID
 
 
 class Counting(MemoryStore):
