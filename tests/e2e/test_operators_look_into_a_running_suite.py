@@ -53,6 +53,14 @@ def test_a_revocation_by_command_is_applied_by_all_three_services(suite: Running
     assert [name for name in SERVICES if any(name in reader for reader in readers)] == list(SERVICES), readers
 
 
+def curl_in(directory: Path) -> Path:
+    """A directory with a `curl` for where the machine has none."""
+    stand_in = directory / "curl"
+    stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests" / "harness" / "curl.py"} "$@"\n')
+    stand_in.chmod(0o755)
+    return directory
+
+
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_what_the_readme_says_to_paste_works_as_pasted(suite: Running, number: int, tmp_path: Path) -> None:
     here = {
@@ -63,8 +71,9 @@ def test_what_the_readme_says_to_paste_works_as_pasted(suite: Running, number: i
     pasted = BLOCKS[number]
     for there, now in here.items():
         pasted = pasted.replace(there, now)
+    env = os.environ | {"PATH": f"{os.environ['PATH']}:{curl_in(tmp_path)}"}
     result = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", pasted], capture_output=True, text=True, timeout=60, env=os.environ
+        ["bash", "-euo", "pipefail", "-c", pasted], capture_output=True, text=True, timeout=60, env=env
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert "walter" in result.stdout or "'active': True" in result.stdout
