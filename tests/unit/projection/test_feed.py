@@ -15,7 +15,7 @@ from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Head, MemoryStore
 from tests.unit.projection.notes import Written, feed_of, served, until, write, written
 from watchword.clock import boot_ns
-from watchword.log.v1 import log_pb2, log_pb2_grpc
+from watchword.log.v1 import log_pb2
 
 
 @asynccontextmanager
