@@ -27,6 +27,7 @@ async def open_pool(
         timeout=ACQUIRE,
         command_timeout=statement_timeout,
         max_inactive_connection_lifetime=60,
+        reset=_reset,
         server_settings={
             "application_name": name,
             "default_transaction_isolation": "read committed",
@@ -41,3 +42,9 @@ async def open_pool(
             await asyncio.wait_for(pool.close(), CLOSE)
         except TimeoutError:
             pool.terminate()
+
+
+async def _reset(connection: asyncpg.Connection) -> None:
+    # What a reset undoes is a query more for each that is asked; nothing here outlives its statement or transaction.
+    if connection.is_in_transaction():
+        await connection.reset(timeout=ACQUIRE)

@@ -108,6 +108,10 @@ class Attempt:
         await self.read(fold, key)
         self.seen[fold.stream(key)].events.extend(events)
 
+    def start(self, fold: Fold[Any], key: str, *events: Event) -> None:
+        """Begins a stream whose key was just made. It is not read first: were it there, the append would say so."""
+        self.seen[fold.stream(key)] = _Seen(fold, 0, fold.initial, list(events))
+
 
 class Log:
     """One service's log, as its commands use it."""
@@ -264,8 +268,7 @@ class Log:
             version = row.version
             if event is not None:
                 state = fold.evolve(state, event, row)
-        if version:
-            self._remember(stream, version, state)
+        self._remember(stream, version, state)
         return version, state
 
     def _remember(self, stream: str, version: int, state: Any) -> None:

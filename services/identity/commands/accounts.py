@@ -45,7 +45,7 @@ async def register(identity: Identity, correlation_id: str, applicant: Applicant
 
     async def decision(attempt: Attempt) -> None:
         claimed = claim(await attempt.read(NAME, key), account_id)
-        await attempt.write(ACCOUNT, account_id, registered)
+        attempt.start(ACCOUNT, account_id, registered)
         await attempt.write(NAME, key, *claimed)
 
     outcome = await identity.log.decide(By(actor or account_id, correlation_id), decision)

@@ -172,7 +172,7 @@ async def _start_session(identity: Identity, verified: _Verified, browser: Brows
             address=browser.address,
             agent=browser.agent,
         )
-        await attempt.write(SESSION, session_id, succeeded, session)
+        attempt.start(SESSION, session_id, succeeded, session)
         return session
 
     outcome = await identity.log.decide(verified.by, decision)

@@ -238,8 +238,9 @@ class Answerless(MemoryStore):
     """A store whose first answer is lost after the commit."""
 
     async def append(self, command: Command) -> Appended:
+        first = not self.rows
         answer = await super().append(command)
-        if len(self.rows) == 1:
+        if first:
             raise ConnectionError
         return answer
 
