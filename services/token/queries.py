@@ -154,17 +154,18 @@ async def receipts(token: Token, readers: Readers, position: int, timeout: float
     rows = await token.log.store.read(position - 1, 1)
     made = rows[0].time
     applied: dict[str, float] = {}
+    longest = 0
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
         now = token.log.now()
         live = await readers.live(now)
+        longest = max([longest, *(reader.max_staleness for reader in live)])
         for reader in live:
             if _has(reader, position) and reader.name not in applied:
                 applied[reader.name] = max(0, min(reader.seen_at, now) - made) / 1000
         waiting = [reader.name for reader in live if not _has(reader, position)]
         if not waiting or asyncio.get_running_loop().time() > deadline:
-            longest = max((reader.max_staleness for reader in live), default=DEFAULT_STALENESS)
-            return Receipts(sorted(applied.items()), waiting, made + longest)
+            return Receipts(sorted(applied.items()), waiting, made + (longest or DEFAULT_STALENESS))
         await asyncio.sleep(0.005)
 
 
