@@ -33,7 +33,7 @@ def rotate(
         bool, typer.Option("--refresh", help="Rotate the key of refresh tokens, not a signing key.")
     ] = False,
     alg: Annotated[
-        str, typer.Option(metavar="ALG", help="Only the signing key of ES256, RS256 or EdDSA; all where absent.")
+        str, typer.Option(metavar="ALG", help="Only the signing key of ES256, RS256, PS256 or EdDSA; all where absent.")
     ] = "",
     compromised: Annotated[
         bool,
