@@ -1,4 +1,4 @@
-"""RULES 7: `wait=applied` says who has applied a revocation, who has not, and by when even one that was cut off denies."""
+"""RULES 7: `wait=applied` says who has applied a revocation, who has not, and by when even those cut off deny."""
 
 import asyncio
 
