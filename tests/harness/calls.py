@@ -26,6 +26,20 @@ def reason_of(error: grpc.aio.AioRpcError) -> str:
     return ""
 
 
+async def first_answer(call: Any, *messages: Any) -> Any:
+    """What a stream answers first to messages; raises what ended it."""
+    for message in messages:
+        await call.write(message)
+    return await call.read()
+
+
+async def last_answer(call: Any, *messages: Any) -> None:
+    """Reads a stream to its end; raises what ended it."""
+    answer = await first_answer(call, *messages)
+    while answer is not grpc.aio.EOF:
+        answer = await call.read()
+
+
 def bearer(token: str) -> grpc.aio.Metadata:
     """The metadata of a call that a person makes through a backend."""
     return grpc.aio.Metadata(("authorization", f"Bearer {token}"))
