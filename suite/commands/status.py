@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import msgspec
 import typer
+from rich.table import Table
 
 from suite import contract
 from suite.commands.common import Data, said_plainly
@@ -59,18 +60,21 @@ def _print(found: Sequence[ServiceLook]) -> None:
         row(services, one.service, _yes(one.reachable), _yes(one.ready), one.rest, one.grpc, style=style)
     out = console()
     out.print(services)
-    out.print()
-    out.print(projection_table([(one.service, each) for one in found for each in one.projections]))
-    for one in found:
-        for line in one.trouble:
-            out.print(f"\n{one.service}: {line}", style="bold red")
+    if projections := [(one.service, each) for one in found for each in one.projections]:
+        out.print()
+        out.print(projection_table(projections))
+    if trouble := [f"{one.service}: {line}" for one in found for line in one.trouble]:
+        out.print()
+        out.print("\n".join(trouble), style="bold red")
+    if not any(one.reachable for one in found):
+        out.print("\n`watchword up` with the same --data starts the suite.")
 
 
 def _yes(yes: bool) -> str:
     return "yes" if yes else "NO"
 
 
-def projection_table(found: Sequence[tuple[str, ProjectionLook]]) -> object:
+def projection_table(found: Sequence[tuple[str, ProjectionLook]]) -> Table:
     """Projections by service, for people."""
     shown = table(
         "service", "projection", "log", "applied", "head", "lag", "parked", numbers=["applied", "head", "lag", "parked"]
