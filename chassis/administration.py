@@ -1,14 +1,18 @@
 """Administration is guarded by policy: without its word, an administrator's request is refused."""
 
+from collections.abc import Mapping
+
 import grpc.aio
 
 from chassis.auth import Decide
 from chassis.rpc import ask
+from chassis.rpc.callers import Authorize
 from eventlog.errors import Kind, Refusal, unavailable
 from watchword.claims import Claims
 from watchword.policy.v1 import policy_pb2, policy_pb2_grpc
 
 PATIENCE = 2.0
+UNDECIDED = frozenset({"stale", "parked", "failed"})
 
 
 def policy_decides(channel: grpc.aio.Channel, service: str) -> Decide:
@@ -30,7 +34,30 @@ def policy_decides(channel: grpc.aio.Channel, service: str) -> Decide:
             answer = await ask(stub.Check, question, timeout=PATIENCE)
         except Refusal as refusal:
             raise unavailable("policy_unavailable", "policy does not answer, so this is refused") from refusal
-        if not answer.allowed:
-            raise Refusal(Kind.FORBIDDEN, "not_allowed", f"policy does not allow {action}: {answer.code}")
+        obey(action, answer.allowed, answer.code)
 
     return decide
+
+
+def obey(action: str, allowed: bool, code: str) -> None:
+    """Raises Refusal `not_allowed`, or `policy_unavailable` where what policy knows does not suffice to decide."""
+    if code in UNDECIDED:
+        raise unavailable("policy_unavailable", f"policy cannot decide now: {code}")
+    if not allowed:
+        raise Refusal(Kind.FORBIDDEN, "not_allowed", f"policy does not allow {action}: {code}")
+
+
+def by_action(authorize: Authorize, service: str, actions: Mapping[str, str]) -> Authorize:
+    """Asks about an RPC by what roles call it, such as `token.client.create`; `actions` names each by method."""
+    projections = "watchword.log.v1.ProjectionService"
+    named = {
+        **actions,
+        f"{projections}/ListProjections": f"{service}.projection.list",
+        f"{projections}/RebuildProjection": f"{service}.projection.rebuild",
+        f"{projections}/RetryParked": f"{service}.projection.retry",
+    }
+
+    async def authorized(bearer: str, method: str) -> str:
+        return await authorize(bearer, named[method])
+
+    return authorized

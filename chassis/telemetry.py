@@ -78,7 +78,8 @@ def configure_logging(service: str, log_format: LogFormat = "json", level: str =
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for chatty in ("uvicorn", "httpx2", "httpcore2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _rendered(log_format: LogFormat) -> list[structlog.typing.Processor]:

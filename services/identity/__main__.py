@@ -5,16 +5,15 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.resources import files
 
-import httpx2
 from limits import parse
 
-from chassis.administration import policy_decides
+from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
-from chassis.foundation import PROJECTION_SCHEMA, Followed, Foundation, lay
+from chassis.foundation import PROJECTION_SCHEMA, Foundation, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
-from chassis.settings import WrongSetting
 from chassis.trust import Trust
+from chassis.verification import verifier
 from chassis.web import application
 from eventlog.errors import Refusal, unavailable
 from eventlog.projection import Projections, Reaction, Rows, TableProjection, foreign
@@ -23,7 +22,7 @@ from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.limits import PostgresStorage, WindowLimits
 from services.identity.adapters.peers import TokenPeer
 from services.identity.api.callers import Callers, Cookies
-from services.identity.api.grpc import ALLOWED, IdentityRpc, administered
+from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
 from services.identity.api.rest import Api
 from services.identity.commands import Identity
 from services.identity.commands.failures import Failures
@@ -35,7 +34,6 @@ from services.identity.reactions import NAME as REACTION
 from services.identity.reactions import TakeOver
 from services.identity.schedule import Chore, Schedule
 from services.identity.settings import IdentitySettings
-from watchword import JwksKeys, LogClock, Verifier
 from watchword.identity.v1 import identity_pb2_grpc
 
 SCHEMA = files("services.identity").joinpath("schema.sql").read_text()
@@ -75,9 +73,13 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     chores = [failures.flush, failures.forget_old_keys, counters.sweep, *(at(log.now, job) for job in forgetful)]
     process.background("schedule", Schedule(chores).run)
 
-    bearers = await accepted(settings, process, base, trust, trusted)
+    policy = connect(settings.policy_grpc, base.tls, "policy")
+    verified = await verifier(settings, process, trust, trusted.memory)
+    bearers = Bearers(verified, policy_decides(policy, "identity"))
     waiting = base.waiting(projections)
-    rpc = RpcServer(base.tls, Admission(trust.grants, trust.is_revoked, administered(bearers.authorize)), waiting)
+    rpc = RpcServer(
+        base.tls, Admission(trust.grants, trust.is_revoked, by_action(bearers.authorize, "identity", ACTIONS)), waiting
+    )
     rpc.add(identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityRpc(identity), ALLOWED)
     base.serve_log(rpc, projections)
     cookies = Cookies(secure=(settings.public_url or "").startswith("https://"))
@@ -126,28 +128,6 @@ async def flushed(failures: Failures) -> AsyncIterator[Failures]:
         # A process that never knew the log's time has counted nothing, and must not hide why it ends.
         with suppress(Refusal):
             await failures.flush(everything=True)
-
-
-async def accepted(
-    settings: IdentitySettings, process: Process, base: Foundation, trust: Trust, trusted: Followed
-) -> Bearers:
-    """Whom a bearer stands for: verified here, by the issuer's keys and what token's log has revoked."""
-    client = await process.enter(httpx2.AsyncClient(trust_env=False))
-    try:
-        keys = JwksKeys(settings.jwks, client)
-    except ValueError as error:
-        raise WrongSetting(f"WATCHWORD_IDENTITY_JWKS_URL: {error}") from None
-    clock = LogClock()
-    trusted.memory.on_time(clock.observe)
-    verifier = Verifier(
-        issuer=settings.issuer,
-        audience=settings.issuer,
-        keys=keys,
-        revocations=trust.revocations,
-        age_ns=trusted.memory.age_ns,
-        clock=clock,
-    )
-    return Bearers(verifier, policy_decides(connect(settings.policy_grpc, base.tls, "policy"), "identity"))
 
 
 if __name__ == "__main__":

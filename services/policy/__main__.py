@@ -1,17 +1,16 @@
 """The composition root: the only file that knows everything."""
 
-import httpx2
-
+from chassis.administration import by_action
 from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer
-from chassis.settings import WrongSetting
 from chassis.trust import Trust
+from chassis.verification import verifier
 from chassis.web import application
-from eventlog.projection import MemoryProjection, MemoryRows
-from services.policy.api.administrators import administered, decided_here
-from services.policy.api.grpc import ALLOWED, PolicyApi
+from eventlog.projection import MemoryRows
+from services.policy.api.administrators import decided_here
+from services.policy.api.grpc import ACTIONS, ALLOWED, PolicyApi
 from services.policy.api.rest import roles
 from services.policy.commands import Commands
 from services.policy.domain.roles import policy_events
@@ -20,7 +19,6 @@ from services.policy.projections import ACCOUNTS, REVOKED, ROLES, TRUST
 from services.policy.queries import Decisions, Memory
 from services.policy.schedule import forget_revocations
 from services.policy.settings import PolicySettings
-from watchword import JwksKeys, LogClock, Verifier
 from watchword.policy.v1 import policy_pb2_grpc
 
 
@@ -51,7 +49,7 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     bearers = Bearers(await verifier(settings, process, trust, in_trust.memory), decided_here(decisions))
     waiting = base.waiting(projections)
 
-    admission = Admission(trust.grants, trust.is_revoked, administered(bearers.authorize))
+    admission = Admission(trust.grants, trust.is_revoked, by_action(bearers.authorize, POLICY, ACTIONS))
     rpc = RpcServer(base.tls, admission, waiting)
     rpc.add(policy_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyApi(decisions, commands), ALLOWED)
     base.serve_log(rpc, projections)
@@ -64,25 +62,6 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
         trusted_proxies=settings.trusted_proxies,
     )
     return Parts(rest, rpc)
-
-
-async def verifier(settings: PolicySettings, process: Process, trust: Trust, trusted: MemoryProjection) -> Verifier:
-    """Verifies bearers here, by the issuer's keys and what token's log has revoked, at that log's time."""
-    client = await process.enter(httpx2.AsyncClient(trust_env=False))
-    try:
-        keys = JwksKeys(settings.jwks, client)
-    except ValueError as error:
-        raise WrongSetting(f"WATCHWORD_POLICY_JWKS_URL: {error}") from None
-    clock = LogClock()
-    trusted.on_time(clock.observe)
-    return Verifier(
-        issuer=settings.issuer,
-        audience=settings.issuer,
-        keys=keys,
-        revocations=trust.revocations,
-        age_ns=trusted.age_ns,
-        clock=clock,
-    )
 
 
 if __name__ == "__main__":

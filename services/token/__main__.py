@@ -3,7 +3,7 @@
 from functools import partial
 from importlib.resources import files
 
-from chassis.administration import policy_decides
+from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, lay
 from chassis.process import Parts, Process, main
@@ -11,7 +11,7 @@ from chassis.rpc import Admission, RpcServer, connect
 from chassis.web import Share, application
 from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
 from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
-from services.token.api.grpc import ALLOWED, Revoking, TokenRpc
+from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
 from services.token.api.rest import revocations
 from services.token.domain.events import events
@@ -69,7 +69,9 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     watching = Watching(trust, trusted.memory, base.store, base.readers, base.time.now)
     waiting = base.waiting(projections)
 
-    rpc = RpcServer(base.tls, Admission(trust.grants, trust.is_revoked, bearers.authorize), waiting)
+    rpc = RpcServer(
+        base.tls, Admission(trust.grants, trust.is_revoked, by_action(bearers.authorize, "token", ACTIONS)), waiting
+    )
     served = TokenRpc(token, introspecting, trust, revoking, watching, registered, families.rows)
     rpc.add(token_pb2_grpc.add_TokenServiceServicer_to_server, served, ALLOWED)
     base.serve_log(rpc, projections)

@@ -190,7 +190,7 @@ class Asking:
         """The code of the answer; subject and resource are `type/id`."""
         answer = await self.policy.Check(question(subject, action, **how), timeout=10, wait_for_ready=True)
         assert answer.allowed == (answer.code == "allowed")
-        return answer.code
+        return str(answer.code)
 
     async def until(self, code: str, subject: str, action: str, **how: Any) -> None:
         """Asks again until this is the answer."""

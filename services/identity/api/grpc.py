@@ -3,7 +3,6 @@
 from typing import Any
 
 from chassis import positions, rpc
-from chassis.rpc.callers import Authorize
 from chassis.telemetry import correlation_id
 from eventlog.errors import Kind, Refusal
 from services.identity.commands import Done, Identity
@@ -13,7 +12,6 @@ from services.identity.domain.account import known
 from watchword.identity.v1 import identity_pb2, identity_pb2_grpc
 
 _SERVICE = "watchword.identity.v1.IdentityService"
-_PROJECTIONS = "watchword.log.v1.ProjectionService"
 
 ALLOWED: rpc.Allowed = {
     f"{_SERVICE}/{method}": {rpc.ADMINISTRATOR}
@@ -24,20 +22,8 @@ ACTIONS = {
     f"{_SERVICE}/DisableAccount": "identity.account.disable",
     f"{_SERVICE}/EnableAccount": "identity.account.enable",
     f"{_SERVICE}/FindAccount": "identity.account.find",
-    f"{_PROJECTIONS}/ListProjections": "identity.projection.list",
-    f"{_PROJECTIONS}/RebuildProjection": "identity.projection.rebuild",
-    f"{_PROJECTIONS}/RetryParked": "identity.projection.retry",
 }
 MAX_REASON = 200
-
-
-def administered(authorize: Authorize) -> Authorize:
-    """Asks policy about an action by its name rather than its method."""
-
-    async def named(bearer: str, method: str) -> str:
-        return await authorize(bearer, ACTIONS[method])
-
-    return named
 
 
 class IdentityRpc(identity_pb2_grpc.IdentityServiceServicer):

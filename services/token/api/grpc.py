@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.struct_pb2 import Struct
 
 from chassis import positions, rpc
 from chassis.trust import Trust
@@ -15,6 +14,7 @@ from eventlog.errors import Kind, Refusal
 from eventlog.log import By
 from eventlog.projection import MemoryProjection, MemoryRows, Rows
 from eventlog.readers import Readers
+from services.token.api.wire import to_client, to_key, to_receipts, to_struct, wanted_client
 from services.token.commands.clients import grant_caller, register_client, revoke_certificate
 from services.token.commands.issue import NewFamily, Overtaken, start_family
 from services.token.commands.keys import RINGS, all_keys, rotate_by_command
@@ -25,8 +25,7 @@ from services.token.commands.revoke import (
     revoke_sessions_before,
     revoke_subject,
 )
-from services.token.domain.client import Client
-from services.token.domain.keyring import ALGORITHMS, REFRESH_RING, Key, signing_ring
+from services.token.domain.keyring import ALGORITHMS, REFRESH_RING, signing_ring
 from services.token.domain.revocation import Before
 from services.token.ports import Token
 from services.token.queries import Asker, Receipts, clients, introspect, receipts
@@ -55,6 +54,13 @@ ALLOWED = {
     f"{_SERVICE}/RotateKey": {rpc.ADMINISTRATOR},
     f"{_SERVICE}/GrantCaller": {"operator/*"},
     f"{_SERVICE}/RevokeCertificate": {"operator/*"},
+}
+ACTIONS = {
+    f"{_SERVICE}/Revoke": "token.revoke",
+    f"{_SERVICE}/CreateClient": "token.client.create",
+    f"{_SERVICE}/ListClients": "token.client.list",
+    f"{_SERVICE}/ListKeys": "token.key.list",
+    f"{_SERVICE}/RotateKey": "token.key.rotate",
 }
 
 
@@ -119,7 +125,7 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         )
         response = token_pb2.IntrospectResponse(active=answer["active"])
         if answer["active"]:
-            response.claims.CopyFrom(_struct(answer))
+            response.claims.CopyFrom(to_struct(answer))
         return response
 
     async def Revoke(self, request: token_pb2.RevokeRequest, context: Any) -> token_pb2.RevokeResponse:
@@ -130,7 +136,7 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         response = token_pb2.RevokeResponse(position=position)
         if request.wait_applied:
             found = await self._revoking.receipts(position, timeout)
-            response.applied.extend(_receipts(found))
+            response.applied.extend(to_receipts(found))
             response.waiting.extend(found.waiting)
             response.certain_at.CopyFrom(to_timestamp(found.certain_at))
         return response
@@ -192,26 +198,26 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
     async def CreateClient(
         self, request: token_pb2.CreateClientRequest, context: Any
     ) -> token_pb2.CreateClientResponse:
-        made = await register_client(self._token, _wanted(request.client), await rpc.administrator(context))
+        made = await register_client(self._token, wanted_client(request.client), await rpc.administrator(context))
         positions.note("token", made.position)
         return token_pb2.CreateClientResponse(
-            client=_shown(made.client), client_secret=made.secret, position=made.position
+            client=to_client(made.client), client_secret=made.secret, position=made.position
         )
 
     async def ListClients(self, request: token_pb2.ListClientsRequest, context: Any) -> token_pb2.ListClientsResponse:
         await rpc.administrator(context)
         found = await clients(self._token, list(self._registered.all("client")))
-        return token_pb2.ListClientsResponse(clients=map(_shown, found))
+        return token_pb2.ListClientsResponse(clients=map(to_client, found))
 
     async def ListKeys(self, request: token_pb2.ListKeysRequest, context: Any) -> token_pb2.ListKeysResponse:
         await rpc.administrator(context)
-        return token_pb2.ListKeysResponse(keys=map(_key, await all_keys(self._token)))
+        return token_pb2.ListKeysResponse(keys=map(to_key, await all_keys(self._token)))
 
     async def RotateKey(self, request: token_pb2.RotateKeyRequest, context: Any) -> token_pb2.RotateKeyResponse:
         by = await rpc.administrator(context)
         position = await rotate_by_command(self._token, _rings(request), request.compromised, self._families_of, by)
         await self._revoking.settled(position)
-        return token_pb2.RotateKeyResponse(keys=map(_key, await all_keys(self._token)), position=position)
+        return token_pb2.RotateKeyResponse(keys=map(to_key, await all_keys(self._token)), position=position)
 
     async def _families_of(self, key_id: str) -> list[str]:
         """Once the table has applied all that was issued before the key was dropped."""
@@ -235,7 +241,7 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         response = token_pb2.RevokeCertificateResponse(position=await self._revoking.settled(position))
         if request.wait_applied:
             found = await self._revoking.receipts(position, WAIT)
-            response.applied.extend(_receipts(found))
+            response.applied.extend(to_receipts(found))
             response.waiting.extend(found.waiting)
         return response
 
@@ -253,63 +259,3 @@ def _reason(reason: str) -> str:
     if len(reason) > MAX_REASON:
         raise Refusal(Kind.INVALID, "invalid_request", f"a reason has at most {MAX_REASON} characters")
     return reason or "unspecified"
-
-
-def _receipts(found: Receipts) -> list[token_pb2.Receipt]:
-    return [
-        token_pb2.Receipt(reader=reader, after=Duration(seconds=int(ms // 1000), nanos=int(ms % 1000 * 1_000_000)))
-        for reader, ms in found.applied
-    ]
-
-
-def _struct(answer: dict[str, Any]) -> Struct:
-    struct = Struct()
-    struct.update(answer)
-    return struct
-
-
-def _wanted(asked: token_pb2.Client) -> Client:
-    defaults = Client()
-    return Client(
-        id=asked.client_id,
-        name=asked.name,
-        confidential=asked.confidential,
-        grant_types=tuple(asked.grant_types),
-        scopes=tuple(asked.scopes),
-        audiences=tuple(asked.audiences),
-        access_token_alg=asked.access_token_alg or defaults.access_token_alg,
-        access_token_life=asked.access_token_life.seconds
-        if asked.HasField("access_token_life")
-        else defaults.access_token_life,
-        leeway=asked.leeway.seconds if asked.HasField("leeway") else defaults.leeway,
-        reuse_ends=asked.reuse_ends or defaults.reuse_ends,
-        first_party=asked.first_party,
-        direct_login=asked.direct_login,
-        grants=tuple(asked.grants),
-        cors_origins=tuple(asked.cors_origins),
-    )
-
-
-def _shown(client: Client) -> token_pb2.Client:
-    return token_pb2.Client(
-        client_id=client.id,
-        name=client.name,
-        confidential=client.confidential,
-        first_party=client.first_party,
-        direct_login=client.direct_login,
-        grant_types=client.grant_types,
-        scopes=client.scopes,
-        audiences=client.audiences,
-        access_token_alg=client.access_token_alg,
-        access_token_life=Duration(seconds=client.access_token_life),
-        leeway=Duration(seconds=client.leeway),
-        reuse_ends=client.reuse_ends,
-        grants=client.grants,
-        cors_origins=client.cors_origins,
-    )
-
-
-def _key(key: Key) -> token_pb2.Key:
-    return token_pb2.Key(
-        key_id=key.id, purpose=key.purpose, alg=key.alg, state=key.state, since=to_timestamp(key.since)
-    )

@@ -8,9 +8,10 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 
+from chassis.administration import by_action
 from chassis.rpc import Admission, RpcServer, Tls, ask, connect
 from eventlog.errors import Kind, Refusal
-from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc, administered
+from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
 from services.identity.commands.sessions import of_cookie
 from tests.unit.chassis.authority import Authority
 from tests.unit.identity.house import PASSWORD, House, refusal_of
@@ -40,7 +41,9 @@ class Rpc:
 @pytest_asyncio.fixture
 async def rpc(house: House) -> AsyncIterator[Rpc]:
     made = Rpc(0)
-    server = RpcServer(AUTHORITY.service("identity"), Admission(authorize=administered(made.authorize)))
+    server = RpcServer(
+        AUTHORITY.service("identity"), Admission(authorize=by_action(made.authorize, "identity", ACTIONS))
+    )
     server.add(identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityRpc(house.identity), ALLOWED)
     made.port = await server.start("127.0.0.1:0")
     yield made

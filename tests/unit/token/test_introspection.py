@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import json_format
 
 from eventlog.errors import Refusal
-from services.token.api.grpc import _struct
+from services.token.api.wire import to_struct
 from services.token.commands.issue import client_credentials
 from services.token.commands.revoke import revoke_session, revoke_subject
 from services.token.domain import DAY, SECOND
@@ -163,7 +163,7 @@ async def test_a_process_that_does_not_know_what_is_revoked_says_so_instead_of_g
 async def test_the_answer_is_the_same_over_grpc(world: World) -> None:
     started = await world.login()
     answer = await told(world, started.answer.access_token, OWN)
-    struct = _struct(answer)
+    struct = to_struct(answer)
     assert {name: struct[name] for name in ("active", "sub", "pos", "aud")} == {
         "active": True,
         "sub": ALICE,

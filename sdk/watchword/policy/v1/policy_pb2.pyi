@@ -93,7 +93,9 @@ class CheckResponse(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     allowed: _builtins.bool
     code: _builtins.str
-    """A stable code: allowed, no_matching_role, subject_unknown, subject_disabled, session_revoked, stale, parked, malformed."""
+    """A stable code: allowed, no_matching_role, subject_unknown, subject_disabled, session_revoked, malformed; stale, parked
+    and failed where what is known does not suffice to decide.
+    """
     position: _builtins.int
     """The position of policy's log that it is true for."""
     @_builtins.property
