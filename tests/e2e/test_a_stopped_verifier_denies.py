@@ -40,7 +40,7 @@ async def test_one_that_was_stopped_does_not_accept_what_was_revoked_meanwhile(s
     target = suite.fleet.target("token")
     async with backend(suite, "stopped", MAX_STALENESS, target) as stopped:
         await stopped.until_it_says(login.access_token, "accepted")
-        stopped.stop()
+        await stopped.stop()
         since = time.monotonic()
         revoked = await people.revoke(admin, session_id=login.session_id)
         assert not [one for one in revoked["applied"] if one["reader"].endswith("/stopped")]
@@ -59,9 +59,10 @@ async def test_heartbeats_from_before_it_was_stopped_do_not_make_its_knowledge_y
         backend(suite, "woken", MAX_STALENESS, way.target) as woken,
     ):
         await woken.until_it_says(login.access_token, "accepted")
-        way.hold()
-        await until(lambda: way.kept > 0, "token has answered a heartbeat")
-        woken.stop()
+        way.hold()  # it reports thrice as often as its knowledge becomes stale, and token answers
+        await woken.until_it_says(login.access_token, "stale")
+        assert way.kept > 0
+        await woken.stop()
         since = time.monotonic()
         way.let_through()
         await until(lambda: woken.unread(way.target) > 0, "the heartbeat lies in its socket")

@@ -50,9 +50,12 @@ class Backend:
                 return
         raise GaveUp(f"it says {said} and not {wanted}")
 
-    def stop(self) -> None:
-        """As a debugger stops a process, or a machine that runs out of breath."""
+    async def stop(self) -> None:
+        """As a debugger stops a process, or a machine that runs out of breath; returns once none of it runs."""
         self._process.send_signal(signal.SIGSTOP)
+        async with asyncio.timeout(PATIENCE):
+            while any(_state(task) != "T" for task in Path(f"/proc/{self._process.pid}/task").iterdir()):
+                await asyncio.sleep(0.01)
 
     def go_on(self) -> None:
         self._process.send_signal(signal.SIGCONT)
@@ -73,6 +76,10 @@ def _tcp_sockets(pid: int) -> list[list[str]]:
     """The lines of /proc/PID/net/tcp and tcp6, in words."""
     tables = [Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
     return [line.split() for table in tables for line in table]
+
+
+def _state(task: Path) -> str:
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _port(address: str) -> int:
