@@ -294,6 +294,14 @@ async def test_a_family_that_has_moved_to_another_key_survives_the_compromise_of
     await world.refresh(refresh_of(await world.login()))
 
 
+async def test_no_successor_is_given_again_whose_key_was_dropped(world: World) -> None:
+    first = refresh_of(await world.login())
+    await world.rotate(REFRESH_RING)
+    await world.refresh(first)
+    await world.rotate(REFRESH_RING, compromised=True)
+    assert await refused(world, first, process=world.b) == []
+
+
 async def test_scope_is_judged_anew_and_may_narrow_but_not_widen(world: World) -> None:
     first = refresh_of(await world.login())
     narrow = await world.refresh(first, scope="watchword:account")

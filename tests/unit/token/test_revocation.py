@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from eventlog.errors import Refusal
+from eventlog.store import Appended, Command, MemoryStore
 from services.token.commands.issue import Answered, Overtaken, client_credentials, start_family
 from services.token.commands.revoke import (
     revoke_client,
@@ -245,3 +246,36 @@ async def test_the_actor_of_a_revocation_is_in_the_log(world: World) -> None:
     row, event = world.events()[-1]
     assert (row.actor, row.correlation_id, row.stream) == (IDENTITY.actor, "test", f"subject/{ALICE}")
     assert getattr(event, "reason", None) == "left the company"
+
+
+class Recording(MemoryStore):
+    """A store that remembers what it was sent."""
+
+    sent: list[Command]
+
+    async def append(self, command: Command) -> Appended:
+        """See Store.append."""
+        self.sent = [*getattr(self, "sent", []), command]
+        return await MemoryStore.append(self, command)
+
+
+async def test_every_issue_names_its_family_session_subject_client_and_keys_as_written_or_as_guards() -> None:
+    store = Recording()
+    world = World(store=store)
+    await world.make(SERVICE, APP)
+    started = await world.login(session_id="ses_x")
+    await world.refresh(refresh_of(started))
+    await world.refresh(refresh_of(started))
+    await client_credentials(world.a.token, SERVICE, None, [], IDENTITY)
+    *_, start, rotate, retry, credentials = store.sent
+    family, rings = f"family/{claims_of(started)['fam']}", {"keyring/signing-ES256", "keyring/refresh"}
+    above = {family, "session/ses_x", f"subject/{ALICE}", "client/app", *rings}
+    for command in (start, rotate, retry):
+        assert named(command) - {command.writes[0].stream} == above - {command.writes[0].stream}
+    assert named(credentials) >= {"subject/service", "client/service", "keyring/signing-ES256"}
+    assert [command.writes[0].stream for command in (start, rotate)] == [family, family]
+    assert all(len(command.writes) == 1 for command in (start, rotate, retry, credentials))
+
+
+def named(command: Command) -> set[str]:
+    return {write.stream for write in command.writes} | {guard.stream for guard in command.guards}

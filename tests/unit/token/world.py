@@ -105,9 +105,10 @@ class World:
     clock: SetClock = field(default_factory=SetClock)
     secrets: dict[str, str] = field(default_factory=dict)
     sessions: int = 0
+    store: MemoryStore = field(default_factory=MemoryStore)
 
     def __post_init__(self) -> None:
-        self.store = MemoryStore(clock=self.clock.now)
+        self.store.clock = self.clock.now
         self.wrapped = MemoryWrappedKeys()
         self.seal_keys = MemorySealKeys()
         self.a, self.b = self.process(), self.process()
@@ -123,11 +124,14 @@ class World:
     async def made(cls, *clients: Client, algs: tuple[str, ...] = ("ES256",)) -> "World":
         """A world whose keys are there, with the clients `app`, `service` and those given."""
         world = cls()
-        for ring in (*(signing_ring(alg) for alg in algs), REFRESH_RING):
-            await world.rotate(ring)
-        for client in (APP, SERVICE, *clients):
-            await world.register(client)
+        await world.make(APP, SERVICE, *clients, algs=algs)
         return world
+
+    async def make(self, *clients: Client, algs: tuple[str, ...] = ("ES256",)) -> None:
+        for ring in (*(signing_ring(alg) for alg in algs), REFRESH_RING):
+            await self.rotate(ring)
+        for client in clients:
+            await self.register(client)
 
     async def register(self, client: Client) -> Client:
         made = await register_client(self.a.token, client, IDENTITY)
