@@ -11,8 +11,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chassis.readiness import PortTaken
 from chassis.settings import Address
+from chassis.telemetry import correlate
+from chassis.web.problem import problem
 
 MAX_HEAD = 32 * 1024
+TOO_LARGE = "The request's head is too large."
 HEAD_PATIENCE = 15.0
 KEEP_ALIVE = 30
 GRACE = 2
@@ -39,7 +42,15 @@ class BoundedHttp(HttpToolsProtocol):
         self._head += len(data)
         super().data_received(data)
         if self._head > MAX_HEAD and not self.transport.is_closing():
-            self.send_400_response("The request's head is too large.")
+            self.send_400_response(TOO_LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """See HttpToolsProtocol; as the applications say it."""
+        correlate(None)
+        answer = problem(400, "malformed_http", msg, {"Connection": "close"})
+        head = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """See httptools."""
@@ -48,8 +59,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._expect_head()
 
     def on_headers_complete(self) -> None:
-        """See httptools."""
+        """See httptools. What is raised here is answered with 400."""
         self._head_arrived()
+        # A head that came in one piece with what follows it is measured only here.
+        size = len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
+        if size > MAX_HEAD:
+            raise ValueError(TOO_LARGE)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
