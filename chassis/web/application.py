@@ -1,6 +1,6 @@
 """The ASGI application of a service: FastAPI behind the gate."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -97,10 +97,18 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return told(request.url.path, error.status_code, code, HTTPStatus(error.status_code).description, error.headers)
 
 
+def _located(error: Mapping[str, Any]) -> dict[str, str]:
+    """An unknown member's name is what was sent, too."""
+    loc, reason = error["loc"], error["msg"]
+    if error["type"] == "extra_forbidden":
+        loc, reason = loc[:-1], "it has a member that is not known here"
+    return {"at": ".".join(map(str, loc)), "reason": reason}
+
+
 async def _invalid(request: Request, error: Exception) -> Response:
     """Says where and why, never what was sent: it may be a password."""
     assert isinstance(error, RequestValidationError)
-    errors = [{"at": ".".join(map(str, one["loc"])), "reason": one["msg"]} for one in error.errors()]
+    errors = [_located(one) for one in error.errors()]
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return told(request.url.path, 400, "malformed_json", "the body is not JSON")
     detail = "; ".join(f"{one['at']}: {one['reason']}" for one in errors[:5])
