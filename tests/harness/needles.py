@@ -17,6 +17,7 @@ class Needle:
 
     name: str
     value: bytes = field(repr=False)
+    encoded: bool = False
 
 
 def spelled(name: str, value: str | bytes) -> list[Needle]:
@@ -30,7 +31,7 @@ def spelled(name: str, value: str | bytes) -> list[Needle]:
         "percent-encoded": quote(raw, safe="").encode(),
     }
     distinct = {spelling: how for how, spelling in reversed(spellings.items())}
-    return [Needle(f"{name} ({how})", spelling) for spelling, how in distinct.items()]
+    return [Needle(f"{name} ({how})", spelling, spelling != raw) for spelling, how in distinct.items()]
 
 
 def found(needles: Iterable[Needle], haystack: bytes) -> set[str]:
@@ -39,23 +40,27 @@ def found(needles: Iterable[Needle], haystack: bytes) -> set[str]:
 
 
 def found_in_file(needles: Iterable[Needle], path: Path) -> set[str]:
+    """Those in a file."""
     with path.open("rb") as file:
         return _found_in_chunks(list(needles), iter(lambda: file.read(CHUNK), b""))
 
 
-def found_in_memory(needles: Iterable[Needle], pid: int) -> set[str]:
-    """Those in what a process may write to: its heap, its stacks, what it shares. Raises PermissionError."""
-    wanted, names = list(needles), set()
+def found_in_memory(needles: Iterable[Needle], pid: int, *, shared: bool = True) -> set[str]:
+    """Those that lie, as they are, in what a process may write to: its heap, its stacks, what it shares with others.
+
+    Raises PermissionError where its memory may not be read.
+    """
+    wanted, names = [needle for needle in needles if not needle.encoded], set[str]()
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for start, end in _writable(pid):
+        for start, end in _writable(pid, shared):
             names |= _found_in_chunks(wanted, _region(memory, start, end))
     return names
 
 
-def _writable(pid: int) -> Iterator[tuple[int, int]]:
+def _writable(pid: int, shared: bool) -> Iterator[tuple[int, int]]:
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         addresses, permissions, *_ = line.split()
-        if permissions.startswith("rw"):
+        if permissions.startswith("rw") and (shared or permissions.endswith("p")):
             start, _, end = addresses.partition("-")
             yield int(start, 16), int(end, 16)
 
