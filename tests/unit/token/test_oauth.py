@@ -89,14 +89,21 @@ async def test_a_grant_type_that_is_not_served_is_unsupported(world: World, oaut
     assert isinstance(await refused(oauth.token, grant_type=grant_type, client_id="app"), UnsupportedGrantType)
 
 
-async def test_reuse_is_refused_everywhere_at_once_in_the_process_that_saw_it(world: World, oauth: OAuth) -> None:
+async def test_reuse_is_answered_once_this_process_refuses_what_it_ended(world: World) -> None:
+    oauth, trust = door(world.a)
     spent = current = await world.login()
     for _ in range(2):
         current = await world.refresh(refresh_of(current))
-    refusal = await refused(oauth.token, grant_type="refresh_token", refresh_token=refresh_of(spent), client_id="app")
-    assert refusal.code == "invalid_grant"
+    body = {"grant_type": "refresh_token", "refresh_token": refresh_of(spent), "client_id": "app"}
+    asked = asyncio.ensure_future(refused(oauth.token, **body))
+    await asyncio.wait([asked], timeout=0.2)
+    assert not asked.done()
+    running = asyncio.ensure_future(trust.run())
+    assert (await asked).code == "invalid_grant"
     with pytest.raises(TokenRefused, match="family"):
         await world.a.verifier.verify(current.answer.access_token)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_reuse_is_invalid_grant_also_where_this_process_lags_behind(

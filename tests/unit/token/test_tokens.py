@@ -98,6 +98,13 @@ async def test_a_scope_is_what_was_asked_for_and_never_more_than_is_registered(w
         await credentials(world, SERVICE, "orders:write watchword:admin")
 
 
+def test_a_refresh_gives_no_more_than_the_family_was_given_though_the_client_may_have_more() -> None:
+    assert SERVICE.scope(None, of="orders:read") == "orders:read"
+    assert SERVICE.scope(None, of="orders:read gone") == "orders:read"
+    with pytest.raises(InvalidScope):
+        SERVICE.scope("orders:write", of="orders:read")
+
+
 async def test_a_grant_that_the_client_is_not_registered_for_is_refused(world: World) -> None:
     with pytest.raises(UnauthorizedClient):
         await credentials(world, APP)
