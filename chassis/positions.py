@@ -64,7 +64,7 @@ class Applied(Protocol):
         ...
 
     async def wait(self, name: str, position: int, timeout: float) -> bool:
-        """Whether all that follows the log here has applied the position within `timeout` seconds."""
+        """Whether all that follows the log here, reactions too, has applied the position within `timeout` seconds."""
         ...
 
 

@@ -60,10 +60,10 @@ class Projections:
         return min((one.applied for one in self.memory if one.projection.log == name), default=0)
 
     async def wait(self, name: str, position: int, timeout: float) -> bool:
-        """Whether all projections of a log, in memory and in tables, apply `position` within `timeout` seconds."""
+        """Whether all that follows a log, in memory, in tables and by reacting, is at `position` within `timeout` s."""
         waits = [one.wait(position, timeout) for one in self.memory if one.projection.log == name]
-        tables = [one for one in self.durable.values() if isinstance(one, TableProjection) and one.source.log == name]
-        return all(await asyncio.gather(*waits, *(_reached(table, position, timeout) for table in tables)))
+        durable = [one for one in self.durable.values() if one.source.log == name]
+        return all(await asyncio.gather(*waits, *(_reached(one, position, timeout) for one in durable)))
 
     async def statuses(self) -> list[Status]:
         """Every projection's state, for /readyz?verbose, /metrics and `watchword projections list`."""
@@ -95,10 +95,10 @@ class Projections:
         return self.durable[name]
 
 
-async def _reached(table: TableProjection, position: int, timeout: float) -> bool:
+async def _reached(durable: Durable, position: int, timeout: float) -> bool:
     try:
         async with asyncio.timeout(timeout):
-            while (await table.rows.checkpoint()).position < position:
+            while (await durable.rows.checkpoint()).position < position:
                 await asyncio.sleep(0.01)
     except TimeoutError:
         return False
