@@ -14,12 +14,14 @@ from chassis.web import Form, oauth_form
 from eventlog.errors import Refusal
 from services.token.api.client_auth import client_of
 from services.token.commands.clients import (
+    Registered,
     authenticate,
     grant_caller,
     hashed,
     register_client,
     revoke_certificate,
 )
+from services.token.commands.issue import TokenAnswer
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidClient
 from services.token.domain.events import ClientRegistered
@@ -108,9 +110,6 @@ async def test_a_secret_is_shown_once_and_kept_sealed_as_its_hash(world: World) 
 
 
 def test_what_holds_a_secret_does_not_show_it() -> None:
-    from services.token.commands.clients import Registered
-    from services.token.commands.issue import TokenAnswer
-
     answer = TokenAnswer(access_token="hidden1", token_type="Bearer", expires_in=1, scope="", refresh_token="hidden2")
     for shown in (repr(Registered(APP, "hidden3", 1)), repr(answer), str(answer)):
         assert "hidden" not in shown

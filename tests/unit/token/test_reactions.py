@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from eventlog.events import Event, Recorded, encode
-from eventlog.projection import foreign
+from eventlog.projection import MemoryRows, foreign
 from services.token.commands.revoke import revoke_session, revoke_sessions_before
 from services.token.domain.errors import InvalidGrant
+from services.token.domain.keyring import REFRESH_RING
 from services.token.domain.revocation import Before
 from services.token.projections import (
     FAMILIES,
@@ -112,9 +113,6 @@ async def test_identitys_other_events_are_ignored() -> None:
 
 
 async def test_the_families_of_a_key_are_those_whose_current_generation_it_derives(world: World) -> None:
-    from eventlog.projection import MemoryRows
-    from services.token.domain.keyring import REFRESH_RING
-
     first, second, third = [await world.login() for _ in range(3)]
     await world.rotate(REFRESH_RING)
     moved = await world.refresh(refresh_of(second))

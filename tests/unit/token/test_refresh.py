@@ -4,13 +4,11 @@ import msgspec
 import pytest
 
 from eventlog.errors import Refusal
-from services.token.commands.keys import rotate_by_command
 from services.token.commands.revoke import revoke_family, revoke_session, revoke_subject
 from services.token.domain import DAY
-from services.token.domain.errors import AheadOfLog, InvalidGrant, InvalidScope
+from services.token.domain.errors import AheadOfLog, InvalidScope
 from services.token.domain.events import RefreshRetried, RefreshRotated, ReuseDetected
-from services.token.domain.keyring import REFRESH_RING, signing_ring
-from tests.unit.token.world import ALICE, APP, IDENTITY, SERVICE, World, claims_of, header_of, refresh_of
+from tests.unit.token.world import ALICE, APP, IDENTITY, SERVICE, World, claims_of, refresh_of, refused
 
 OTHER = msgspec.structs.replace(APP, id="other")
 STRICT = msgspec.structs.replace(APP, id="strict", leeway=0)
@@ -20,15 +18,6 @@ HARSH = msgspec.structs.replace(APP, id="harsh", reuse_ends="account")
 @pytest.fixture
 async def world() -> World:
     return await World.made(OTHER, STRICT, HARSH)
-
-
-async def refused(world: World, presented: str, **how: object) -> list[str]:
-    """What the log gained by a refresh that was answered with invalid_grant."""
-    before = world.head
-    with pytest.raises(InvalidGrant) as refusal:
-        await world.refresh(presented, **how)  # type: ignore[arg-type]
-    assert refusal.value.code == "invalid_grant"
-    return world.said(before)
 
 
 async def test_the_current_generation_rotates(world: World) -> None:
@@ -231,75 +220,6 @@ async def restored_at(world: World, position: int) -> World:
         restored.store.streams.setdefault(row.stream, []).append(row)
     restored.a, restored.b = restored.process(), restored.process()
     return restored
-
-
-async def test_key_rotations_between_a_refresh_and_its_retry_give_the_same_successor(world: World) -> None:
-    first = refresh_of(await world.login())
-    lost = await world.refresh(first)
-    for _ in range(3):
-        await world.rotate(REFRESH_RING)
-        await world.rotate(signing_ring("ES256"))
-    again = await world.refresh(first, world.b)
-    assert refresh_of(again) == refresh_of(lost)
-    assert header_of(again)["kid"] != header_of(lost)["kid"]
-
-
-async def test_a_new_generation_is_derived_by_the_new_key_and_records_it(world: World) -> None:
-    first = refresh_of(await world.login())
-    await world.rotate(REFRESH_RING)
-    second = refresh_of(await world.refresh(first))
-    third = refresh_of(await world.refresh(second))
-    keys = [token.split(".")[1] for token in (first, second, third)]
-    assert keys[0] != keys[1] == keys[2]
-    assert [event.refresh_key for _, event in world.events() if isinstance(event, RefreshRotated)] == keys[1:]
-
-
-async def test_only_the_recorded_key_verifies_a_generation(world: World) -> None:
-    from services.token.adapters.refresh_secrets import refresh_token
-
-    first = refresh_of(await world.login())
-    await world.rotate(REFRESH_RING)
-    second = refresh_of(await world.refresh(first))
-    by_the_old = await refresh_token(world.a.token.vault, first.split(".")[1], first.split(".")[2], 2)
-    by_the_new = await refresh_token(world.a.token.vault, second.split(".")[1], first.split(".")[2], 1)
-    assert await refused(world, by_the_old) == []
-    assert await refused(world, by_the_new) == []
-    await world.refresh(second)
-
-
-async def test_a_compromised_refresh_key_is_dropped_at_once_and_its_families_end(world: World) -> None:
-    of_it, moved_on = refresh_of(await world.login()), refresh_of(await world.login())
-    key = of_it.split(".")[1]
-    family = await world.family(of_it)
-
-    async def families_of(key_id: str) -> list[str]:
-        return [family.id] if key_id == key else []
-
-    before = world.head
-    await rotate_by_command(world.b.token, [REFRESH_RING], True, families_of, IDENTITY)
-    assert world.said(before) == ["key.published", "key.activated", "key.compromised", "family.revoked"]
-    assert await refused(world, of_it) == []
-    assert await refused(world, moved_on) == []
-    assert (await world.login()).answer.refresh_token is not None
-
-
-async def test_a_family_that_has_moved_to_another_key_survives_the_compromise_of_its_first(world: World) -> None:
-    first = refresh_of(await world.login())
-    await world.rotate(REFRESH_RING)
-    second = refresh_of(await world.refresh(first))
-    await world.rotate(REFRESH_RING)
-    third = refresh_of(await world.refresh(second))
-    await world.rotate(REFRESH_RING, compromised=True)
-    assert await refused(world, third) == []
-    await world.refresh(refresh_of(await world.login()))
-
-
-async def test_no_successor_is_given_again_whose_key_was_dropped(world: World) -> None:
-    first = refresh_of(await world.login())
-    await world.rotate(REFRESH_RING)
-    await world.refresh(first)
-    await world.rotate(REFRESH_RING, compromised=True)
-    assert await refused(world, first, process=world.b) == []
 
 
 async def test_scope_is_judged_anew_and_may_narrow_but_not_widen(world: World) -> None:

@@ -4,7 +4,7 @@ import jwt
 import msgspec
 import pytest
 
-from services.token.adapters.signer import sign
+from services.token.adapters.signer import _parsed, sign
 from services.token.commands.issue import Answered, access_claims, client_credentials
 from services.token.commands.keys import all_keys
 from services.token.domain import SECOND
@@ -153,8 +153,6 @@ async def test_another_type_of_token_never_passes_as_an_access_token(world: Worl
     key = header_of(answered)["kid"]
     secret = await world.a.token.vault.secret(key, "signing")
     assert secret is not None
-    from services.token.adapters.signer import _parsed
-
     for typ in ("JWT", "logout+jwt", "id+jwt", None):
         headers = {"kid": key, "typ": typ}
         token = jwt.encode(claims_of(answered), _parsed(secret), algorithm="ES256", headers=headers)

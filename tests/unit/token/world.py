@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import jwt
 import msgspec
+import pytest
 from starlette.requests import Request
 
 from chassis.trust import Trust, fold_trust, token_events
@@ -20,6 +21,7 @@ from services.token.commands.keys import rotate_ring
 from services.token.commands.refresh import refresh
 from services.token.domain import DAY, SECOND
 from services.token.domain.client import Client
+from services.token.domain.errors import InvalidGrant
 from services.token.domain.events import events
 from services.token.domain.family import FAMILY, Family
 from services.token.domain.keyring import REFRESH_RING, signing_ring
@@ -181,6 +183,15 @@ class World:
     @property
     def head(self) -> int:
         return len(self.store.rows)
+
+
+async def refused(world: World, presented: str, **how: object) -> list[str]:
+    """What the log gained by a refresh that was answered with invalid_grant."""
+    before = world.head
+    with pytest.raises(InvalidGrant) as refusal:
+        await world.refresh(presented, **how)  # type: ignore[arg-type]
+    assert refusal.value.code == "invalid_grant"
+    return world.said(before)
 
 
 def refresh_of(answered: Answered) -> str:
