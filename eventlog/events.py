@@ -106,6 +106,14 @@ class Registry:
 
         return declare
 
+    def only(self, *kinds: type[Event]) -> "Registry":
+        """The same declarations for these events alone: what a projection does not fold, it has no need to read."""
+        part = Registry(self.service)
+        part._classes = {name: cls for name, cls in self._classes.items() if cls in kinds}
+        part._latest = {name: self._latest[name] for name in part._classes}
+        part._upcasters = self._upcasters
+        return part
+
     @property
     def types(self) -> tuple[type[Event], ...]:
         return tuple(self._classes.values())

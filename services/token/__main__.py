@@ -17,7 +17,7 @@ from services.token.api.rest import revocations
 from services.token.domain.events import events
 from services.token.ports import Token
 from services.token.projections import CLIENTS, FAMILIES, TRUST, identity_events
-from services.token.queries import OwnKeys
+from services.token.queries import FamiliesByKey, OwnKeys
 from services.token.reactions import revoke_what_identity_ended
 from services.token.schedule import Schedule
 from services.token.settings import TokenSettings
@@ -49,7 +49,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     )
     projections = base.run(process, [trusted, clients], [families, reaction])
 
-    schedule = Schedule(token, [trusted.rows, families.rows])
+    families_of = FamiliesByKey(token, families.rows)
+    schedule = Schedule(token, families_of, [trusted.rows, families.rows])
     process.background("schedule", schedule.run)
     process.readiness.add("keys", schedule.check)
 
@@ -72,7 +73,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     rpc = RpcServer(
         base.tls, Admission(trust.grants, trust.is_revoked, by_action(bearers.authorize, "token", ACTIONS)), waiting
     )
-    served = TokenRpc(token, introspecting, trust, revoking, watching, registered, families.rows)
+    served = TokenRpc(token, introspecting, trust, revoking, watching, registered, families_of)
     rpc.add(token_pb2_grpc.add_TokenServiceServicer_to_server, served, ALLOWED)
     base.serve_log(rpc, projections)
     rest = application(

@@ -49,5 +49,6 @@ def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
 
 
 TRUST = Projection("trust", "token", foreign(token_events), fold_trust)
-CLIENTS = Projection("clients", "token", foreign(events), fold_clients)
-FAMILIES = Projection("families", "token", foreign(events), fold_families)
+CLIENTS = Projection("clients", "token", foreign(events.only(ClientRegistered)), fold_clients)
+_OF_FAMILIES = events.only(FamilyStarted, RefreshRotated, FamilyRevoked)
+FAMILIES = Projection("families", "token", foreign(_OF_FAMILIES), fold_families)

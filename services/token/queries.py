@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from eventlog.errors import unavailable
+from eventlog.projection import Rows
 from eventlog.readers import Reader, Readers
 from services.token.adapters.refresh_secrets import PREFIX, open_refresh_token
 from services.token.domain import SECOND
@@ -22,6 +23,7 @@ from watchword.keys import VerificationKey, read_jwk
 from watchword.verifier import Verifier
 
 INTROSPECT_ANY = "introspect:any"
+TABLE_PATIENCE = 5.0
 DEFAULT_STALENESS = 5 * SECOND
 INACTIVE: dict[str, Any] = {"active": False}
 
@@ -175,3 +177,21 @@ def _has(reader: Reader, position: int) -> bool:
 
 async def clients(token: Token, ids: Sequence[str]) -> list[Client]:
     return [await token.log.fresh(CLIENT, client_id) for client_id in ids]
+
+
+class FamiliesByKey:
+    """The families whose current refresh token a key derives, once the table has applied all that is in the log now."""
+
+    def __init__(self, token: Token, table: Rows) -> None:
+        self._token = token
+        self._table = table
+
+    async def __call__(self, key_id: str) -> list[str]:
+        head = (await self._token.log.store.head()).position
+        try:
+            async with asyncio.timeout(TABLE_PATIENCE):
+                while (await self._table.checkpoint()).position < head:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise unavailable("not_yet_applied", "the table of families lags behind: ask again") from None
+        return list(await self._table.group("family", key_id))

@@ -8,7 +8,7 @@ import structlog
 from eventlog.errors import Refusal
 from eventlog.log import By
 from eventlog.projection import Rows
-from services.token.commands.keys import ensure_keys, keep_rings
+from services.token.commands.keys import FamiliesOf, end_families_of_dropped_keys, ensure_keys, keep_rings
 from services.token.ports import Token
 
 INTERVAL = 60.0
@@ -21,8 +21,9 @@ log = structlog.get_logger()
 class Schedule:
     """One process's clockwork. Two processes do no harm to each other: each act is a decision that holds or not."""
 
-    def __init__(self, token: Token, rows: Sequence[Rows]) -> None:
+    def __init__(self, token: Token, families_of: FamiliesOf, rows: Sequence[Rows]) -> None:
         self._token = token
+        self._families_of = families_of
         self._rows = rows
         self.has_keys = False
 
@@ -45,6 +46,7 @@ class Schedule:
         await ensure_keys(self._token, BY)
         self.has_keys = True
         await keep_rings(self._token, BY)
+        await end_families_of_dropped_keys(self._token, self._families_of, BY)
         now = self._token.log.now()
         for rows in self._rows:
             await rows.forget(now)

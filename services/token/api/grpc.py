@@ -1,6 +1,5 @@
 """TokenService: decode, call, encode."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from chassis import positions, rpc
 from chassis.trust import Trust
 from eventlog.errors import Kind, Refusal
 from eventlog.log import By
-from eventlog.projection import MemoryProjection, MemoryRows, Rows
+from eventlog.projection import MemoryProjection, MemoryRows
 from eventlog.readers import Readers
 from services.token.api.wire import to_client, to_key, to_receipts, to_struct, wanted_client
 from services.token.commands.clients import grant_caller, register_client, revoke_certificate
 from services.token.commands.issue import NewFamily, Overtaken, start_family
-from services.token.commands.keys import RINGS, all_keys, rotate_by_command
+from services.token.commands.keys import RINGS, FamiliesOf, all_keys, rotate_by_command
 from services.token.commands.revoke import (
     revoke_client,
     revoke_family,
@@ -98,7 +97,7 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         revoking: Revoking,
         watching: Watching,
         registered: MemoryRows,
-        families: Rows,
+        families: FamiliesOf,
     ) -> None:
         self._token = token
         self._verifier = verifier
@@ -215,17 +214,9 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
 
     async def RotateKey(self, request: token_pb2.RotateKeyRequest, context: Any) -> token_pb2.RotateKeyResponse:
         by = await rpc.administrator(context)
-        position = await rotate_by_command(self._token, _rings(request), request.compromised, self._families_of, by)
+        position = await rotate_by_command(self._token, _rings(request), request.compromised, self._families, by)
         await self._revoking.settled(position)
         return token_pb2.RotateKeyResponse(keys=map(to_key, await all_keys(self._token)), position=position)
-
-    async def _families_of(self, key_id: str) -> list[str]:
-        """Once the table has applied all that was issued before the key was dropped."""
-        head = (await self._token.log.store.head()).position
-        async with asyncio.timeout(WAIT):
-            while (await self._families.checkpoint()).position < head:
-                await asyncio.sleep(0.02)
-        return list(await self._families.group("family", key_id))
 
     async def GrantCaller(self, request: token_pb2.GrantCallerRequest, context: Any) -> token_pb2.GrantCallerResponse:
         by = await rpc.administrator(context)

@@ -22,6 +22,8 @@ from services.token.domain.keyring import (
 )
 from services.token.ports import KeyVault, Token
 
+FamiliesOf = Callable[[str], Awaitable[list[str]]]
+"""The families whose current refresh token a key derives."""
 RINGS = (*(signing_ring(alg) for alg in ALGORITHMS), REFRESH_RING)
 
 
@@ -61,20 +63,22 @@ async def ensure_keys(token: Token, by: By) -> None:
             await rotate_ring(token, name, False, by, lambda ring: ring.active is None)
 
 
-async def rotate_by_command(
-    token: Token, names: list[str], compromised: bool, families_of: Callable[[str], Awaitable[list[str]]], by: By
-) -> int:
-    """Rotates rings now. A compromised refresh key ends the families that it derives, which `families_of` names.
-
-    That holds for every such key of the past too, in case an earlier command did not get so far.
-    """
+async def rotate_by_command(token: Token, names: list[str], compromised: bool, families_of: FamiliesOf, by: By) -> int:
+    """Rotates rings now. A compromised refresh key ends the families that it derives. The last position."""
     position = 0
     for name in names:
         position = await rotate_ring(token, name, compromised, by, lambda ring: True)
     if compromised and REFRESH_RING in names:
-        for key in (await token.log.fresh(KEYRING, REFRESH_RING)).compromised:
-            for family_id in await families_of(key.id):
-                position = await revoke_family(token, family_id, "refresh_key_compromised", by)
+        position = await end_families_of_dropped_keys(token, families_of, by) or position
+    return position
+
+
+async def end_families_of_dropped_keys(token: Token, families_of: FamiliesOf, by: By) -> int:
+    """Of every compromised refresh key, in case a command did not get so far. The last position; 0 where none was."""
+    position = 0
+    for key in (await token.log.fresh(KEYRING, REFRESH_RING)).compromised:
+        for family_id in await families_of(key.id):
+            position = await revoke_family(token, family_id, "refresh_key_compromised", by)
     return position
 
 
