@@ -14,6 +14,8 @@ from tests.harness.running import GaveUp, Running
 
 PAUSE = 0.03
 """Seconds between a client's requests: the load is light."""
+VISIT = 12
+"""Turns between two visits."""
 TIMEOUT = 5.0
 PATIENCE = 90.0
 
@@ -75,16 +77,16 @@ class Customer:
             await self._refresh(turn)
             if turn % 4 == 0:
                 await self._introspect(turn)
-            if turn % 12 == 0:
-                await self._visit()
+            if turn % VISIT == 0:
+                await self._visit(turn)
             await asyncio.sleep(PAUSE)
 
-    def _where(self, turn: int) -> int:
-        """Some stay with the first process of token, others go to any."""
-        return turn % len(self._people.suite.urls("token")) if self._number % 2 else 0
+    def _where(self, service: str, turn: int) -> int:
+        """Some stay with the first process of a service, others go to any."""
+        return turn % len(self._people.suite.urls(service)) if self._number % 2 else 0
 
     async def _refresh(self, turn: int) -> None:
-        answer = await heard(self._people.refresh(self.refresh_token, self._where(turn)))
+        answer = await heard(self._people.refresh(self.refresh_token, self._where("token", turn)))
         if answer is None:
             return
         assert answer.status_code == 200, f"refresh refused: {answer.text}"
@@ -94,21 +96,22 @@ class Customer:
 
     async def _introspect(self, turn: int) -> None:
         service = self._people.suite.service
-        url = self._people.url("token", self._where(turn)) + "/oauth2/introspect"
+        url = self._people.url("token", self._where("token", turn)) + "/oauth2/introspect"
         auth = (service.client_id, service.client_secret)
         answer = await heard(self._people.http.post(url, data={"token": self.access_token}, auth=auth))
         assert answer is None or answer.json()["active"], answer.text
 
-    async def _visit(self) -> None:
-        """A second session: logged in and out."""
-        answer = await heard(self._people.try_login(self._person.username, PASSWORD, client=self._people.suite.app))
+    async def _visit(self, turn: int) -> None:
+        """A second session: logged in here and out there."""
+        here, there = self._where("identity", turn // VISIT), self._where("identity", turn // VISIT + 1)
+        answer = await heard(self._people.try_login(self._person.username, PASSWORD, here, self._people.suite.app))
         if answer is None:
             return
         assert answer.status_code == 200, answer.text
         visit = self._told.login(answer)
         headers = {"X-CSRF-Token": visit.csrf_token, "Cookie": cookie_of(visit)}
         self._people.http.cookies.clear()
-        out = await heard(self._people.post("identity", "/v1/logout", headers=headers))
+        out = await heard(self._people.post("identity", "/v1/logout", there, headers=headers))
         if out is not None:
             assert out.status_code == 200, out.text
             self._told.ended[visit.session_id] = out.json()["position"]
@@ -130,15 +133,18 @@ class Registrar:
 
     async def _register(self, name: str) -> None:
         self._told.names.add(name)
-        while (answer := await heard(self._post(name))) is None:
+        turn = 0
+        while (answer := await heard(self._post(name, turn))) is None:
             await asyncio.sleep(PAUSE)
+            turn += 1
         assert answer.status_code in (201, 409), answer.text
         if answer.status_code == 201:
             self._told.accounts[answer.json()["account_id"]] = answer.json()["position"]
         self.registered += 1
 
-    def _post(self, name: str) -> Awaitable[httpx2.Response]:
-        return self._people.post("identity", "/v1/accounts", username=name, password=PASSWORD)
+    def _post(self, name: str, turn: int) -> Awaitable[httpx2.Response]:
+        where = turn % len(self._people.suite.urls("identity"))
+        return self._people.post("identity", "/v1/accounts", where, username=name, password=PASSWORD)
 
 
 @dataclass
