@@ -238,6 +238,31 @@ async def test_an_administrators_bearer_opens_administration_through_any_backend
         assert {event.actor for event in written} == {admin.account_id}, name
 
 
+async def test_a_role_opens_what_it_names_and_nothing_else(suite: Running, people: People) -> None:
+    person, role = await people.register(), f"r{secrets.token_hex(4)}"
+    named = ["token.client.list", "policy.projection.list", "identity.account.find"]
+    async with suite.channel("policy") as channel:
+        roles: Any = policy_pb2_grpc.PolicyServiceStub(channel)
+        await roles.DefineRole(policy_pb2.DefineRoleRequest(role=role, actions=named))
+        subject = policy_pb2.Entity(type="account", id=person.account_id)
+        await roles.AssignRole(policy_pb2.AssignRoleRequest(role=role, subject=subject))
+    metadata = bearer((await people.login(person)).access_token)
+    async with (
+        suite.channel("identity", "backend", "plain") as identity,
+        suite.channel("token", "backend", "plain") as token,
+        suite.channel("policy", "backend", "plain") as policy,
+    ):
+        clients: Any = token_pb2_grpc.TokenServiceStub(token)
+        projections: Any = log_pb2_grpc.ProjectionServiceStub(policy)
+        accounts: Any = identity_pb2_grpc.IdentityServiceStub(identity)
+        find = identity_pb2.FindAccountRequest(username=person.username)
+        assert (await clients.ListClients(token_pb2.ListClientsRequest(), metadata=metadata)).clients
+        assert (await projections.ListProjections(log_pb2.ListProjectionsRequest(), metadata=metadata)).projections
+        assert (await accounts.FindAccount(find, metadata=metadata)).account_id == person.account_id
+        keys = clients.ListKeys(token_pb2.ListKeysRequest(), metadata=metadata)
+        assert await refused(keys) == ("PERMISSION_DENIED", "not_allowed")
+
+
 async def test_a_backend_without_a_bearer_administers_nothing(suite: Running) -> None:
     channels = {name: suite.channel(name, "backend", "plain") for name in ("identity", "token", "policy")}
     async with nothing_written(suite):

@@ -17,7 +17,7 @@ from services.identity.commands import Done
 from services.identity.commands.accounts import Applicant, disable_account, enable_account, register
 from services.identity.commands.login import Credentials, LoggedIn, log_in
 from services.identity.commands.password import change_password
-from services.identity.commands.sessions import csrf_token, end_session, sign_out
+from services.identity.commands.sessions import Person, csrf_token, end_session, sign_out
 from services.identity.domain.session import unauthenticated
 from services.identity.queries import Queries
 
@@ -121,17 +121,13 @@ class Api:
         person = await self.callers.person(request)
         account_id = person.account.id
         done = await end_session(self.callers.identity, _by(account_id), account_id, session_id, "ended_by_owner")
-        response = self._done(done)
-        if session_id == person.session_id:
-            self.callers.cookies.drop_session(response)
-        return response
+        return self._ended(person, done) if session_id == person.session_id else self._done(done)
 
     async def end_sessions(self, request: Request) -> Response:
         """Ends all of the caller's sessions, this one too."""
-        account_id = (await self.callers.person(request)).account.id
-        response = self._done(await sign_out(self.callers.identity, _by(account_id), account_id))
-        self.callers.cookies.drop_session(response)
-        return response
+        person = await self.callers.person(request)
+        account_id = person.account.id
+        return self._ended(person, await sign_out(self.callers.identity, _by(account_id), account_id))
 
     async def logout(self, request: Request) -> Response:
         """Ends the caller's session."""
@@ -140,9 +136,7 @@ class Api:
             raise unauthenticated()
         account_id = person.account.id
         done = await end_session(self.callers.identity, _by(account_id), account_id, person.session_id, "logout")
-        response = self._done(done)
-        self.callers.cookies.drop_session(response)
-        return response
+        return self._ended(person, done)
 
     async def disable(self, request: Request, account_id: str, body: Reason) -> Response:
         """Ends the account's sessions and lets nobody in; for administrators."""
@@ -153,6 +147,13 @@ class Api:
         """Lets the person log in again; for administrators."""
         by = await self.callers.administrator(request, "identity.account.enable")
         return self._done(await enable_account(self.callers.identity, by, account_id, body.reason))
+
+    def _ended(self, person: Person, done: Done) -> Response:
+        """The caller's own session is over. Beside a bearer, a cookie may be another's: it stays as it is."""
+        response = self._done(done)
+        if person.by_cookie:
+            self.callers.cookies.drop_session(response)
+        return response
 
     def _done(self, done: Done) -> Response:
         return self._at(done.position, {"applied": done.applied})
