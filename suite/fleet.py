@@ -87,14 +87,17 @@ class Fleet:
         prefix = f"WATCHWORD_{name.upper()}_"
         return (
             {"GRPC_VERBOSITY": "ERROR"}
-            | {key: value for key, value in os.environ.items() if not _of_another(name, key)}
+            | {key: value for key, value in os.environ.items() if _meant_for(prefix, key)}
             | {prefix + key: value for key, value in told.items()}
             | {UP: str(place.data), "PYTHONUNBUFFERED": "1"}
         )
 
 
-def _of_another(name: str, variable: str) -> bool:
-    return any(variable.startswith(f"WATCHWORD_{other.upper()}_") for other in SERVICES if other != name)
+def _meant_for(prefix: str, variable: str) -> bool:
+    """Not what `up` itself was told, or a peer, nor a login that owns databases: only a migration is given one."""
+    if variable.startswith("WATCHWORD_"):
+        return variable.startswith(prefix) and not variable.startswith(f"{prefix}OWNER_")
+    return variable != "PGPASSWORD"
 
 
 def _secret_file(place: Place, name: str, text: str) -> Path:

@@ -64,3 +64,15 @@ def test_a_service_is_told_its_peers_and_not_their_settings(place: Place, monkey
     assert env["WATCHWORD_TOKEN_LOG_LEVEL"] == "debug"
     assert "WATCHWORD_TOKEN_TOKEN_GRPC" not in env
     assert "WATCHWORD_IDENTITY_DATABASE" not in env
+
+
+def test_no_service_is_given_the_logins_that_up_and_migrations_use(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins = ("POSTGRES", "TOKEN_OWNER_DATABASE", "TOKEN_OWNER_DATABASE_FILE", "POLICY_DATABASE", "OF_LATER")
+    for name in logins:
+        monkeypatch.setenv(f"WATCHWORD_{name}", "postgresql://root:a-superusers@/postgres")
+    monkeypatch.setenv("PGPASSWORD", "a-superusers")
+    migrate = Fleet().migrate("token", place, Authority(place), DATABASE).env
+    for env in (serve(place, Fleet()).env, serve(place, Fleet(), "identity").env, migrate):
+        assert not [name for name, value in env.items() if "a-superusers" in value]
