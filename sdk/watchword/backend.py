@@ -41,6 +41,7 @@ async def connect(
     ca: Path | str,
     cert: Path | str,
     key: Path | str,
+    server_name: str | None = "token.watchword",
     reader: str | None = None,
     jwks_url: str | None = None,
     max_staleness: timedelta = timedelta(seconds=5),
@@ -48,15 +49,18 @@ async def connect(
 ) -> AsyncIterator[Verifier]:
     """A verifier that follows the issuer while the context lasts.
 
-    `token_grpc` is token's HOST:PORT; `ca`, `cert` and `key` are paths of PEM files for mutual TLS. It waits up to
-    `max_staleness` for the first snapshot; where none has come, the context begins all the same and tokens are denied
-    as stale until one has.
+    `token_grpc` is token's HOST:PORT; `ca`, `cert` and `key` are paths of PEM files for mutual TLS. `server_name` is the
+    DNS name that token's certificate must carry, wherever it is reached: so nobody else to whom the same authority gave
+    a certificate can answer in its place. None: the host of `token_grpc`.
+
+    It waits up to `max_staleness` for the first snapshot; where none has come, the context begins all the same and
+    tokens are denied as stale until one has.
     """
     credentials = grpc.ssl_channel_credentials(
         Path(ca).read_bytes(), private_key=Path(key).read_bytes(), certificate_chain=Path(cert).read_bytes()
     )
     async with (
-        grpc.aio.secure_channel(token_grpc, credentials, options=_CHANNEL_OPTIONS) as channel,
+        grpc.aio.secure_channel(token_grpc, credentials, options=[*_CHANNEL_OPTIONS, *_named(server_name)]) as channel,
         httpx2.AsyncClient(trust_env=False) as http,
         connect_over(
             channel,
@@ -116,6 +120,10 @@ async def connect_over(
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await keys.close()
+
+
+def _named(server: str | None) -> list[tuple[str, str]]:
+    return [] if server is None else [("grpc.ssl_target_name_override", server)]
 
 
 def introspect_over(channel: grpc.aio.Channel) -> Introspect:
