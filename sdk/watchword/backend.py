@@ -49,9 +49,9 @@ async def connect(
 ) -> AsyncIterator[Verifier]:
     """A verifier that follows the issuer while the context lasts.
 
-    `token_grpc` is token's HOST:PORT; `ca`, `cert` and `key` are paths of PEM files for mutual TLS. `server_name` is the
-    DNS name that token's certificate must carry, wherever it is reached: so nobody else to whom the same authority gave
-    a certificate can answer in its place. None: the host of `token_grpc`.
+    `token_grpc` is token's HOST:PORT; `ca`, `cert` and `key` are paths of PEM files for mutual TLS. `server_name` is
+    the DNS name that token's certificate must carry, wherever it is reached: so nobody else to whom the same authority
+    gave a certificate can answer in its place. None: the host of `token_grpc`.
 
     It waits up to `max_staleness` for the first snapshot; where none has come, the context begins all the same and
     tokens are denied as stale until one has.
