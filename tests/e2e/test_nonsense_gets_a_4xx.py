@@ -297,3 +297,10 @@ def test_reading_takes_any_question_without_an_error_of_its_own(
 
     nonsense()
     assert asyncio.run(settled(suite)) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_none_of_it_was_an_error_of_the_suites_own(suite: Running, name: str) -> None:
+    lines = [json.loads(line) for line in (suite.place.logs / f"{name}.log").read_text().splitlines()]
+    failed = [line for line in lines if line["event"] in ("request_failed", "call_failed") or "exception" in line]
+    assert not failed, failed[0]
