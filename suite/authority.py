@@ -65,7 +65,7 @@ class Authority:
         fresh = present is not None and present.uri == uri(kind, name) and _signed_by(present.cert, self.certificate)
         if fresh and present is not None and present.expires - datetime.now(UTC) > RENEW_BEFORE:
             return present
-        return self._issue(kind, name)
+        return self.renew(kind, name)
 
     def issue(self, name: str, *, operator: bool = False) -> Issued:
         """A new certificate for a backend (90 days), or for an operator. Replaces one of the same name and kind.
@@ -84,7 +84,7 @@ class Authority:
         present = self._present(name)
         if present is not None and present.uri != uri(kind, name):
             raise Halt(f"{present.cert} is the certificate of {present.uri}: choose another name")
-        return self._issue(kind, name)
+        return self.renew(kind, name)
 
     def find(self, name: str) -> Issued:
         """The certificate of that name on disk. Raises Halt where there is none."""
@@ -113,7 +113,8 @@ class Authority:
         )
         _write(key, self._key_path, certificate, self.certificate)
 
-    def _issue(self, kind: Kind, name: str) -> Issued:
+    def renew(self, kind: Kind, name: str) -> Issued:
+        """A new certificate of that name, in place of the one on disk."""
         authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         signer = load_pem_private_key(self._key_path.read_bytes(), password=None)
         if not isinstance(signer, ec.EllipticCurvePrivateKey):

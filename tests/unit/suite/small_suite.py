@@ -74,6 +74,8 @@ class Tokens(token_pb2_grpc.TokenServiceServicer):
     rotations: list[token_pb2.RotateKeyRequest] = field(default_factory=list)
     revocations: list[token_pb2.RevokeRequest] = field(default_factory=list)
     laggards: list[str] = field(default_factory=list)
+    certificates: set[str] = field(default_factory=set)
+    """The fingerprints of those that have been revoked."""
 
     async def CreateClient(self, request: Any, context: Any) -> token_pb2.CreateClientResponse:
         client = token_pb2.Client()
@@ -100,6 +102,10 @@ class Tokens(token_pb2_grpc.TokenServiceServicer):
         receipt = token_pb2.Receipt(reader="policy/1", after=Duration(nanos=1_500_000))
         certain = Timestamp(seconds=1_900_000_000)
         return token_pb2.RevokeResponse(position=9, applied=[receipt], waiting=self.laggards, certain_at=certain)
+
+    async def RevokeCertificate(self, request: Any, context: Any) -> token_pb2.RevokeCertificateResponse:
+        self.certificates.add(request.fingerprint)
+        return token_pb2.RevokeCertificateResponse(position=10)
 
 
 @dataclass
@@ -184,7 +190,8 @@ class Small:
 
     async def _service(self, name: str) -> Api:
         issued = self.authority.keep("service", name)
-        server = RpcServer(Tls.load(self.authority.certificate, issued.cert, issued.key), Admission())
+        admission = Admission(is_revoked=self.token.certificates.__contains__)
+        server = RpcServer(Tls.load(self.authority.certificate, issued.cert, issued.key), admission)
         feed = EventLogFeed(self.stores[name], MemoryReaders(), lambda: 0, str)
         server.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, feed, _all("log.v1.EventLogService"))
         served = self.projections[name]

@@ -123,6 +123,28 @@ def test_where_no_suite_has_run_every_command_says_how_to_start_one(tmp_path: Pa
 def test_where_it_has_stopped_a_command_says_how_to_start_it(tmp_path: Path) -> None:
     with small_suite(tmp_path) as suite:
         place = suite.place
-    result = CliRunner().invoke(app, ["keys", "list", "--data", str(place.data)])
-    assert result.exit_code == 1
-    assert f"`watchword up --data {place.data}` starts it" in result.stderr
+    for command in (["keys", "list"], ["certs", "revoke", "admin"], ["certs", "issue", "shop", "--grant", "x"]):
+        result = CliRunner().invoke(app, [*command, "--data", str(place.data)])
+        assert result.exit_code == 1
+        assert f"`watchword up --data {place.data}` starts it" in result.stderr
+
+
+def test_who_revokes_the_operators_own_certificate_is_not_locked_out(suite: Small) -> None:
+    before = suite.authority.find("admin")
+    said = suite.watchword("certs", "revoke", "admin").stdout
+    after = suite.authority.keep("operator", "admin")
+    assert suite.token.certificates == {before.fingerprint}
+    assert f"A new one is in its place: {after.cert} ({after.fingerprint})" in said
+    assert suite.json("clients", "list") == []
+
+
+def test_a_services_revoked_certificate_is_not_used_again_by_the_next_up(suite: Small) -> None:
+    before = suite.authority.find("policy")
+    assert "start `watchword up` anew" in suite.watchword("certs", "revoke", "policy").stdout
+    assert suite.authority.keep("service", "policy").fingerprint != before.fingerprint
+
+
+def test_a_backend_that_was_shut_out_stays_out(suite: Small) -> None:
+    shop = suite.authority.issue("shop")
+    assert "in its place" not in suite.watchword("certs", "revoke", "shop").stdout
+    assert suite.authority.find("shop").fingerprint == shop.fingerprint
