@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 
 from eventlog.log import Attempt, By, Log
 from services.identity.domain.events import LoginFailed
@@ -18,6 +19,7 @@ class _Tally:
     account_id: str | None
     by: By
     count: int = 0
+    command_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 class Failures:
@@ -26,6 +28,7 @@ class Failures:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._tallies: dict[str, _Tally] = {}
+        self._due: list[tuple[str, _Tally]] = []
         self._forgot_in = ""
 
     async def record(self, by: By, name: str, account_id: str | None, address: str) -> None:
@@ -49,12 +52,17 @@ class Failures:
             tally.count += 1
 
     async def flush(self, everything: bool = False) -> None:
-        """Writes what was counted in minutes that are over; at the end of the process, everything."""
+        """Writes what was counted in minutes that are over; at the end of the process, everything.
+
+        What the log does not take is kept for the next time, under its own command id: twice is once.
+        """
         minute = self._log.now() // MINUTE
-        for key, tally in list(self._tallies.items()):
+        for key in list(self._tallies):
             if everything or int(key.rpartition("/")[2]) < minute:
-                del self._tallies[key]
-                await self._write(key, tally)
+                self._due.append((key, self._tallies.pop(key)))
+        for one in list(self._due):
+            await self._write(*one)
+            self._due.remove(one)
 
     async def _write(self, key: str, tally: _Tally) -> None:
         if not tally.count:
@@ -64,7 +72,7 @@ class Failures:
         async def decision(attempt: Attempt) -> None:
             await attempt.write(FAILED, key, failed)
 
-        await self._log.decide(tally.by, decision)
+        await self._log.decide(tally.by, decision, tally.command_id)
 
     async def forget_old_keys(self) -> None:
         """Erases the keys of all months but this and the last: nobody can tell any more whose failures those were."""

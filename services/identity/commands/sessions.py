@@ -5,13 +5,17 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+import structlog
+
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event
 from eventlog.log import Attempt, By, Log
 from services.identity.commands import Done, Identity
 from services.identity.domain.account import ACCOUNT, Account
 from services.identity.domain.events import AccountSignedOut
-from services.identity.domain.session import SESSION, Session, alive, end, opens, unauthenticated
+from services.identity.domain.session import ID, SESSION, Session, alive, end, opens, read_cookie, unauthenticated
+
+logger: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ async def _in_session(identity: Identity, session: Session) -> Account:
 
 
 async def _opened(log: Log, cookie: str) -> Session:
-    session_id, _, secret = cookie.partition(".")
+    session_id, secret = read_cookie(cookie)
     session = await log.fresh(SESSION, session_id)
     if not opens(session, secret):
         raise unauthenticated()
@@ -79,11 +83,13 @@ async def check_csrf(log: Log, person: Person, shown: str | None) -> None:
 
 async def end_session(identity: Identity, by: By, account_id: str, session_id: str, reason: str) -> Done:
     """Ends one of an account's sessions; once more changes nothing. Raises Refusal `session_unknown`."""
+    if not ID.fullmatch(session_id):
+        raise _session_unknown()
 
     async def decision(attempt: Attempt) -> int:
         session = await attempt.read(SESSION, session_id)
         if not session.id or session.account_id != account_id:
-            raise Refusal(Kind.NOT_FOUND, "session_unknown", "you have no such session")
+            raise _session_unknown()
         await attempt.write(SESSION, session_id, *end(session, reason))
         return session.ended
 
@@ -92,15 +98,24 @@ async def end_session(identity: Identity, by: By, account_id: str, session_id: s
     return Done(outcome.position or outcome.value, applied)
 
 
+def _session_unknown() -> Refusal:
+    return Refusal(Kind.NOT_FOUND, "session_unknown", "you have no such session")
+
+
 async def end_by_cookie(identity: Identity, by: By, cookie: str, reason: str) -> int:
-    """Ends the session that a cookie opens, whoever's it is. The position of its end; 0 where nothing had to end."""
+    """Ends the session that a cookie opens, whoever's it is, where that can be done now.
+
+    The position of its end; 0 where nothing has ended. It fails nothing: what takes the session's place is there.
+    """
     try:
         session = await _opened(identity.log, cookie)
-    except Refusal:
+        if session.ended:
+            return 0
+        return (await end_session(identity, by, session.account_id, session.id, reason)).position
+    except Refusal as refusal:
+        if refusal.kind is Kind.UNAVAILABLE:
+            logger.warning("session_not_ended", reason=reason, because=refusal.code)
         return 0
-    if session.ended:
-        return 0
-    return (await end_session(identity, by, session.account_id, session.id, reason)).position
 
 
 async def sign_out(identity: Identity, by: By, account_id: str) -> Done:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 
 import msgspec
 
@@ -12,6 +13,8 @@ from services.identity.domain.account import Account
 from services.identity.domain.events import SessionEnded, SessionSecretChanged, SessionStarted
 
 LIFE = 30 * 24 * 3600 * 1_000_000
+ID = re.compile(r"ses_[A-Za-z0-9_-]{22}")
+SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,17 @@ def end(session: Session, reason: str) -> list[Event]:
     if not session.id or session.ended:
         return []
     return [SessionEnded(session_id=session.id, account_id=session.account_id, reason=reason)]
+
+
+def read_cookie(cookie: str) -> tuple[str, str]:
+    """Id and secret of a session, as a cookie spells them; the log is asked for nothing else.
+
+    Raises Refusal `unauthenticated`.
+    """
+    session_id, _, secret = cookie.partition(".")
+    if not ID.fullmatch(session_id) or not SECRET.fullmatch(secret):
+        raise unauthenticated()
+    return session_id, secret
 
 
 def secret_hash(secret: str) -> str:

@@ -167,6 +167,12 @@ class House:
         self.store = MemoryStore(self.time)
         self.identity = self.another()
 
+    def on(self, store: MemoryStore) -> None:
+        """Puts the house on another log."""
+        store.clock = self.time
+        self.store = store
+        self.identity = self.another()
+
     def another(self, hasher: ThreadHasher | None = None) -> Identity:
         log = Log(self.store, events, Sealer(bytes(32), self.keys), self.time)
         return Identity(

@@ -8,10 +8,11 @@ import pytest
 from eventlog.log import By
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.commands.accounts import disable_account, enable_account
-from services.identity.commands.sessions import of_cookie
+from services.identity.commands.sessions import end_session, of_cookie
 from services.identity.domain.account import ACCOUNT
 from services.identity.domain.events import LoginFailed, SessionStarted
 from tests.unit.identity.house import BROWSER, OTHER_PASSWORD, PASSWORD, House, refusal_of
+from tests.unit.identity.stores import CountedStore, FailingStore
 
 # Of the house's clock, and the three after it.
 MONTHS = ("2026-09", "2026-10", "2026-11", "2026-12")
@@ -77,6 +78,35 @@ async def test_repeated_failures_are_one_event_with_a_count(house: House) -> Non
     assert [event.count for event in await house.events() if isinstance(event, LoginFailed)] == [1, 3]
 
 
+@pytest.mark.parametrize("stores_first", [False, True])
+async def test_failures_that_could_not_be_written_are_written_later_and_once(house: House, stores_first: bool) -> None:
+    store = FailingStore(stores_first=stores_first)
+    house.on(store)
+    for _ in range(4):
+        await refusal_of(house.log_in("nobody", "wrong"))
+    house.time.advance(60)
+    store.fails = lambda type_: ".login.failed." in type_
+    assert (await refusal_of(house.identity.failures.flush())).code == "log_unavailable"
+    store.fails = lambda type_: False
+    for _ in range(2):
+        await house.identity.failures.flush()
+    assert [event.count for event in await house.events() if isinstance(event, LoginFailed)] == [1, 3]
+
+
+async def test_an_unknown_name_asks_the_log_as_often_as_a_wrong_password(house: House) -> None:
+    store = CountedStore()
+    house.on(store)
+    await house.register()
+    house.identity = house.another()
+    asked: dict[str, list[int]] = {"alice": [], "nobody": []}
+    for _ in range(3):  # the first finds nothing in memory and begins the minute's stream, the others do neither
+        for username, times in asked.items():
+            before = store.asked
+            await refusal_of(house.log_in(username, "wrong"))
+            times.append(store.asked - before)
+    assert asked["alice"] == asked["nobody"]
+
+
 async def test_two_processes_lose_no_failure(house: House) -> None:
     await house.register()
     others = [house.identity, house.another()]
@@ -116,6 +146,17 @@ async def test_a_login_ends_the_session_that_the_browser_had(house: House) -> No
     assert first.session_id in house.token.ended
 
 
+async def test_a_login_succeeds_where_the_session_before_cannot_be_ended_now(house: House) -> None:
+    store = FailingStore()
+    house.on(store)
+    await house.register()
+    first = await house.log_in()
+    store.fails = lambda type_: ".session.ended." in type_
+    second = await house.log_in(browser=replace(BROWSER, session=first.cookie))
+    assert second.position == len(store.rows)
+    assert (await of_cookie(house.identity, second.cookie)).session_id == second.session_id
+
+
 async def test_a_forged_cookie_beside_a_login_ends_nothing(house: House) -> None:
     await house.register()
     first = await house.log_in()
@@ -143,9 +184,34 @@ async def test_passwords_beyond_their_bytes_are_refused_before_any_hash(house: H
     assert (await refusal_of(house.log_in(password="x" * 1025))).code == "password_too_long"
 
 
-@pytest.mark.parametrize("cookie", ["", ".", "x", "ses_none.x", "ses_none.", "\ud800.x"])
-async def test_a_mangled_cookie_is_nobody(house: House, cookie: str) -> None:
+MANGLED = [
+    *("", ".", "x", "ses_none.x", "ses_none.", "\ud800.x"),
+    f"ses_\0{'a' * 21}.{'b' * 43}",
+    f"ses_{'a' * 22}.{'b' * 42}",
+    f"ses_{'a' * 22}\n.{'b' * 43}",
+    f"ses_{'a' * 32_000}.{'b' * 43}",
+]
+
+
+@pytest.mark.parametrize("cookie", MANGLED)
+async def test_a_mangled_cookie_is_nobody_and_the_log_is_not_asked(house: House, cookie: str) -> None:
+    store = CountedStore()
+    house.on(store)
+    account_id = await house.register()
     assert (await refusal_of(of_cookie(house.identity, cookie))).code == "unauthenticated"
+    assert (await house.log_in(browser=replace(BROWSER, session=cookie))).account_id == account_id
+    assert f"session/{cookie.partition('.')[0]}" not in store.streams_asked
+
+
+async def test_an_id_that_is_none_is_no_session_and_the_log_is_not_asked(house: House) -> None:
+    store = CountedStore()
+    house.on(store)
+    account_id = await house.register()
+    before = store.asked
+    for session_id in (f"ses_\0{'a' * 21}", "ses_none", "a" * 32_000):
+        ended = await refusal_of(end_session(house.identity, BY, account_id, session_id, "logout"))
+        assert ended.code == "session_unknown"
+    assert store.asked == before
 
 
 async def test_another_password_is_wrong(house: House) -> None:
