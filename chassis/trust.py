@@ -3,8 +3,10 @@
 Each service folds it into rows of its own; the verifier and the RPC server of each process ask the memory of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
+from chassis.rpc.callers import Caller
 from eventlog.events import Event, Recorded, Registry
 from eventlog.projection import Change, Drop, MemoryRows, Put
 from watchword.claims import Claims
@@ -12,6 +14,8 @@ from watchword.revocations import Revocation, Revocations
 
 MAX_ACCESS_TOKEN_LIFE = 3600
 SKEW = 60
+MAX_SILENCE = 60.0
+"""Seconds that a process goes on letting in backends and operators without hearing from token."""
 _REMEMBERED = (MAX_ACCESS_TOKEN_LIFE + SKEW) * 1_000_000
 
 token_events = Registry("token")
@@ -133,3 +137,27 @@ class Trust:
                 return
             case _:
                 self._rows.apply(change)
+
+
+class Following(Protocol):
+    """What follows token's log into a Trust, such as a MemoryProjection."""
+
+    @property
+    def parked(self) -> frozenset[str]: ...
+
+    def age(self) -> float | None: ...
+
+
+def knows_callers(following: Following) -> Callable[[Caller], bool]:
+    """Whether what this process believes of a caller can be relied on.
+
+    Not before it has once known token's whole log, not when it has heard nothing for a minute, and not where what was
+    said last of that certificate, or of what it was granted, could not be folded.
+    """
+
+    def knows(caller: Caller) -> bool:
+        age = following.age()
+        streams = {f"certificate/{caller.fingerprint}", f"caller/watchword/{caller.label}"}
+        return age is not None and age <= MAX_SILENCE and following.parked.isdisjoint(streams)
+
+    return knows

@@ -11,9 +11,10 @@ from typing import Any, Literal, cast
 import grpc.aio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from grpc_health.v1 import health
 
 from chassis.telemetry import correlation_id
-from eventlog.errors import Kind, Refusal
+from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.log import By
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -24,6 +25,7 @@ GRANTED = "granted"
 ADMINISTRATOR = "administrator"
 EVERYBODY = frozenset({"service/*", "backend/*", "operator/*"})
 
+_HEALTH = f"{health.SERVICE_NAME}/"
 _URI = re.compile(r"spiffe://watchword/(service|backend|operator)/([A-Za-z0-9._-]{1,64})")
 
 
@@ -114,32 +116,45 @@ def never(_: str) -> bool:
     return False
 
 
+def always(_: Caller) -> bool:
+    """Knows all that there is to know of every caller."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """Who may call what. What is not listed is refused.
 
     `grants(uri)` names the methods ("watchword.log.v1.EventLogService/Read") and capabilities that a certificate was
-    granted. `is_revoked(fingerprint)` is asked at every call. `authorize(bearer, method)` answers the actor, or raises
-    Refusal (UNAUTHENTICATED: who are you; FORBIDDEN: not allowed).
+    granted. `is_revoked(fingerprint)` is asked at every call, and of backends and operators `knows(caller)`: whether
+    its answer and that of `grants` can be relied on. Services pass without, for what is revoked is heard of through
+    their feeds. `authorize(bearer, method)` answers the actor, or raises Refusal (UNAUTHENTICATED: who are you;
+    FORBIDDEN: not allowed).
     """
 
     grants: Callable[[str], frozenset[str]] = nobody
     is_revoked: Callable[[str], bool] = never
+    knows: Callable[[Caller], bool] = always
     authorize: Authorize | None = None
     allowed: dict[str, AbstractSet[str]] = field(default_factory=dict)
 
     async def admit(self, context: Context, method: str) -> Acting:
         """Lets a call in, or raises Refusal. `method` is the full name without a leading slash."""
         caller = caller_of(context)
-        self.still_valid(caller)
+        self.still_valid(caller, method)
         found = await self._judge(caller, method, context)
         _ACTING.set(found)
         return found
 
-    def still_valid(self, caller: Caller) -> None:
-        """Raises Refusal `certificate_revoked`."""
+    def still_valid(self, caller: Caller, method: str) -> None:
+        """Raises Refusal `certificate_revoked`, or `certificates_unknown` where nobody here can tell.
+
+        A probe of health is answered all the same: it depends on no other service.
+        """
         if self.is_revoked(caller.fingerprint):
             raise Refusal(Kind.UNAUTHENTICATED, "certificate_revoked", "the certificate has been revoked")
+        if caller.kind != "service" and not method.startswith(_HEALTH) and not self.knows(caller):
+            raise unavailable("certificates_unknown", "whether the certificate has been revoked is not known here now")
 
     async def _judge(self, caller: Caller, method: str, context: Context) -> Acting:
         listed = self.allowed.get(method, frozenset())

@@ -108,7 +108,7 @@ class Door(grpc.aio.ServerInterceptor):
             acting = await self._enter(method, context)
             async with aclosing(answering(_fit(request), context)) as answers:
                 async for answer in answers:
-                    self.admission.still_valid(acting.caller)
+                    self.admission.still_valid(acting.caller, method)
                     yield answer
 
     @contextmanager

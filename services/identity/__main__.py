@@ -12,7 +12,7 @@ from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, Foundation, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
-from chassis.trust import Trust
+from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
 from chassis.web import application
 from eventlog.errors import Refusal, unavailable
@@ -78,7 +78,14 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     bearers = Bearers(verified, policy_decides(policy, "identity"))
     waiting = base.waiting(projections)
     rpc = RpcServer(
-        base.tls, Admission(trust.grants, trust.is_revoked, by_action(bearers.authorize, "identity", ACTIONS)), waiting
+        base.tls,
+        Admission(
+            trust.grants,
+            trust.is_revoked,
+            knows_callers(trusted.memory),
+            by_action(bearers.authorize, "identity", ACTIONS),
+        ),
+        waiting,
     )
     rpc.add(identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityRpc(identity), ALLOWED)
     base.serve_log(rpc, projections)

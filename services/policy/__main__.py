@@ -5,7 +5,7 @@ from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer
-from chassis.trust import Trust
+from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
 from chassis.web import application
 from eventlog.projection import MemoryRows
@@ -49,7 +49,8 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     bearers = Bearers(await verifier(settings, process, trust, in_trust.memory), decided_here(decisions))
     waiting = base.waiting(projections)
 
-    admission = Admission(trust.grants, trust.is_revoked, by_action(bearers.authorize, POLICY, ACTIONS))
+    administers = by_action(bearers.authorize, POLICY, ACTIONS)
+    admission = Admission(trust.grants, trust.is_revoked, knows_callers(in_trust.memory), administers)
     rpc = RpcServer(base.tls, admission, waiting)
     rpc.add(policy_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyApi(decisions, commands), ALLOWED)
     base.serve_log(rpc, projections)

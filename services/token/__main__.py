@@ -8,6 +8,7 @@ from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
+from chassis.trust import knows_callers
 from chassis.web import Share, application
 from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
 from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
@@ -71,7 +72,14 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     waiting = base.waiting(projections)
 
     rpc = RpcServer(
-        base.tls, Admission(trust.grants, trust.is_revoked, by_action(bearers.authorize, "token", ACTIONS)), waiting
+        base.tls,
+        Admission(
+            trust.grants,
+            trust.is_revoked,
+            knows_callers(trusted.memory),
+            by_action(bearers.authorize, "token", ACTIONS),
+        ),
+        waiting,
     )
     served = TokenRpc(token, introspecting, trust, revoking, watching, registered, families_of)
     rpc.add(token_pb2_grpc.add_TokenServiceServicer_to_server, served, ALLOWED)

@@ -22,6 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 ADVICE = {
     "account_exists": "Choose another name.",
     "administrator_exists": "There is one first administrator; whom that person trusts gets the role `administrator`.",
+    "certificates_unknown": "That service has not heard from token for a minute: `watchword status` says more.",
     "client_exists": "Choose another --id, or leave it out: then one is made.",
     "account_unknown": "`watchword users create NAME` makes one; where it exists, somebody lags: `watchword status`.",
     "not_yet_applied": "Try again; `watchword status` shows who lags behind.",

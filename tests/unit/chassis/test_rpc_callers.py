@@ -150,6 +150,20 @@ async def test_a_revoked_certificate_is_refused_at_the_next_call() -> None:
         assert await refused(port, DEMO) == (grpc.StatusCode.UNAUTHENTICATED, "certificate_revoked")
 
 
+async def test_who_does_not_know_what_is_revoked_lets_in_services_and_probes_of_health_alone() -> None:
+    everybody = {"service/*", "backend/*", ADMINISTRATOR}
+    known = False
+    async with running({LIST: everybody}, knows=lambda _: known) as (_, port):
+        for caller in (DEMO, ADMIN):
+            assert await refused(port, caller) == (grpc.StatusCode.UNAVAILABLE, "certificates_unknown")
+        assert await asked(port, AUTHORITY.service("identity")) == "service/identity"
+        async with connect(f"127.0.0.1:{port}", DEMO, "token") as channel:
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            await ask(stub.Check, health_pb2.HealthCheckRequest())
+        known = True
+        assert await asked(port, DEMO) == "backend/demo"
+
+
 @pytest.mark.parametrize(
     "uris",
     [
