@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
+OLDEST = 15
 _LOCK = 7310863912
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
@@ -39,10 +40,12 @@ async def migrate(owner_dsn: str, running_role: str, extra_schema: Sequence[str]
 
     A text of `extra_schema` makes tables in `public`. It is applied when it is new or has changed, so it is written to
     be applied over any earlier form of itself (`CREATE TABLE IF NOT EXISTS`, `ADD COLUMN IF NOT EXISTS`). Several
-    processes may call this at once. Raises OSError or asyncpg.PostgresError where the database refuses.
+    processes may call this at once. Raises OSError or asyncpg.PostgresError where the database refuses,
+    or is older than PostgreSQL 15.
     """
     connection = await asyncpg.connect(owner_dsn, timeout=10)
     try:
+        refuse_old(connection.get_server_version().major)
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             await connection.execute(_TABLE)
@@ -52,6 +55,12 @@ async def migrate(owner_dsn: str, running_role: str, extra_schema: Sequence[str]
             await _grant(connection, running_role)
     finally:
         await connection.close(timeout=5)
+
+
+def refuse_old(major: int) -> None:
+    """Raises asyncpg.FeatureNotSupportedError for a PostgreSQL that this release does not run on."""
+    if major < OLDEST:
+        raise asyncpg.FeatureNotSupportedError(f"it is PostgreSQL {major}, and {OLDEST} or newer is needed")
 
 
 async def _apply(connection: asyncpg.Connection, name: str, text: str) -> None:

@@ -53,7 +53,7 @@ async def furnish(server: Server, place: Place, name: str) -> Database:
             await _refuse_taken(connection, name, [owner, running])
             passwords = {role: place.secret(f"role.{role}") for role in (running, owner)}
         for role, password in passwords.items():
-            await _role(connection, role, password)
+            await _role(connection, role, password, inherits=role == owner)
         await _database(connection, name, owner, running)
     return Database(server.as_role(owner, passwords[owner], name), server.as_role(running, passwords[running], name))
 
@@ -102,10 +102,12 @@ async def _refuse_taken(connection: asyncpg.Connection, name: str, roles: list[s
         )
 
 
-async def _role(connection: asyncpg.Connection, role: str, password: str) -> None:
+async def _role(connection: asyncpg.Connection, role: str, password: str, *, inherits: bool) -> None:
+    """On PostgreSQL 15 an owner has its database's schema `public` by inheriting from pg_database_owner alone."""
     exists = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role)
     if not exists:
-        await connection.execute(f"CREATE ROLE {role} LOGIN NOINHERIT PASSWORD '{verifier(password)}'")
+        inherit = "INHERIT" if inherits else "NOINHERIT"
+        await connection.execute(f"CREATE ROLE {role} LOGIN {inherit} PASSWORD '{verifier(password)}'")
 
 
 async def _database(connection: asyncpg.Connection, name: str, owner: str, running: str) -> None:

@@ -10,6 +10,7 @@ from eventlog.errors import LogUnavailable
 CALL = 2.0
 PATIENCE = 5.0
 PAUSE = 0.1
+LIMIT = f"{CALL + 1:.0f}s"
 
 # A restarting server says one of these, a connection that it closed another, and a network that ate the answer a third.
 LOST = (
@@ -26,14 +27,20 @@ LOST = (
 
 async def connect(dsn: str, name: str) -> asyncpg.Connection:
     """A connection of one's own. The server, too, gives up what takes longer than the caller waits."""
-    limit = f"{CALL + 1:.0f}s"
     settings = {
         "application_name": name,
         "default_transaction_isolation": "read committed",
-        "statement_timeout": limit,
-        "transaction_timeout": limit,
+        "statement_timeout": LIMIT,
+        "idle_in_transaction_session_timeout": LIMIT,
     }
-    return await asyncpg.connect(dsn, timeout=CALL, command_timeout=CALL, server_settings=settings)
+    connection = await asyncpg.connect(dsn, timeout=CALL, command_timeout=CALL, server_settings=settings)
+    try:
+        if connection.get_server_version().major >= 17:  # an older server refuses a setting that it does not know
+            await connection.execute(f"SET transaction_timeout = '{LIMIT}'")
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 async def fetch(pool: asyncpg.Pool, sql: str, *arguments: Any) -> list[asyncpg.Record]:

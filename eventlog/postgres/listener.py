@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable
 
 import asyncpg
+import structlog
 
 from eventlog.postgres.connection import CALL, LOST, connect
 from eventlog.postgres.rows import HEAD, head
 
 POLL = 1.0
+
+log = structlog.get_logger()
 
 
 class Listener:
@@ -19,6 +22,7 @@ class Listener:
         self._observe = observe
         self._position = 0
         self._grown = asyncio.Event()
+        self._said = ""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -49,8 +53,15 @@ class Listener:
         while True:
             try:
                 await self._follow(await connect(self._dsn, "eventlog listener"))
-            except (*LOST, asyncpg.PostgresError):
+            except (*LOST, asyncpg.PostgresError) as error:
+                self._lost(repr(error))
                 await asyncio.sleep(POLL)
+
+    def _lost(self, reason: str) -> None:
+        # The same again, each second, is no news.
+        if reason != self._said:
+            log.warning("listener_lost", reason=reason)
+        self._said = reason
 
     async def _follow(self, connection: asyncpg.Connection) -> None:
         try:
@@ -64,6 +75,7 @@ class Listener:
     async def _look(self, connection: asyncpg.Connection) -> None:
         row = await connection.fetchrow(HEAD, timeout=CALL)
         assert row is not None
+        self._said = ""
         now = head(row)
         self.heard(now.position)
         # A log restored from a backup is shorter than it was: waiting beyond its end must wait.

@@ -115,3 +115,12 @@ async def test_a_schema_that_fails_leaves_nothing_behind(database: Database) -> 
         await migrate(database.owner_dsn, database.role, ["CREATE TABLE half (id int);", "CREATE NONSENSE"])
     async with database.admin() as admin:
         assert await admin.fetchval("SELECT to_regclass('public.half')") is None
+
+
+async def test_an_owner_has_what_its_database_gives_to_owners_on_every_version(database: Database) -> None:
+    inherits = "SELECT rolinherit FROM pg_roles WHERE rolname = $1"
+    async with database.admin() as admin:
+        assert await admin.fetchval(inherits, f"{database.role}_owner"), (
+            "else PostgreSQL 15 denies it the schema public"
+        )
+        assert not await admin.fetchval(inherits, database.role)
