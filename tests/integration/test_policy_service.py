@@ -293,11 +293,14 @@ async def test_without_its_peers_it_starts_and_refuses_only_what_needs_them(suit
     alone = await suite.start()
     bearer = (("authorization", f"Bearer {suite.bearer(ADMIN)}"),)
     try:
-        async with suite.caller(alone) as backend:
-            await backend.until("allowed", "service/worker", "work")
-            assert await backend.code(f"account/{ADMIN}", "anything") == "stale"
-            call = backend.policy.DefineRole(pb.DefineRoleRequest(role="mine", actions=["a"]), metadata=bearer)
+        async with suite.caller(alone, "service/identity") as service:
+            await service.until("allowed", "service/worker", "work")
+            assert await service.code(f"account/{ADMIN}", "anything") == "stale"
+            call = service.policy.DefineRole(pb.DefineRoleRequest(role="mine", actions=["a"]), metadata=bearer)
             assert (await refused(call))[0] == "UNAVAILABLE"
+        async with suite.caller(alone) as backend:
+            call = backend.policy.Check(question("service/worker", "work"))
+            assert await refused(call) == ("UNAVAILABLE", "certificates_unknown")
         async with suite.caller(policy) as backend:
             await backend.until("stale", f"account/{ADMIN}", "anything", session_id="ses_9")
     finally:
