@@ -345,7 +345,7 @@ async def _table_stands_at(policy: Policy, position: int) -> None:
             await asyncio.sleep(0.1)
 
 
-NUL = "a\0b"
+BELL = "a\ab"
 SERVICE = pb.Entity(type="service", id="x")
 
 
@@ -353,14 +353,14 @@ SERVICE = pb.Entity(type="service", id="x")
     ("method", "request_", "code"),
     [
         ("CreateFirstAdministrator", pb.CreateFirstAdministratorRequest(), "entity_invalid"),
-        ("CreateFirstAdministrator", pb.CreateFirstAdministratorRequest(account_id=NUL), "entity_invalid"),
+        ("CreateFirstAdministrator", pb.CreateFirstAdministratorRequest(account_id=BELL), "entity_invalid"),
         ("DefineRole", pb.DefineRoleRequest(), "role_name_invalid"),
-        ("DefineRole", pb.DefineRoleRequest(role=NUL, actions=["a"]), "role_name_invalid"),
-        ("DefineRole", pb.DefineRoleRequest(role="a", actions=[NUL]), "actions_invalid"),
-        ("DefineRole", pb.DefineRoleRequest(role="a", actions=["a"], description=NUL), "description_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(role=BELL, actions=["a"]), "role_name_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(role="a", actions=[BELL]), "actions_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(role="a", actions=["a"], description=BELL), "description_invalid"),
         ("AssignRole", pb.AssignRoleRequest(), "role_name_invalid"),
         ("AssignRole", pb.AssignRoleRequest(role="administrator"), "entity_invalid"),
-        ("AssignRole", pb.AssignRoleRequest(role="administrator", subject=pb.Entity(type=NUL)), "entity_invalid"),
+        ("AssignRole", pb.AssignRoleRequest(role="administrator", subject=pb.Entity(type=BELL)), "entity_invalid"),
         (
             "AssignRole",
             pb.AssignRoleRequest(role="administrator", subject=SERVICE, resource=pb.Entity()),
@@ -376,7 +376,8 @@ SERVICE = pb.Entity(type="service", id="x")
             pb.AssignRoleRequest(role="administrator", subject=SERVICE, expires_at=Timestamp(seconds=2**62)),
             "expiry_invalid",
         ),
-        ("UnassignRole", pb.UnassignRoleRequest(role="administrator", subject=pb.Entity(type=NUL)), "entity_invalid"),
+        ("UnassignRole", pb.UnassignRoleRequest(role="administrator", subject=pb.Entity(type=BELL)), "entity_invalid"),
+        ("DefineRole", pb.DefineRoleRequest(role="a\0b", actions=["a"]), "invalid_request"),
     ],
 )
 async def test_what_is_ill_formed_is_refused_with_a_code_and_changes_nothing(
@@ -388,7 +389,7 @@ async def test_what_is_ill_formed_is_refused_with_a_code_and_changes_nothing(
         assert await connection.fetchval("SELECT count(*) FROM eventlog.events") == before
 
 
-@pytest.mark.parametrize("check", [pb.CheckRequest(), question(f"account/{NUL}", "a"), question("account/a", NUL)])
+@pytest.mark.parametrize("check", [pb.CheckRequest(), question(f"account/{BELL}", "a"), question("account/a", BELL)])
 async def test_an_ill_formed_question_is_denied_and_says_so(
     suite: Suite, policy: Policy, check: pb.CheckRequest
 ) -> None:
