@@ -17,6 +17,7 @@ from chassis.verification import verifier
 from chassis.web import application
 from eventlog.errors import Refusal, unavailable
 from eventlog.projection import Projections, Reaction, Rows, TableProjection, foreign
+from eventlog.projection.parked import Parked
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.limits import PostgresStorage, WindowLimits
@@ -54,6 +55,9 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         REACTION, Rows(base.pool, REACTION), token, base.reader(token, "reaction"), foreign(token_events), react
     )
     projections = base.run(process, [trusted, listed], [told, take_over])
+    parked = Parked()
+    process.step("parked", partial(parked.look, take_over.rows))
+    process.background("parked", partial(parked.follow, take_over.rows))
 
     counters, last_seen = PostgresStorage(base.pool), CoarseLastSeen(base.pool)
     queries = Queries(log, listed.rows, told.rows, last_seen, partial(level, base, projections))
@@ -65,6 +69,7 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         last_seen=last_seen,
         tokens=TokenPeer(connect(settings.token_grpc, base.tls, "token")),
         token_log=trusted.memory,
+        parked=parked,
         clients=queries,
         failures=failures,
         turns=Turns(settings.name_at_once, settings.hash_share, settings.hash_queue),

@@ -11,6 +11,7 @@ from chassis.rpc import Admission, RpcServer, connect
 from chassis.trust import knows_callers
 from chassis.web import Share, application
 from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
+from eventlog.projection.parked import Parked
 from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
 from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
@@ -33,7 +34,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     """Wires the service."""
     base = await lay("token", settings, process)
     vault = EncryptedVault(base.key_encryption_key, PostgresWrappedKeys(base.pool))
-    token = Token(base.log(events), vault, settings.issuer, base.time.ready_since)
+    parked = Parked()
+    token = Token(base.log(events), vault, settings.issuer, base.time.ready_since, parked)
 
     own, identity = base.own(), base.peer("identity", settings.identity_grpc)
     trust, registered = WatchedTrust(), MemoryRows()
@@ -49,6 +51,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         revoke_what_identity_ended(token),
     )
     projections = base.run(process, [trusted, clients], [families, reaction])
+    process.step("parked", partial(parked.look, reaction.rows))
+    process.background("parked", partial(parked.follow, reaction.rows))
 
     families_of = FamiliesByKey(token, families.rows)
     schedule = Schedule(token, families_of, [trusted.rows, families.rows])

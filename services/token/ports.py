@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eventlog.log import Log
+from eventlog.projection.parked import Parked
 
 
 class KeyVault(Protocol):
@@ -23,10 +24,12 @@ class KeyVault(Protocol):
 class Token:
     """What the commands of this service work on.
 
-    `ready_since` is when this process last became able to answer (RULES 8).
+    `ready_since` is when this process last became able to answer (RULES 8). `parked` are streams of identity's log:
+    what ended there may go on here.
     """
 
     log: Log
     vault: KeyVault
     issuer: str
     ready_since: Callable[[], int]
+    parked: Parked

@@ -15,7 +15,7 @@ from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import InvalidGrant
 from services.token.domain.family import FAMILY, IDLE, Lineage, Presented
 from services.token.domain.keyring import ALGORITHMS, KEYRING, REFRESH_RING, Keyring, signing_ring
-from services.token.domain.revocation import SESSION, SUBJECT
+from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
 from services.token.ports import Token
 from watchword.claims import Claims
 from watchword.errors import TokenRefused, UnusableKey
@@ -42,12 +42,13 @@ class Asker(msgspec.Struct, frozen=True):
 async def introspect(token: Token, verifier: Verifier, presented: str, asker: Asker) -> dict[str, Any]:
     """RFC 7662 2.2. Whoever may not know of a token learns that it is not active, and nothing more.
 
+    Nor is one active that hangs from a parked stream of identity's log.
     Raises Refusal `verification_unavailable` where only this process's knowledge is too old to say.
     """
     if presented.startswith(PREFIX):
         return await _introspect_refresh(token, presented, asker)
     claims = await known(verifier, presented)
-    if claims is None or not asker.may_know(claims):
+    if claims is None or not asker.may_know(claims) or token.parked.holds(*hangs_from(claims.sub, claims.sid)):
         return INACTIVE
     return _described(claims)
 
@@ -87,6 +88,8 @@ async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dic
         await token.log.fresh(CLIENT, family.client_id),
     )
     if lineage.ended(token.log.now()) or family.key_of(found.generation) != found.key_id:
+        return INACTIVE
+    if token.parked.holds(*hangs_from(family.subject, family.session_id)):
         return INACTIVE
     return {
         "active": True,

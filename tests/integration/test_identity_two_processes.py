@@ -15,6 +15,7 @@ from eventlog.feed import LocalFeed
 from eventlog.log import By, Log
 from eventlog.postgres import PostgresSealKeys, PostgresStore
 from eventlog.projection import Rows, TableProjection
+from eventlog.projection.parked import Parked
 from eventlog.projection.rows import SCHEMA
 from eventlog.readers import PostgresReaders
 from eventlog.sealing import Sealer
@@ -96,6 +97,7 @@ async def process_on(database: Database, token: SmallToken, hasher: ThreadHasher
         last_seen=last_seen,
         tokens=token,
         token_log=token,
+        parked=Parked(frozenset()),
         clients=token,
         failures=Failures(log),
         turns=Turns(at_once=2, share=100, queue=100),

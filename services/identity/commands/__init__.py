@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from eventlog.log import Log
+from eventlog.projection.parked import Parked
 from services.identity.commands.failures import Failures
 from services.identity.commands.turns import Turns
 from services.identity.ports import Clients, Followed, Hasher, LastSeen, Limits, Tokens
@@ -10,7 +11,11 @@ from services.identity.ports import Clients, Followed, Hasher, LastSeen, Limits,
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the commands work on. `token_log` is what this process has applied of token's log."""
+    """What the commands work on.
+
+    `token_log` is what this process has applied of token's log; `parked` are its streams: what was revoked there may go
+    on here.
+    """
 
     log: Log
     hasher: Hasher
@@ -18,6 +23,7 @@ class Identity:
     last_seen: LastSeen
     tokens: Tokens
     token_log: Followed
+    parked: Parked
     clients: Clients
     failures: Failures
     turns: Turns

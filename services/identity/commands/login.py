@@ -14,7 +14,7 @@ from services.identity.commands.sessions import end_by_cookie, end_session
 from services.identity.domain.account import ACCOUNT, Account, invalid_credentials, may_sign_in, rehash
 from services.identity.domain.events import LoginSucceeded, SessionStarted
 from services.identity.domain.names import read_password
-from services.identity.domain.session import SESSION, secret_hash
+from services.identity.domain.session import SESSION, ends_at_token, secret_hash
 from services.identity.ports import FirstTokens, Overtaken, Started
 
 ACR = "urn:watchword:acr:password"
@@ -62,8 +62,8 @@ class _Verified:
 async def log_in(identity: Identity, correlation_id: str, credentials: Credentials, browser: Browser) -> LoggedIn:
     """Starts a session, in place of the one that the browser had.
 
-    Raises Refusal `invalid_credentials`, `too_many_attempts`, `overloaded`, `password_too_long`, and with a client what
-    token refuses, such as `unauthorized_client`; then no session is left behind.
+    Raises Refusal `invalid_credentials`, `too_many_attempts`, `overloaded`, `password_too_long`, `parked`, and with a
+    client what token refuses, such as `unauthorized_client`; then no session is left behind.
     """
     password = read_password(credentials.password)
     name_key = await key_of(identity.log, credentials.username)
@@ -159,6 +159,7 @@ async def _start_session(identity: Identity, verified: _Verified, browser: Brows
     async def decision(attempt: Attempt) -> SessionStarted:
         account = await attempt.read(ACCOUNT, account_id)
         may_sign_in(account, verified.account)
+        identity.parked.refuse(*ends_at_token(account_id, session_id))
         await attempt.write(ACCOUNT, account_id, *rehash(account, verified.account, verified.rehashed))
         succeeded = LoginSucceeded(account_id=account_id, session_id=session_id, acr=ACR, amr=list(AMR))
         session = SessionStarted(

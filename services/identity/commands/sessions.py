@@ -13,7 +13,17 @@ from eventlog.log import Attempt, By, Log
 from services.identity.commands import Done, Identity
 from services.identity.domain.account import ACCOUNT, Account
 from services.identity.domain.events import AccountSignedOut
-from services.identity.domain.session import ID, SESSION, Session, alive, end, opens, read_cookie, unauthenticated
+from services.identity.domain.session import (
+    ID,
+    SESSION,
+    Session,
+    alive,
+    end,
+    ends_at_token,
+    opens,
+    read_cookie,
+    unauthenticated,
+)
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -28,18 +38,21 @@ class Person:
 
 
 async def of_cookie(identity: Identity, cookie: str) -> Person:
-    """Whose a session cookie is, by what the database says now. Raises Refusal `unauthenticated`."""
+    """Whose a session cookie is, by what the database says now. Raises Refusal `unauthenticated`, and `parked` where
+    token may have ended the session.
+    """
     session = await _opened(identity.log, cookie)
     account = await _in_session(identity, session)
     return Person(account, session.id, by_cookie=True)
 
 
 async def of_claims(identity: Identity, account_id: str, session_id: str | None) -> Person:
-    """Whose a verified bearer is, by what the database says now. Raises Refusal `unauthenticated`."""
+    """Whose a verified bearer is, by what the database says now. Raises as `of_cookie` does."""
     if session_id is None:
         account = await identity.log.fresh(ACCOUNT, account_id)
         if not account.id or account.disabled:
             raise unauthenticated()
+        identity.parked.refuse(*ends_at_token(account_id, ""))
         return Person(account, None)
     session = await identity.log.fresh(SESSION, session_id)
     account = await _in_session(identity, session)
@@ -53,6 +66,7 @@ async def _in_session(identity: Identity, session: Session) -> Account:
     now = identity.log.now()
     if not alive(session, account, now):
         raise unauthenticated()
+    identity.parked.refuse(*ends_at_token(account.id, session.id))
     await identity.last_seen.touch(session.id, now)
     return account
 

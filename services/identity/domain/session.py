@@ -63,6 +63,11 @@ def alive(session: Session, account: Account, now: int) -> bool:
     return after_cutoff and session.seen >= account.revoked and now < session.started + LIFE
 
 
+def ends_at_token(account_id: str, session_id: str) -> tuple[str, str]:
+    """The streams of token's log whose events end a session, or all that an account has."""
+    return f"subject/{account_id}", f"session/{session_id}"
+
+
 def end(session: Session, reason: str) -> list[Event]:
     """Nothing where there is none, or it has ended already."""
     if not session.id or session.ended:

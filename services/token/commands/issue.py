@@ -16,7 +16,7 @@ from services.token.domain.errors import SessionOver, UnauthorizedClient
 from services.token.domain.events import FamilyStarted, Issue, TokenIssued
 from services.token.domain.family import FAMILY, LIFE, Family
 from services.token.domain.keyring import KEYRING, REFRESH_RING, Key, signing_ring
-from services.token.domain.revocation import SESSION, SUBJECT, TOKEN
+from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
 from services.token.ports import Token
 
 
@@ -116,7 +116,8 @@ async def client_credentials(token: Token, client: Client, scope: str | None, re
 async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overtaken:
     """The first tokens of a session.
 
-    Raises UnauthorizedClient, and SessionOver where identity has ended the session since.
+    Raises UnauthorizedClient, SessionOver where identity has ended the session since, and Refusal `parked` where it may
+    have.
     """
 
     async def decide(attempt: Attempt) -> Signing | Overtaken:
@@ -129,6 +130,7 @@ async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overt
             raise SessionOver
         if subject.overtaken(new.seen):
             return Overtaken(subject.revoked_at)
+        token.parked.refuse(*hangs_from(new.subject, new.session_id))
         return await _start(token, attempt, client, new)
 
     outcome = await token.log.decide(by, decide)

@@ -10,7 +10,7 @@ from services.token.domain.errors import AheadOfLog, Reused
 from services.token.domain.events import RefreshRetried, RefreshRotated
 from services.token.domain.family import FAMILY, Lineage, Retry, Rotate, Theft, judge
 from services.token.domain.keyring import KEYRING, REFRESH_RING
-from services.token.domain.revocation import SESSION, SUBJECT, TOKEN
+from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
 from services.token.ports import Token
 
 log = structlog.get_logger()
@@ -22,7 +22,7 @@ async def refresh(
     """The next refresh token of a lineage, or the same again where the answer was lost.
 
     Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
-    recorded and what the client's policy names is revoked.
+    recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it.
     """
     genuine = await open_refresh_token(token.vault, presented)
 
@@ -76,6 +76,7 @@ async def _give(
 ) -> Signing:
     family, client = lineage.family, lineage.client
     client.may("refresh_token")
+    token.parked.refuse(*hangs_from(family.subject, family.session_id))
     key = await signing_key(attempt, client)
     audience = client.audience(resources, token.issuer)
     said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now)

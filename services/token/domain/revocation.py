@@ -58,6 +58,11 @@ class Single(msgspec.Struct, frozen=True):
     revoked_at: int = 0
 
 
+def hangs_from(subject: str, session_id: str | None) -> tuple[str, str]:
+    """The streams of identity's log whose events end a session, or all that a subject has."""
+    return f"account/{subject}", f"session/{session_id}"
+
+
 def evolve_session(session: Session, event: Event, row: Recorded) -> Session:
     return Session(row.position) if isinstance(event, SessionRevoked) else session
 

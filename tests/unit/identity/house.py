@@ -12,6 +12,7 @@ from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.events import Event
 from eventlog.log import Log
 from eventlog.projection import MemoryRows
+from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer
 from eventlog.store import MemoryStore
 from services.identity.adapters.hasher import ThreadHasher
@@ -160,6 +161,7 @@ class House:
             threads=2, queue=64, share=48, minimum_strength=3, memory=8, passes=1, lanes=1
         )
     )
+    parked: Parked = field(default_factory=lambda: Parked(frozenset()))
     told: MemoryRows = field(default_factory=MemoryRows)
     identity: Identity = field(init=False)
 
@@ -182,6 +184,7 @@ class House:
             last_seen=self.seen,
             tokens=self.token,
             token_log=self.token,
+            parked=self.parked,
             clients=self.token,
             failures=Failures(log),
             turns=Turns(at_once=2, share=40, queue=60),

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from chassis.trust import Trust, fold_trust, token_events
 from eventlog.events import Event, Recorded
 from eventlog.log import By, Log
+from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer
 from eventlog.store import MemoryStore
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
@@ -108,6 +109,7 @@ class World:
     secrets: dict[str, str] = field(default_factory=dict)
     sessions: int = 0
     store: MemoryStore = field(default_factory=MemoryStore)
+    parked: Parked = field(default_factory=lambda: Parked(frozenset()))
 
     def __post_init__(self) -> None:
         self.store.clock = self.clock.now
@@ -118,7 +120,7 @@ class World:
     def process(self) -> Process:
         """A process that has just been started on this database."""
         log = Log(self.store, events, Sealer(bytes(32), self.seal_keys), self.clock.now)
-        token = Token(log, EncryptedVault(bytes(32), self.wrapped), ISSUER, lambda: process.ready_since)
+        token = Token(log, EncryptedVault(bytes(32), self.wrapped), ISSUER, lambda: process.ready_since, self.parked)
         process = Process(token, self.clock)
         return process
 
