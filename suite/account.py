@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from suite.errors import Halt
+from suite.place import refuse_foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def _take(data: Path, account: Account | None) -> None:
         raise Halt(f"{data} is not a directory: name another with --data DIR")
     if not os.access(data, os.W_OK | os.X_OK):
         raise Halt(f"{data} cannot be written by you: name another with --data DIR, or have its owner let you in")
+    refuse_foreign(data)
     _refuse_anothers(data)
     if account is not None:
         _refuse_unreachable(data, account)

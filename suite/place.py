@@ -64,6 +64,16 @@ class Place:
         return path.read_text()
 
 
+def refuse_foreign(data: Path) -> None:
+    """Raises Halt for a directory that holds something, but nothing of a suite: it was meant for something else."""
+    found = {path.name for path in data.iterdir()}
+    if found and not found & {"lock", "secrets", "postgres"}:
+        raise Halt(
+            f"{data} is not empty, and no suite has run there (it has neither lock, secrets nor postgres): name a "
+            "directory that is empty or does not exist yet with --data DIR"
+        )
+
+
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner reads (0600), by rename: a reader sees the old one or the new one, whole."""
     new = path.with_name(f".{path.name}.{os.getpid()}")

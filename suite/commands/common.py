@@ -12,11 +12,20 @@ from eventlog.errors import Refusal
 from suite.errors import Halt
 from suite.place import default_data
 
+
+def named(text: str) -> Path:
+    """The DIR that --data names. An empty name, such as a variable that is not set, would be the current directory."""
+    if not text:
+        raise typer.BadParameter("empty; name a directory with --data DIR")
+    return Path(text)
+
+
 Data = Annotated[
     Path,
     typer.Option(
         "--data",
         metavar="DIR",
+        parser=named,
         help="Where the suite keeps its data; it may not exist yet.",
         default_factory=default_data,
         show_default="WATCHWORD_DATA or ~/.local/share/watchword",

@@ -66,6 +66,15 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
         make_data(tmp_path / "file", None)
 
 
+def test_a_directory_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(Halt, match=r"is not empty, and no suite has run there .*--data DIR"):
+        make_data(tmp_path, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    (tmp_path / "lock").touch()
+    make_data(tmp_path, None)
+
+
 def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Halt, match="cannot be used"):

@@ -120,6 +120,17 @@ def test_where_no_suite_has_run_every_command_says_how_to_start_one(tmp_path: Pa
         assert f"watchword up --data {tmp_path / 'none'}" in result.stderr
 
 
+@pytest.mark.parametrize("command", [["up"], ["status"], ["events", "verify"], ["certs", "issue", "shop"]])
+def test_an_empty_data_is_not_the_current_directory(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [*command, "--data", ""], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "empty; name a directory with --data DIR" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_it_has_stopped_a_command_says_how_to_start_it(tmp_path: Path) -> None:
     with small_suite(tmp_path) as suite:
         place = suite.place
