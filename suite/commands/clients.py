@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from chassis.rpc.client import ask
-from suite.commands.common import Data
+from suite.commands.common import Data, said_plainly
 from suite.commands.reach import Json, asked
+from suite.errors import Halt
 from suite.screen import as_json, console, row, table
 from watchword.token.v1.token_pb2 import Client, CreateClientRequest, ListClientsRequest
 
@@ -56,6 +57,9 @@ def create(
     json: Json = False,
 ) -> None:
     """Register an application. Its secret is shown here, once: only a hash of it is kept."""
+    with said_plainly():
+        if not name.strip():
+            raise Halt("empty; give the client a NAME that people know it by")
     client = Client(
         client_id=id_,
         name=name,

@@ -82,6 +82,15 @@ def enable(name: Name, data: Data, reason: Reason = "enabled by the operator", j
 
 
 def _password(from_stdin: bool, generate: bool) -> str:
+    try:
+        password = _given(from_stdin, generate)
+        password.encode()
+    except UnicodeError:
+        raise Halt("the password is not UTF-8 text") from None
+    return password
+
+
+def _given(from_stdin: bool, generate: bool) -> str:
     if from_stdin and generate:
         raise Halt("--password-stdin and --generate: choose one")
     if generate:

@@ -164,7 +164,7 @@ class Small:
         self._http: list[HttpServer] = []
         self._serving: list[asyncio.Task[None]] = []
 
-    def watchword(self, *arguments: str, stdin: str | None = None) -> Result:
+    def watchword(self, *arguments: str, stdin: str | bytes | None = None) -> Result:
         """Runs a command on this suite."""
         return CliRunner().invoke(app, [*arguments, "--data", str(self.place.data)], input=stdin)
 

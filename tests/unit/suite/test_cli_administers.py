@@ -28,6 +28,26 @@ def test_a_password_is_read_from_standard_input_and_never_printed(suite: Small) 
     assert "passphrase" not in result.output
 
 
+def test_a_password_that_is_no_text_is_refused_in_a_line(suite: Small) -> None:
+    result = suite.watchword("users", "create", "zed", "--password-stdin", stdin=b"quiet \xff otters\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "the password is not UTF-8 text\n"
+    assert suite.identity.known == {}
+
+
+def test_an_argument_that_is_no_text_is_refused_by_its_position(suite: Small) -> None:
+    for command in (["users", "disable", "z\udcff"], ["revoke", "--session", "z\udcff"]):
+        result = suite.watchword(*command)
+        assert result.exit_code == 2
+        assert "argument 3 is not UTF-8 text" in result.stderr
+
+
+def test_a_client_without_a_name_is_refused(suite: Small) -> None:
+    for name in ("", " "):
+        assert "give the client a NAME" in suite.watchword("clients", "create", name).stderr
+    assert suite.token.clients == []
+
+
 def test_without_a_terminal_a_password_is_not_asked_for(suite: Small) -> None:
     result = suite.watchword("users", "create", "ann")
     assert result.exit_code == 1
