@@ -9,6 +9,8 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -52,8 +54,13 @@ class Fold(Generic[S]):
 
     @property
     def schema(self) -> str:
-        """Changes when the state's fields do, which makes old snapshots unreadable and so ignored."""
-        return ",".join(f"{name}:{type_}" for name, type_ in type(self.initial).__annotations__.items())
+        """Changes when the state's fields do, nested ones too, which makes old snapshots unreadable and so ignored."""
+        return _schema(type(self.initial))
+
+
+@lru_cache
+def _schema(state: type[msgspec.Struct]) -> str:
+    return sha256(repr(msgspec.inspect.type_info(state)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,10 +292,6 @@ class Log:
     def _forget_behind(self, stream: str, versions: dict[str, int]) -> None:
         if stream in versions and self._cache.get(stream, (0, None))[0] != versions[stream]:
             self._cache.pop(stream, None)
-
-    def erased(self, stream: str) -> None:
-        """Forgets a stream's folded state, since it may hold what was sealed."""
-        self._cache.pop(stream, None)
 
 
 def _owner(event: Event) -> str:

@@ -87,13 +87,25 @@ class PostgresReaders:
         self._pool = pool
         self._waiting: dict[str, Reader] = {}
         self._writing = asyncio.Lock()
+        self._swept = 0
 
     async def report(self, reader: Reader) -> None:
         self._waiting[reader.name] = reader
+        # One whose stream ends here must not take the others' reports with it.
+        await asyncio.shield(asyncio.ensure_future(self._take_turn(reader)))
+
+    async def _take_turn(self, reader: Reader) -> None:
         async with self._writing:
-            if reader.name in self._waiting:
-                taken, self._waiting = self._waiting, {}
-                await self._write(list(taken.values()))
+            if reader.name not in self._waiting:
+                return
+            taken, self._waiting = self._waiting, {}
+            await self._write(list(taken.values()))
+            if reader.seen_at > self._swept + MAX_STALENESS:
+                self._swept = reader.seen_at
+                await self._sweep(reader.seen_at - MAX_STALENESS)
+
+    async def _sweep(self, before: int) -> None:
+        await fetch(self._pool, "DELETE FROM log_readers WHERE seen_at + max_staleness < $1", before)
 
     async def _write(self, readers: Sequence[Reader]) -> None:
         await fetch(
@@ -115,9 +127,6 @@ class PostgresReaders:
     async def live(self, now: int) -> Sequence[Reader]:
         rows = await fetch(self._pool, "SELECT name, applied, max_staleness, seen_at, parked FROM log_readers")
         readers = [replace(Reader(**row), parked=tuple(row["parked"])) for row in rows]
-        gone = [reader.name for reader in readers if not reader.remembered(now - 60_000_000)]
-        if gone:
-            await fetch(self._pool, "DELETE FROM log_readers WHERE name = ANY($1)", gone)
         return remembered(readers, now)
 
 

@@ -27,11 +27,11 @@ class LocalFeed:
             while True:
                 stamp = boot_ns()
                 head = await self._store.head()
+                yield Batch([], Echo(head.position, head.now, stamp, head.chain_hash))
                 while after < head.position:
                     page = await self._store.read(after, PAGE_EVENTS, PAGE_BYTES)
                     yield Batch(page, None)
                     after = page[-1].position
-                yield Batch([], Echo(head.position, head.now, stamp, head.chain_hash))
                 said = progress()
                 await self._readers.report(
                     Reader(reader, said.applied, int(max_staleness * 1_000_000), self._now(), said.parked)

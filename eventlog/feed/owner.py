@@ -75,8 +75,7 @@ class _Reading:
     async def listen(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
         async for request in requests:
             check_position(request.progress.applied)
-            self._reported = request.progress
-            self._wake.set()
+            # It stands among the readers before it is told anything that it may trust.
             await self._readers.report(
                 Reader(
                     self._name,
@@ -86,6 +85,8 @@ class _Reading:
                     tuple(request.progress.parked_streams),
                 )
             )
+            self._reported = request.progress
+            self._wake.set()
         self._wake.set()
 
     async def next(self, stopping: asyncio.Event) -> log_pb2.ReadResponse | None:
@@ -119,3 +120,4 @@ async def first_of(*waits: Any) -> None:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

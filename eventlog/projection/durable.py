@@ -12,9 +12,9 @@ import structlog
 
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
-from eventlog.feed import INTERVAL, Progress, Source, SourceLost, follow_for_ever
+from eventlog.feed import INTERVAL, Progress, Source, SourceLost, first_of, follow_for_ever
 from eventlog.projection.change import Decode, Projection
-from eventlog.projection.memory import continues
+from eventlog.projection.memory import continues, of_one_log
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Connection, Rows
 from watchword.clock import boot_ns
 from watchword.freshness import Freshness
@@ -59,7 +59,7 @@ class Durable(ABC):
         while True:
             try:
                 async with self._turn() as turn:
-                    await self._follow(turn)
+                    await first_of(turn.keep(), self._follow())
             except (SourceLost, *DATABASE_LOST, Refusal) as error:
                 log.warning("projection_waits", projection=self.name, reason=repr(error))
             self._freshness = None
@@ -77,11 +77,9 @@ class Durable(ABC):
             try:
                 yield turn
             finally:
-                with suppress(*DATABASE_LOST):
-                    await connection.execute("RESET idle_session_timeout")
-                    await connection.execute("SELECT pg_advisory_unlock($1)", key)
+                await turn.end(key)
 
-    async def _follow(self, turn: "_Turn") -> None:
+    async def _follow(self) -> None:
         await self.rows.begin()
         self._at = await self.rows.checkpoint()
         self._parked = await self.rows.parked()
@@ -90,7 +88,8 @@ class Durable(ABC):
         following = follow_for_ever(self.source, self._reader, 5.0, self._progress, self._lost)
         async with aclosing(following) as batches:
             async for batch in batches:
-                await turn.ping()
+                if batch.echo is not None:
+                    of_one_log(self._at, batch.echo)
                 if self._parked:  # another process may have been asked to retry
                     self._parked = await self.rows.parked()
                 if batch.rows:
@@ -109,11 +108,23 @@ class Durable(ABC):
 class _Turn:
     """The lock's connection, which ends by itself when it has not been pinged for 3 s."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         self._connection = connection
 
-    async def ping(self) -> None:
-        await self._connection.execute("SELECT 1")
+    async def keep(self) -> None:
+        """Pings each second, however long a batch takes; ends with an error where the turn is lost."""
+        while True:
+            await self._connection.execute("SELECT 1")
+            await asyncio.sleep(INTERVAL)
+
+    async def end(self, key: int) -> None:
+        """Gives the turn up; a connection that does not answer is cut, so that it holds nothing."""
+        try:
+            await self._connection.execute("RESET idle_session_timeout")
+            await self._connection.execute("SELECT pg_advisory_unlock($1)", key)
+        except DATABASE_LOST:
+            with suppress(asyncpg.InterfaceError):  # the pool has cut it already
+                self._connection.terminate()
 
 
 class TableProjection(Durable):
@@ -158,6 +169,8 @@ class TableProjection(Durable):
         """Why the row could not be applied; None where it was."""
         try:
             changes = await self.projection.changes(row)
+        except DATABASE_LOST:
+            raise
         except Exception as error:
             log.error("event_parked", projection=self.name, position=row.position, reason=repr(error))
             return repr(error)

@@ -10,7 +10,7 @@ import structlog
 
 from eventlog.chain import link
 from eventlog.events import Recorded
-from eventlog.feed import INTERVAL, Batch, Progress, Source, SourceLost, follow_for_ever
+from eventlog.feed import INTERVAL, Batch, Echo, Progress, Source, SourceLost, follow_for_ever
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, Value
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Rows
 from watchword.clock import boot_ns
@@ -178,6 +178,8 @@ class MemoryProjection:
 
     async def _take(self, batch: Batch) -> bool:
         """False where it has to start anew from the table."""
+        if batch.echo is not None and self._at is not None:
+            of_one_log(self._at, batch.echo)
         for row in batch.rows:
             await self._apply(row)
         if batch.echo is not None:
@@ -208,6 +210,8 @@ class MemoryProjection:
             try:
                 for change in await self.projection.changes(row):
                     self._sink.apply(change)
+            except DATABASE_LOST:
+                raise
             except Exception as error:
                 self._parked[row.stream] = row.position
                 log.error("event_parked", projection=self.projection.name, position=row.position, reason=repr(error))
@@ -220,3 +224,12 @@ def continues(at: Checkpoint, row: Recorded) -> None:
         raise SourceLost(f"a gap: {row.position} after {at.position}")
     if link(at.chain_hash, row) != row.chain_hash:
         raise SourceLost(f"the chain breaks at {row.position}")
+
+
+def of_one_log(at: Checkpoint, echo: Echo) -> None:
+    """Raises SourceLost where a head lies below what was applied, or is another event: a log that was restored.
+
+    What comes from it would be dropped as known, and its freshness would prove nothing.
+    """
+    if echo.head < at.position or (echo.head == at.position and echo.chain_hash != at.chain_hash):
+        raise SourceLost(f"its head {echo.head} is of another log than position {at.position} that was applied")

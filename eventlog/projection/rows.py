@@ -122,7 +122,7 @@ class Rows:
 
     async def advance(self, connection: Connection, at: Checkpoint) -> None:
         await connection.execute(
-            "UPDATE projection_checkpoints SET position = $2, chain_hash = $3 WHERE projection = $1",
+            "UPDATE projection_checkpoints SET position = $2, chain_hash = $3 WHERE projection = $1 AND position <= $2",
             self.projection,
             at.position,
             at.chain_hash,

@@ -7,7 +7,8 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from eventlog.errors import Kind, Refusal
+from eventlog.errors import Kind, Refusal, unavailable
+from eventlog.feed import SourceLost
 from eventlog.projection.durable import Durable, Reaction, TableProjection
 from eventlog.projection.memory import MemoryProjection
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -123,7 +124,10 @@ class ProjectionFeed(log_pb2_grpc.ProjectionServiceServicer):
             raise Refusal(
                 Kind.PRECONDITION, "not_rebuildable", f"{request.name} is a reaction: it runs once, never again"
             )
-        return log_pb2.RebuildProjectionResponse(applied=await found.rebuild())
+        try:
+            return log_pb2.RebuildProjectionResponse(applied=await found.rebuild())
+        except SourceLost as error:
+            raise unavailable("feed_lost", f"{error}: ask again") from error
 
     async def RetryParked(self, request: Any, context: Any) -> log_pb2.RetryParkedResponse:
         await self._administrator(context)

@@ -93,6 +93,9 @@ class Watching:
             await asyncio.sleep(INTERVAL / 10)
             return
         freshness = await self._freshness(reported)
+        if self._memory.stale():
+            # What came while it waited may be a revocation that could not be folded.
+            return
         if watcher.waiting is None:
             for page in self._snapshot(watcher):
                 yield page
@@ -148,10 +151,11 @@ class _Reported:
     async def listen(self, requests: AsyncIterator[Any], wake: asyncio.Event) -> None:
         try:
             async for request in requests:
+                applied = check_position(request.progress.applied)
+                # It stands among the readers before it is told anything that it may trust.
+                await self._readers.report(Reader(self._name, applied, self._max_staleness, self._now()))
                 self._last = request.progress
                 wake.set()
-                applied = check_position(request.progress.applied)
-                await self._readers.report(Reader(self._name, applied, self._max_staleness, self._now()))
         finally:
             wake.set()
 

@@ -3,6 +3,9 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import structlog
+
+from eventlog.errors import Refusal
 from eventlog.log import Attempt, By
 from services.token.adapters.signer import make_refresh_key, make_signing_key
 from services.token.commands.revoke import revoke_family
@@ -24,6 +27,8 @@ from services.token.ports import KeyVault, Token
 
 FamiliesOf = Callable[[str], Awaitable[list[str]]]
 """The families whose current refresh token a key derives."""
+log = structlog.get_logger()
+
 RINGS = (*(signing_ring(alg) for alg in ALGORITHMS), REFRESH_RING)
 
 
@@ -64,12 +69,18 @@ async def ensure_keys(token: Token, by: By) -> None:
 
 
 async def rotate_by_command(token: Token, names: list[str], compromised: bool, families_of: FamiliesOf, by: By) -> int:
-    """Rotates rings now. A compromised refresh key ends the families that it derives. The last position."""
+    """Rotates rings now. A compromised refresh key ends the families that it derives. The last position.
+
+    Where not all of those can be named yet, they are ended by the clock: asked again, this would drop the new key.
+    """
     position = 0
     for name in names:
         position = await rotate_ring(token, name, compromised, by, lambda ring: True)
     if compromised and REFRESH_RING in names:
-        position = await end_families_of_dropped_keys(token, families_of, by) or position
+        try:
+            return max(position, await end_families_of_dropped_keys(token, families_of, by))
+        except Refusal as refusal:
+            log.warning("families_end_later", reason=refusal.code)
     return position
 
 

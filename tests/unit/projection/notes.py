@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import grpc.aio
 
@@ -110,6 +111,7 @@ class Script:
 
     def __init__(self, first: Sequence[Batch], owner: Store) -> None:
         self._first: Sequence[Batch] | None = first
+        self._store = owner
         self._owner = LocalFeed("notes", owner, MemoryReaders(), lambda: boot_ns() // 1000)
 
     async def follow(
@@ -122,8 +124,15 @@ class Script:
                 yield batch
             return
         for batch in first:
-            yield batch
+            yield await self._proven(batch)
         await asyncio.Event().wait()
+
+    async def _proven(self, batch: Batch) -> Batch:
+        """An echo with the chain hash that the owner's log has at that head."""
+        if batch.echo is None or not batch.echo.head or batch.echo.chain_hash:
+            return batch
+        row = (await self._store.read(batch.echo.head - 1, 1))[0]
+        return replace(batch, echo=replace(batch.echo, chain_hash=row.chain_hash))
 
 
 def echo(head: int, seconds_ago: float = 0.0) -> Batch:
