@@ -2,13 +2,17 @@
 
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import combinations
 
 import psutil
 
 from suite.errors import Halt
+
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+_LOOPBACK_NAMES = {"localhost": "127.0.0.1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,19 @@ class Address:
 
     def from_here(self) -> "Address":
         """The same listener as this machine calls it: a wildcard is reached on loopback."""
-        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
-        return Address(loopback.get(self.host, self.host), self.port)
+        return Address(_WILDCARDS.get(self.host, self.host), self.port)
+
+
+def refuse_shared(wanted: Sequence[tuple[str, Address]]) -> None:
+    """Raises Halt where two listeners would stand in each other's way. Each comes with the option that moves it."""
+    for (option, address), (other_option, other) in combinations(wanted, 2):
+        if _overlap(address, other):
+            raise Halt(f"{option} {address} and {other_option} {other} are the same: move one of them")
+
+
+def _overlap(one: Address, other: Address) -> bool:
+    hosts = {_LOOPBACK_NAMES.get(address.host, address.host) for address in (one, other)}
+    return one.port == other.port and (len(hosts) == 1 or bool(hosts & _WILDCARDS.keys()))
 
 
 def refuse_taken(wanted: Iterable[tuple[str, Address]]) -> None:
@@ -41,13 +56,6 @@ def refuse_taken(wanted: Iterable[tuple[str, Address]]) -> None:
     troubles = [trouble for option, address in wanted if (trouble := _trouble(option, address))]
     if troubles:
         raise Halt("\n".join(troubles))
-
-
-def holder(address: Address) -> psutil.Process | None:
-    """The process that listens there; None where nobody does, or where the system does not tell."""
-    listening = (one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN)
-    pid = next((one.pid for one in listening if one.laddr.port == address.port and one.pid), None)
-    return psutil.Process(pid) if pid else None
 
 
 def listens(pid: int, address: Address) -> bool:
@@ -69,17 +77,21 @@ def _trouble(option: str, address: Address) -> str | None:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 return f"{address} cannot be listened on ({error.strerror}): choose another with {option} HOST:PORT"
-            return (
-                f"{address} is taken by {_describe(address)}: end it, or choose another address with {option} HOST:PORT"
-            )
+            return f"{address} is {_use(address)}, or choose another address with {option} HOST:PORT"
     return None
 
 
-def _describe(address: Address) -> str:
+def _use(address: Address) -> str:
+    """Who is in the way, and what to do about it."""
     try:
-        process = holder(address)
-        if process is None:
-            return "a process of another user (root can see which: ss -ltnp)"
-        return f"process {process.pid} ({' '.join(process.cmdline()) or process.name()})"
+        tcp = psutil.net_connections("tcp")
+        there = [one.pid for one in tcp if one.status == psutil.CONN_LISTEN and one.laddr.port == address.port]
+        if not there:
+            return "in use by an outgoing connection: try again"
+        pid = next((pid for pid in there if pid), None)
+        if pid is None:
+            return "taken by a process of another user (root can see which: ss -ltnp): end it"
+        process = psutil.Process(pid)
+        return f"taken by process {pid} ({' '.join(process.cmdline()) or process.name()}): end it"
     except psutil.Error:
-        return "a process that has just ended, or is ending (try again)"
+        return "taken by a process that has just ended, or is ending: try again"

@@ -19,7 +19,7 @@ from suite.fleet import UP, Fleet
 from suite.leftover import stop_services
 from suite.operator import OPERATOR, operator
 from suite.place import Place, sole_use
-from suite.ports import refuse_taken
+from suite.ports import refuse_shared, refuse_taken
 from suite.postgres import answers, leave_socket, prepare
 from suite.readiness import ready_at, settled
 from suite.report import Report
@@ -47,6 +47,7 @@ def up(options: Options, report: Report) -> None:
 
 
 async def _run(options: Options, report: Report, stack: AsyncExitStack) -> None:
+    refuse_shared(options.fleet.listeners())
     place = Place(options.data.resolve())
     make_data(place.data, database_account(place.cluster))
     stack.enter_context(sole_use(place.data))

@@ -1,10 +1,13 @@
 """`watchword up`"""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
+from chassis.settings import Networks, Url
 from suite.commands.common import Data, said_plainly
+from suite.errors import Halt
 from suite.fleet import GRPC, REST, Fleet
 from suite.ports import Address
 from suite.report import Report
@@ -54,13 +57,42 @@ def up(
     """Run the whole suite on this machine, until Ctrl-C. No Docker, no root, no broker."""
     with said_plainly():
         fleet = Fleet(
-            rest=_addresses(identity=identity_rest, token=token_rest, policy=policy_rest),
-            grpc=_addresses(identity=identity_grpc, token=token_grpc, policy=policy_grpc),
-            public_url=public_url.rstrip("/") if public_url else None,
-            trusted_proxies=tuple(trusted_proxy or ()),
+            rest=_addresses("rest", identity=identity_rest, token=token_rest, policy=policy_rest),
+            grpc=_addresses("grpc", identity=identity_grpc, token=token_grpc, policy=policy_grpc),
+            public_url=None if public_url is None else _public_url(public_url),
+            trusted_proxies=tuple(_proxy(text) for text in trusted_proxy or ()),
         )
         run_up(Options(data, fleet, postgres, demo), Report())
 
 
-def _addresses(**texts: str) -> dict[str, Address]:
-    return {name: Address.parse(text) for name, text in texts.items()}
+def _public_url(text: str) -> str:
+    bare = text.rstrip("/")
+    _refuse_unlike(Url, "--public-url", bare, "https://id.example.org")
+    return bare
+
+
+def _proxy(text: str) -> str:
+    _refuse_unlike(Networks, "--trusted-proxy", text, "10.0.0.0/8")
+    return text
+
+
+def _refuse_unlike(wanted: Any, option: str, text: str, example: str) -> None:
+    """The services would refuse it too, once PostgreSQL runs and by a variable's name."""
+    if not text.strip():
+        raise Halt(f"{option} is empty: leave it out, or name one such as {example}")
+    try:
+        TypeAdapter(wanted).validate_python(text)
+    except ValidationError as wrong:
+        reason = wrong.errors()[0]["msg"].removeprefix("Value error, ")
+        raise Halt(f"{option} {text!r}: {reason}; such as {example}") from None
+
+
+def _addresses(api: str, **texts: str) -> dict[str, Address]:
+    return {name: _address(f"--{name}-{api}", text) for name, text in texts.items()}
+
+
+def _address(option: str, text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except Halt as wrong:
+        raise Halt(f"{option}: {wrong}") from None

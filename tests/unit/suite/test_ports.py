@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from suite.errors import Halt
-from suite.ports import Address, listens, refuse_taken
+from suite.ports import Address, listens, refuse_shared, refuse_taken
 
 
 @pytest.fixture
@@ -26,6 +26,25 @@ def test_every_taken_one_is_named_at_once(taken: Address) -> None:
     with pytest.raises(Halt) as halt:
         refuse_taken([("--token-rest", taken), ("--policy-rest", taken)])
     assert len(str(halt.value).splitlines()) == 2
+
+
+def test_a_port_that_nobody_listens_on_is_told_from_a_taken_one(taken: Address) -> None:
+    with closing(socket.create_connection((taken.host, taken.port))) as outgoing:
+        address = Address("127.0.0.1", outgoing.getsockname()[1])
+        with pytest.raises(Halt, match=rf"{address} is in use by an outgoing connection: try again, or choose another"):
+            refuse_taken([("--token-rest", address)])
+
+
+@pytest.mark.parametrize("other", ["127.0.0.1:8401", "0.0.0.0:8401", "[::]:8401", "localhost:8401"])
+def test_two_listeners_on_one_address_are_refused_by_their_options(other: str) -> None:
+    wanted = [("--identity-rest", Address("127.0.0.1", 8401)), ("--token-rest", Address.parse(other))]
+    with pytest.raises(Halt, match=r"--identity-rest 127\.0\.0\.1:8401 and --token-rest .* are the same"):
+        refuse_shared(wanted)
+
+
+@pytest.mark.parametrize("other", ["127.0.0.1:8402", "127.0.0.2:8401"])
+def test_two_listeners_beside_each_other_are_fine(other: str) -> None:
+    refuse_shared([("--identity-rest", Address("127.0.0.1", 8401)), ("--token-rest", Address.parse(other))])
 
 
 def test_a_free_one_is_fine(taken: Address) -> None:
