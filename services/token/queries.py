@@ -155,10 +155,14 @@ class Receipts(msgspec.Struct, frozen=True):
 
 
 async def receipts(token: Token, readers: Readers, position: int, timeout: float) -> Receipts:
-    """Waits until every reader has applied `position`, at most `timeout` seconds, and says who has."""
+    """Waits until every reader has applied `position`, at most `timeout` seconds, and says who has.
+
+    A reader that was there at any look has to: one that vanishes meanwhile is waited for and named, too.
+    """
     rows = await token.log.store.read(position - 1, 1)
     made = rows[0].time
     applied: dict[str, float] = {}
+    expected: set[str] = set()
     longest = 0
     deadline = asyncio.get_running_loop().time() + timeout
     while True:
@@ -168,7 +172,8 @@ async def receipts(token: Token, readers: Readers, position: int, timeout: float
         for reader in live:
             if _has(reader, position) and reader.name not in applied:
                 applied[reader.name] = max(0, min(reader.seen_at, now) - made) / 1000
-        waiting = [reader.name for reader in live if not _has(reader, position)]
+        expected |= {reader.name for reader in live}
+        waiting = sorted(expected - applied.keys())
         if not waiting or asyncio.get_running_loop().time() > deadline:
             return Receipts(sorted(applied.items()), waiting, made + (longest or DEFAULT_STALENESS))
         await asyncio.sleep(0.005)

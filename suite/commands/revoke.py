@@ -5,10 +5,13 @@ from typing import Annotated
 import typer
 
 from chassis.rpc.client import ask
+from eventlog.errors import Kind, Refusal
 from suite.commands.common import Data, said_plainly
 from suite.commands.reach import Json, asked
 from suite.errors import Halt
+from suite.operator import Operator
 from suite.screen import as_json, console, row, table
+from watchword.identity.v1.identity_pb2 import FindAccountRequest
 from watchword.token.v1.token_pb2 import RevokeRequest, RevokeResponse
 
 PATIENCE = 15.0
@@ -19,7 +22,7 @@ def revoke(
     session: Annotated[str | None, typer.Option(metavar="ses_…", help="End one browser session or login.")] = None,
     family: Annotated[str | None, typer.Option(metavar="fam_…", help="End one lineage of refresh tokens.")] = None,
     subject: Annotated[
-        str | None, typer.Option(metavar="acc_…", help="End all that an account has; it may log in again.")
+        str | None, typer.Option(metavar="NAME|acc_…", help="End all that an account has; it may log in again.")
     ] = None,
     client: Annotated[
         str | None, typer.Option(metavar="cli_…", help="End all that an application holds, for everybody.")
@@ -38,10 +41,22 @@ def revoke(
     with said_plainly():
         request = _request(session, family, subject, client)
     request.reason, request.wait_applied = reason, wait
-    answer = asked(data, lambda peers: ask(peers.token.Revoke, request, timeout=PATIENCE))
+    answer = asked(data, lambda peers: _revoked(peers, request))
     _print_json(answer, wait) if json else _print(answer, wait)
     if answer.waiting:
         raise typer.Exit(1)
+
+
+async def _revoked(peers: Operator, request: RevokeRequest) -> RevokeResponse:
+    """A subject that is no account's id is looked up as a username, and else taken for a client's id."""
+    if request.subject and not request.subject.startswith("acc_"):
+        try:
+            found = await ask(peers.identity.FindAccount, FindAccountRequest(username=request.subject))
+            request.subject = found.account_id
+        except Refusal as refusal:
+            if refusal.kind is not Kind.NOT_FOUND:
+                raise
+    return await ask(peers.token.Revoke, request, timeout=PATIENCE)
 
 
 def _request(session: str | None, family: str | None, subject: str | None, client: str | None) -> RevokeRequest:

@@ -26,6 +26,10 @@ _GRANT = re.compile(r"[!-~]{1,128}")
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]{1,256}")
 _BACKEND = "spiffe://watchword/backend/"
 # Of the length of a hash, and the hash of nothing.
+GRANTABLE = frozenset(
+    {"introspect:any", "watchword.log.v1.EventLogService/Read", "watchword.token.v1.TokenService/Revoke"}
+)
+"""What a certificate may be granted by name, beyond what every backend may (RULES 9, 11)."""
 _ABSENT = "-" * 64
 
 
@@ -146,8 +150,8 @@ async def grant_caller(token: Token, uri: str, grants: list[str], by: By) -> int
     """What a certificate's URI may do beyond what every backend may; replaces what it was granted before."""
     if not uri.startswith(_BACKEND) or not _ID.fullmatch(uri.removeprefix(_BACKEND)):
         raise Refusal(Kind.UNPROCESSABLE, "invalid_uri", "grants are for spiffe://watchword/backend/NAME")
-    if not _all(_GRANT, grants):
-        raise Refusal(Kind.UNPROCESSABLE, "invalid_grants", "a grant is 1 to 128 visible ASCII characters")
+    if not set(grants) <= GRANTABLE:
+        raise Refusal(Kind.UNPROCESSABLE, "invalid_grants", f"what can be granted: {', '.join(sorted(GRANTABLE))}")
 
     async def decide(attempt: Attempt) -> None:
         await attempt.write(CALLER, uri.removeprefix("spiffe://"), CallerGranted(uri=uri, grants=sorted(set(grants))))

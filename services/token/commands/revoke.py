@@ -8,9 +8,17 @@ from services.token.domain.family import FAMILY, revoked
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Before
 from services.token.ports import Token
 
+ACCOUNT = "acc_"
+SESSION_ID = "ses_"
+
 
 async def revoke_session(token: Token, session_id: str, reason: str, by: By, command_id: str | None = None) -> int:
-    """Ends all that hangs from a session. The position of the revocation, also where it was made before."""
+    """Ends all that hangs from a session. The position of the revocation, also where it was made before.
+
+    Token may not have heard of the session yet. Raises Unknown for what is no session's id.
+    """
+    if not session_id.startswith(SESSION_ID):
+        raise Unknown(f"session: an id begins with {SESSION_ID}")
 
     async def decide(attempt: Attempt) -> int:
         session = await attempt.read(SESSION, session_id)
@@ -38,9 +46,14 @@ async def revoke_family(token: Token, family_id: str, reason: str, by: By) -> in
 
 
 async def revoke_subject(token: Token, subject: str, reason: str, by: By) -> int:
-    """Ends every session and token of a subject up to now."""
+    """Ends every session and token of an account, or of a client by itself, up to now.
+
+    Raises Unknown for anything else: a username that an operator typed must not come into the log.
+    """
 
     async def decide(attempt: Attempt) -> None:
+        if not subject.startswith(ACCOUNT) and not (await attempt.read(CLIENT, subject)).known:
+            raise Unknown(f"subject: an account's id begins with {ACCOUNT}")
         await attempt.write(SUBJECT, subject, SubjectRevoked(subject=subject, reason=reason))
 
     return (await token.log.decide(by, decide)).position

@@ -279,3 +279,12 @@ async def test_every_issue_names_its_family_session_subject_client_and_keys_as_w
 
 def named(command: Command) -> set[str]:
     return {write.stream for write in command.writes} | {guard.stream for guard in command.guards}
+
+
+async def test_a_username_is_no_subject_and_comes_into_no_event(world: World) -> None:
+    before = await world.a.token.log.store.head()
+    with pytest.raises(Unknown):
+        await revoke_subject(world.a.token, "alice", "left", IDENTITY)
+    with pytest.raises(Unknown):
+        await revoke_session(world.a.token, "alice", "left", IDENTITY)
+    assert (await world.a.token.log.store.head()).position == before.position
