@@ -48,12 +48,18 @@ class Row:
 
 
 async def check(pages: AsyncIterable[Sequence[Row]], head: int) -> AsyncIterator[Checked | Misfit]:
-    """Progress after each page up to the row `head`; ends with the first Misfit where there is one."""
+    """Progress after each page up to the row `head`; ends with the first Misfit where there is one.
+
+    The last Checked before a Misfit is the last row that fits.
+    """
     position, time, chain_hash = 0, 0, GENESIS
     async for page in pages:
+        shown = position
         for found in page:
             reason = _misfit(position, time, chain_hash, found)
             if reason is not None:
+                if position > shown:
+                    yield Checked(position, head, chain_hash)
                 yield Misfit(found.row.position, reason)
                 return
             position, time, chain_hash = found.row.position, found.row.time, found.row.chain_hash

@@ -186,6 +186,6 @@ def _say(one: Verified) -> None:
     if one.misfit is None:
         typer.echo(f"{one.log:<8} {one.position:>8} events fit   chain hash {one.chain_hash}")
         return
-    typer.echo(
-        f"{one.log:<8} position {one.misfit} does not fit: {one.reason}; the {one.position} checked before it do"
-    )
+    typer.echo(f"{one.log:<8} position {one.misfit} does not fit: {one.reason}")
+    if one.position:
+        typer.echo(f"{one.log:<8} {one.position:>8} events before it fit   chain hash {one.chain_hash}")

@@ -35,16 +35,21 @@ async def test_a_whole_log_is_said_to_fit_with_its_last_hash(database: Database,
     assert f"3 events fit   chain hash {last}" in (await verify(database, tmp_path)).stdout
 
 
-async def test_the_first_row_that_does_not_fit_is_named(database: Database, tmp_path: Path) -> None:
+async def test_the_first_row_that_does_not_fit_is_named_with_the_last_that_does(
+    database: Database, tmp_path: Path
+) -> None:
+    first = ""
     async with database.store() as store:
         for n in range(3):
             await store.append(command(f"c{n}", {"s": n}))
+            first = first or (await store.head()).chain_hash.hex()
     async with database.admin() as admin:
         await admin.execute("UPDATE eventlog.events SET actor = 'somebody else' WHERE position = 2")
     code, misfit = await found(database, tmp_path)
-    assert (code, misfit["misfit"]) == (1, 2)
+    assert (code, misfit["misfit"], misfit["position"], misfit["chain_hash"]) == (1, 2, 1, first)
     said = (await verify(database, tmp_path)).stdout
     assert "position 2 does not fit: its chain hash does not follow" in said
+    assert f"1 events before it fit   chain hash {first}" in said
 
 
 async def test_a_database_that_does_not_answer_is_no_misfit(database: Database, tmp_path: Path) -> None:
