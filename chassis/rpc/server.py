@@ -127,11 +127,13 @@ class Door(grpc.aio.ServerInterceptor):
             self._streams.discard(task)
 
     async def _enter(self, method: str, context: Context) -> Acting:
-        sent = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        metadata = [(key, value) for key, value in context.invocation_metadata() or () if isinstance(value, str)]
+        sent = dict(metadata)
         correlate(sent.get(CORRELATION), sent.get("traceparent"))
         acting = await self.admission.admit(context, method)
         if self.waiting is not None and positions.HEADER in sent:
-            await self.waiting.until(positions.parse(sent[positions.HEADER]))
+            wanted = ",".join(value for key, value in metadata if key == positions.HEADER)
+            await self.waiting.until(positions.parse(wanted))
         return acting
 
     def drain(self) -> None:

@@ -68,13 +68,23 @@ class Feed(log_pb2_grpc.EventLogServiceServicer):
             yield log_pb2.ReadResponse()
 
 
+class Level:
+    """A process that has applied up to position 9 of every log."""
+
+    def applied(self, name: str) -> int:
+        return 9
+
+    async def wait(self, name: str, position: int, timeout: float) -> bool:
+        return position <= 9
+
+
 async def actor(_: Any) -> str:
     return acting().actor
 
 
 @asynccontextmanager
 async def running(allowed: Allowed, name: Behaviour = actor, **admission: Any) -> AsyncIterator[tuple[RpcServer, int]]:
-    server = RpcServer(TOKEN, Admission(**admission))
+    server = RpcServer(TOKEN, Admission(**admission), positions.Waiting(Level()))
     server.add(log_pb2_grpc.add_ProjectionServiceServicer_to_server, Servicer(name), allowed)
     server.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, Feed(), {READ: {"backend/*"}})
     port = await server.start("127.0.0.1:0")
@@ -284,6 +294,21 @@ async def test_positions_that_were_written_come_back_in_the_answer() -> None:
         noted = positions.begin()
         await asked(port, DEMO)
         assert noted == {"token": 12}
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (("token=1", "token=2"), "invalid_position"),
+        (("token=1", "nonsense"), "invalid_position"),
+        (("nonsense", "token=1"), "invalid_position"),
+        (("token=10", "identity=1"), "not_yet_applied"),
+    ],
+)
+async def test_positions_sent_in_several_lines_are_one_list_as_over_rest(sent: tuple[str, ...], reason: str) -> None:
+    async with running({LIST: {"backend/*"}}) as (_, port):
+        metadata = tuple((positions.HEADER, one) for one in sent)
+        assert (await refused(port, DEMO, metadata=metadata))[1] == reason
 
 
 async def test_a_taken_port_is_refused_in_words() -> None:
