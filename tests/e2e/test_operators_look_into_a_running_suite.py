@@ -66,12 +66,11 @@ def test_what_the_readme_says_to_paste_works_as_pasted(suite: Running, number: i
     here = {
         ".venv/bin/python": sys.executable,
         ".venv/cookies": str(tmp_path / "cookies"),
-        'pathlib.Path.home() / ".local/share/watchword/demo.json"': f'pathlib.Path("{suite.place.demo}")',
     } | {f"http://127.0.0.1:{8401 + n}": suite.url(name) for n, name in enumerate(SERVICES)}
     pasted = BLOCKS[number]
     for there, now in here.items():
         pasted = pasted.replace(there, now)
-    env = os.environ | {"PATH": f"{os.environ['PATH']}:{curl_in(tmp_path)}"}
+    env = os.environ | {"PATH": f"{os.environ['PATH']}:{curl_in(tmp_path)}", "WATCHWORD_DATA": str(suite.place.data)}
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", pasted], capture_output=True, text=True, timeout=60, env=env
     )
