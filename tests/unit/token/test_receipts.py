@@ -64,7 +64,7 @@ async def test_a_reader_that_vanished_is_remembered_for_its_max_staleness(revoca
     assert await revocation.receipts() == Receipts([], [], revocation.made + 5 * SECOND)
 
 
-async def test_one_that_vanished_while_it_was_waited_for_is_named_and_certain_at_covers_it(
+async def test_one_that_vanished_while_it_was_waited_for_is_named(
     revocation: Reported,
 ) -> None:
     await revocation.report("gone", revocation.position - 1, staleness=4)
