@@ -61,6 +61,11 @@ def free_fleet() -> Fleet:
     return Fleet(rest=rest, grpc=grpc_)
 
 
+def listeners(fleet: Fleet) -> list[str]:
+    """The options of `up` that put its listeners there."""
+    return [f"{option}={address}" for option, address in fleet.listeners()]
+
+
 @dataclass
 class Served:
     """A second process of a service, on the first one's database."""
@@ -179,9 +184,8 @@ class Running:
 def running_suite(data: Path, *arguments: str, fleet: Fleet | None = None) -> Iterator[Running]:
     """`watchword up`, on free ports where no fleet says which, ended as a user ends it where the test has not."""
     fleet, place = fleet or free_fleet(), Place(data)
-    options = [f"--{name}-rest={fleet.rest[name]}" for name in SERVICES]
-    options += [f"--{name}-grpc={fleet.grpc[name]}" for name in SERVICES]
-    command = [str(Path(sys.executable).with_name("watchword")), "up", f"--data={data}", *options, *arguments]
+    watchword = str(Path(sys.executable).with_name("watchword"))
+    command = [watchword, "up", f"--data={data}", *listeners(fleet), *arguments]
     log = data.with_name(f"{data.name}.up.log")
     with log.open("wb") as output:
         up = subprocess.Popen(command, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)

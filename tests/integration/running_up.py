@@ -2,21 +2,20 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-SERVICES = ("identity", "token", "policy")
+from tests.harness.running import clean_environment, free_fleet, listeners
+
 READY = 60.0
 STOPPED = 10.0
 WATCHWORD = (sys.executable, "-m", "suite")
@@ -24,10 +23,7 @@ WATCHWORD = (sys.executable, "-m", "suite")
 
 def free_ports() -> list[str]:
     """Options that put the six listeners on ports that are free now."""
-    with ExitStack() as stack:
-        names = [f"--{service}-{api}" for service in SERVICES for api in ("rest", "grpc")]
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        return [f"{name}=127.0.0.1:{server.getsockname()[1]}" for name, server in zip(names, servers, strict=True)]
+    return listeners(free_fleet())
 
 
 @dataclass
@@ -84,7 +80,6 @@ class Up:
 @asynccontextmanager
 async def running_up(data: Path, *args: str, ready: bool = True) -> AsyncIterator[Up]:
     """Runs `watchword up --data DATA ARGS`; stops it at the end where the test has not."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("WATCHWORD_")}
     process = await asyncio.create_subprocess_exec(
         *WATCHWORD,
         "up",
@@ -93,7 +88,7 @@ async def running_up(data: Path, *args: str, ready: bool = True) -> AsyncIterato
         *args,
         stdout=PIPE,
         stderr=STDOUT,
-        env=environment,
+        env=clean_environment(),
         start_new_session=True,
     )
     up = Up(process, data)

@@ -17,10 +17,11 @@ import pytest
 import pytest_asyncio
 
 from chassis.rpc import Tls, connect
+from suite.databases import SERVICES
 from suite.operator import operator
 from suite.place import Place
 from suite.postgres import answers, embedded
-from tests.integration.running_up import SERVICES, WATCHWORD, Up, free_ports, running_up
+from tests.integration.running_up import WATCHWORD, Up, free_ports, running_up
 from watchword.log.v1.log_pb2 import Progress, ReadOpen, ReadRequest
 from watchword.token.v1.token_pb2 import IntrospectRequest, IntrospectResponse
 from watchword.token.v1.token_pb2_grpc import TokenServiceStub
