@@ -157,7 +157,8 @@ class Receipts(msgspec.Struct, frozen=True):
 async def receipts(token: Token, readers: Readers, position: int, timeout: float) -> Receipts:
     """Waits until every reader has applied `position`, at most `timeout` seconds, and says who has.
 
-    A reader that was there at any look has to: one that vanishes meanwhile is waited for and named, too.
+    One that vanishes meanwhile is named among those who have not, but no longer waited for than it may trust what it
+    knows.
     """
     rows = await token.log.store.read(position - 1, 1)
     made = rows[0].time
@@ -174,7 +175,7 @@ async def receipts(token: Token, readers: Readers, position: int, timeout: float
                 applied[reader.name] = max(0, min(reader.seen_at, now) - made) / 1000
         expected |= {reader.name for reader in live}
         waiting = sorted(expected - applied.keys())
-        if not waiting or asyncio.get_running_loop().time() > deadline:
+        if all(reader.name in applied for reader in live) or asyncio.get_running_loop().time() > deadline:
             return Receipts(sorted(applied.items()), waiting, made + (longest or DEFAULT_STALENESS))
         await asyncio.sleep(0.005)
 
