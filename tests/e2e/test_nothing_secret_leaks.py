@@ -41,7 +41,7 @@ class Sought:
     @property
     def secret(self) -> list[Needle]:
         """What must be nowhere but in the process that handles it."""
-        return [*self.known.passwords(), *self.known.bearing(), *self.keys]
+        return [*self.known.passwords(), *self.known.misplaced(), *self.known.bearing(), *self.keys]
 
     @property
     def keys(self) -> list[Needle]:
@@ -75,7 +75,7 @@ def sought(suite: Running) -> Sought:
 async def test_no_error_repeats_what_it_was_told(sought: Sought) -> None:
     assert len(sought.known.errors) > 25
     assert len(sought.known.refusals) == 8
-    told = [*sought.known.passwords(), *sought.known.bearing(), *sought.known.personal()]
+    told = [*sought.known.passwords(), *sought.known.misplaced(), *sought.known.bearing(), *sought.known.personal()]
     for answer in sought.known.errors:
         assert found(told, answer.content + repr(answer.headers.multi_items()).encode()) == set()
     for refusal in sought.known.refusals:

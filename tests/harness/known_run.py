@@ -35,6 +35,7 @@ class Known:
     password: str = field(default_factory=lambda: unique("first"))
     new_password: str = field(default_factory=lambda: unique("second"))
     wrong_password: str = field(default_factory=lambda: unique("wrong"))
+    told_to_token: str = field(default_factory=lambda: unique("told"))
     typed_as_name: str = field(default_factory=lambda: unique("misplaced"))
     account_id: str = ""
     client_secret: str = ""
@@ -48,6 +49,10 @@ class Known:
         named = {"password": self.password, "new password": self.new_password, "wrong password": self.wrong_password}
         named["password typed as a name"] = self.typed_as_name
         return [needle for name, value in named.items() for needle in spelled(name, value)]
+
+    def misplaced(self) -> list[Needle]:
+        """A password that token was sent itself, where there is no place for one: its memory may hold what came in."""
+        return spelled("password told to token", self.told_to_token)
 
     def bearing(self) -> list[Needle]:
         """What opens something to whoever has it."""
@@ -176,7 +181,7 @@ async def _as_a_client(people: People, known: Known) -> None:
 async def _get_it_wrong(people: People, known: Known, login: Signed) -> None:
     """What people type into the wrong place, what programs send in the wrong form, what thieves try."""
     identity, token = people.url("identity"), people.url("token")
-    password, refresh = known.new_password, known.refresh_tokens[-1]
+    password, refresh, told = known.new_password, known.refresh_tokens[-1], known.told_to_token
     mangled = refresh[:-2] + ("AA" if refresh[-2:] != "AA" else "BB")
     json = {"Content-Type": "application/json"}
     wrong: list[dict[str, Any]] = [
@@ -194,12 +199,16 @@ async def _get_it_wrong(people: People, known: Known, login: Signed) -> None:
         {"url": f"{identity}/v1/logout", "headers": _in_session(login) | {"X-CSRF-Token": password}, "json": {}},
         {"url": f"{identity}/v1/accounts/{known.username}/disable", "headers": login.bearer, "json": {"reason": "x"}},
         {"url": f"{token}/oauth2/token", "data": {"grant_type": "refresh_token", "refresh_token": mangled}},
-        {"url": f"{token}/oauth2/token", "data": {"grant_type": "password", "password": password}},
+        {"url": f"{token}/oauth2/token", "data": {"grant_type": "password", "password": told}},
         {"url": f"{token}/oauth2/token?refresh_token={refresh}", "content": refresh},
         {"url": f"{token}/oauth2/introspect", "data": {"token": refresh, "client_id": people.suite.app}},
         {"url": f"{token}/oauth2/revoke", "data": {"token": mangled, "client_id": refresh}},
         {"url": f"{token}/v1/revocations", "json": {"subject": {"a": refresh}}, "headers": login.bearer},
-        {"url": f"{token}/v1/revocations", "json": {"reason": password}, "headers": {"Authorization": refresh}},
+        {
+            "url": f"{token}/v1/revocations",
+            "json": {"reason": told},
+            "headers": {"Authorization": refresh},
+        },
     ]
     for one in wrong:
         answer = await people.http.post(**one)
