@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from suite.commands import status
+from tests.harness.running import until
 from tests.unit.suite.small_suite import Small, small_suite
 from watchword.log.v1.log_pb2 import Projection
 
@@ -71,8 +72,13 @@ def test_a_projection_that_is_parked_behind_or_stale_is_trouble(suite: Small, ch
         shown.ClearField("lag")
     shown.MergeFrom(change)
     suite.projections["identity"].shown.append(shown)
-    (line,) = trouble(suite)
+    # On a busy machine another service may not answer in time: that is trouble, too, and passes.
+    line = until(lambda: only(trouble(suite)), "one trouble is left")
     assert said in line
+
+
+def only(lines: list[str]) -> str | None:
+    return lines[0] if len(lines) == 1 else None
 
 
 def test_a_stopped_suite_is_trouble_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
