@@ -73,12 +73,8 @@ def test_a_projection_that_is_parked_behind_or_stale_is_trouble(suite: Small, ch
     shown.MergeFrom(change)
     suite.projections["identity"].shown.append(shown)
     # On a busy machine another service may not answer in time: that is trouble, too, and passes.
-    line = until(lambda: only(trouble(suite)), "one trouble is left")
+    (line,) = until(lambda: lines if len(lines := trouble(suite)) == 1 else [], "one trouble is left")
     assert said in line
-
-
-def only(lines: list[str]) -> str | None:
-    return lines[0] if len(lines) == 1 else None
 
 
 def test_a_stopped_suite_is_trouble_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
