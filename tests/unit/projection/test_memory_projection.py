@@ -176,3 +176,11 @@ async def test_it_starts_anew_from_a_table_that_could_apply_what_is_parked_here(
         table.rows, table.at = [Put("note", "a", {"text": "of the table"})], Checkpoint(1, store.rows[0].chain_hash)
         await until(lambda: one.fresh)
     assert one.texts == {"a": "of the table"}
+
+
+async def test_a_log_that_was_restored_proves_no_freshness() -> None:
+    store, restored = await notes_written("a:1", "a:2", "a:3"), await notes_written("a:1", "a:2")
+    table = Table(at=store.rows[2])
+    async with believing(Script([echo(2)], restored), table) as one:
+        await until(lambda: table.loads > 1)
+        assert not one.fresh
