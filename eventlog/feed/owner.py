@@ -8,10 +8,11 @@ import grpc
 
 from eventlog.errors import LogUnavailable
 from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS
-from eventlog.feed.wire import timestamp, to_event
+from eventlog.feed.wire import to_event
 from eventlog.readers import Reader, Readers, bounded, check_position, check_reader
 from eventlog.store import Store
 from watchword.log.v1 import log_pb2, log_pb2_grpc
+from watchword.wire import to_timestamp
 
 
 class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
@@ -106,7 +107,7 @@ class _Reading:
             return None
         head = await self._store.head()
         return log_pb2.Freshness(
-            head=head.position, time=timestamp(head.now), stamp=reported.stamp, chain_hash=head.chain_hash
+            head=head.position, time=to_timestamp(head.now), stamp=reported.stamp, chain_hash=head.chain_hash
         )
 
 

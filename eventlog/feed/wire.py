@@ -1,9 +1,8 @@
 """Rows of a log as the feed carries them."""
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from eventlog.events import Recorded
 from watchword.log.v1 import log_pb2
+from watchword.wire import to_timestamp
 
 
 def to_row(event: log_pb2.Event) -> Recorded:
@@ -29,7 +28,7 @@ def to_event(row: Recorded) -> log_pb2.Event:
         stream=row.stream,
         stream_version=row.version,
         type=row.type,
-        time=timestamp(row.time),
+        time=to_timestamp(row.time),
         command_id=row.command_id,
         actor=row.actor,
         correlation_id=row.correlation_id,
@@ -37,7 +36,3 @@ def to_event(row: Recorded) -> log_pb2.Event:
         sealed_hash=row.sealed_hash,
         chain_hash=row.chain_hash,
     )
-
-
-def timestamp(micros: int) -> Timestamp:
-    return Timestamp(seconds=micros // 1_000_000, nanos=micros % 1_000_000 * 1000)

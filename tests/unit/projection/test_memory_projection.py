@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import msgspec
 
+from eventlog.errors import LogUnavailable
+from eventlog.events import Event, Recorded
 from eventlog.feed import Batch, LocalFeed, Source
-from eventlog.projection import MemoryProjection, MemoryRows, Put
+from eventlog.projection import MemoryProjection, MemoryRows, Projections, Put, TableProjection
 from eventlog.projection.rows import Checkpoint
 from eventlog.readers import MemoryReaders
 from eventlog.store import MemoryStore
@@ -184,3 +187,39 @@ async def test_a_log_that_was_restored_proves_no_freshness() -> None:
     async with believing(Script([echo(2)], restored), table) as one:
         await until(lambda: table.loads > 1)
         assert not one.fresh
+
+
+class Counted(Table):
+    """A table that counts how often it is asked how far it is."""
+
+    asked = 0
+
+    async def checkpoint(self) -> Checkpoint:
+        self.asked += 1
+        return await super().checkpoint()
+
+
+async def test_a_position_that_memory_has_not_reached_costs_no_query() -> None:
+    store, asked = await notes_written("a:1"), Counted()
+    async with believing(at_home(store)) as one:
+        await until(lambda: one.fresh)
+        table = TableProjection(NOTES, cast(Any, asked), at_home(store), "test/table")
+        assert not await Projections([one.projection], [table]).wait("notes", 99, 0.05)
+    assert asked.asked == 0
+
+
+async def test_a_lost_database_parks_nothing() -> None:
+    store, lost = await notes_written("a:1"), iter([True])
+
+    async def decode(row: Recorded) -> Event | None:
+        if next(lost, False):
+            raise LogUnavailable
+        return await NOTES.decode(row)
+
+    unlucky = replace(NOTES, decode=decode)
+    rows = MemoryRows()
+    one = MemoryProjection(unlucky, cast(Any, Table()), at_home(store), rows, "test/1")
+    async with running(one.run):
+        await until(lambda: one.applied == 1)
+    assert one.parked == frozenset()
+    assert rows.get("note", "a") is not None
