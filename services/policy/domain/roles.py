@@ -22,23 +22,37 @@ policy_events = Registry("policy")
 
 @policy_events.event("role.defined")
 class RoleDefined(Event):
+    """A role was defined, or defined anew: these are now all the actions that it allows."""
+
     role: str
+    """The role's name."""
     actions: list[str]
+    """What whoever holds it may do: `a.b`, `a.*`, or `*` for everything."""
     description: str = ""
+    """What the role is for, in the administrator's words. Absent: nothing was said."""
 
 
 @policy_events.event("role.assigned")
 class RoleAssigned(Event):
+    """Somebody was given a role. Watch for the role `administrator`."""
+
     role: str
     subject_type: str
+    """What the holder is: `account` or `service`."""
     subject_id: str
+    """Who holds it: an account's id (`acc_…`), or a client's."""
     resource_type: str | None = None
+    """The kind of thing on which they hold it. Absent: on everything."""
     resource_id: str | None = None
+    """Which thing of that kind. Absent: on everything."""
     expires_at: Instant | None = None
+    """Until when, RFC 3339 in UTC with six decimals. Absent: until it is taken back."""
 
 
 @policy_events.event("role.unassigned")
 class RoleUnassigned(Event):
+    """A role was taken back."""
+
     role: str
     subject_type: str
     subject_id: str
@@ -48,7 +62,10 @@ class RoleUnassigned(Event):
 
 @policy_events.event("administrator.created")
 class AdministratorCreated(Event):
+    """The operator made the first administrator, once in the life of a suite. A second one is an alarm."""
+
     account_id: str
+    """Whose account: an opaque id, `acc_` and random characters; never a name."""
 
 
 class Role(msgspec.Struct, frozen=True):

@@ -1,4 +1,8 @@
-"""The events of token's log."""
+"""The events of token's log. Sealed fields never leave the service.
+
+Security teams read these words in docs/events. A field is described where its name first stands: one name means one
+thing in a whole log.
+"""
 
 from typing import Any
 
@@ -13,47 +17,75 @@ class Issue(Event, kw_only=True):
     """What an access token says: the answer to "which tokens were live then". Its base, not an event itself."""
 
     token_id: str
+    """Which access token: its `jti`. The token itself is in no event."""
     client_id: str
+    """The application (OAuth client) that holds it or is meant."""
     subject: str
+    """Whom the token speaks for: an account's id (`acc_…`), or the client's own for client credentials."""
     audience: list[str]
+    """The services that the token is for: its `aud`."""
     scope: str
+    """What it was given for: scopes with spaces between, as in RFC 6749 3.3."""
     expires_at: Instant
+    """Until when it holds unless it is ended before, RFC 3339 in UTC with six decimals."""
     session_id: str | None = None
+    """The session of identity that it hangs from (`ses_…`). Absent: none, as for client credentials."""
     family_id: str | None = None
+    """The lineage of refresh tokens that it hangs from (`fam_…`), which is public and opens nothing. Absent: none."""
 
 
 @events.event("client.registered")
 class ClientRegistered(Event):
+    """An application was registered. The hash of its secret stays sealed."""
+
     client_id: str
     name: str
+    """What people are shown as the application's name."""
     confidential: bool
+    """Whether it has a secret to keep (RFC 6749 2.1)."""
     grant_types: list[str]
+    """How it may get tokens: `refresh_token`, `client_credentials`."""
     scopes: list[str]
+    """What it may ask for at most."""
     audiences: list[str]
+    """The services that its tokens may be for; empty: the suite's own."""
     access_token_alg: str
+    """The algorithm that signs its access tokens, such as ES256."""
     access_token_life: int
+    """How long they live, in seconds."""
     leeway: int
+    """For how many seconds after its use a refresh token may come again, because the answer was lost."""
     reuse_ends: str
+    """What a reused refresh token ends: `family`, or `account` for all that the person has."""
     first_party: bool = False
+    """Whether it is the operator's own, so that it may have the suite's own scopes."""
     direct_login: bool = False
+    """Whether it may send a person's name and password itself."""
     grants: list[str] = msgspec.field(default_factory=list)
+    """What it may do beyond others, such as `introspect:any`."""
     cors_origins: list[str] = msgspec.field(default_factory=list)
+    """The web origins whose pages may ask for tokens."""
     secret_hash: Sealed[str] = None
 
 
 @events.event("client.revoked")
 class ClientRevoked(Event):
+    """Everything that an application held is ended; what it is given afterwards is good."""
+
     client_id: str
     reason: str
+    """Why: a word such as `session_ended`, or what the administrator wrote, in their own words."""
 
 
 @events.event("token.issued")
 class TokenIssued(Issue):
-    pass
+    """An access token was made at a login or for client credentials."""
 
 
 @events.event("token.revoked")
 class TokenRevoked(Event):
+    """One access token is ended, nothing else."""
+
     token_id: str
     subject: str
     client_id: str
@@ -62,43 +94,68 @@ class TokenRevoked(Event):
 
 @events.event("family.started")
 class FamilyStarted(Event):
+    """A lineage of refresh tokens began: one per login and application, of which each token is used once."""
+
     family_id: str
     client_id: str
     subject: str
     session_id: str
     session_position: int
+    """The position in identity's log at which its session started."""
     seen: int
+    """How far identity had read token's log when the session started."""
     scope: str
     refresh_key: str
+    """The name of the key that derives the refresh token; never the key."""
     auth_time: Instant
+    """When the person logged in, RFC 3339 in UTC with six decimals."""
     acr: str
+    """How sure the login makes it who somebody is (OpenID Connect `acr`), such as `urn:watchword:acr:password`."""
     amr: list[str]
+    """By what they proved it (RFC 8176), such as `pwd`."""
     expires_at: Instant
 
 
 @events.event("refresh.rotated")
 class RefreshRotated(Issue, kw_only=True):
+    """A refresh token was used, for the first time: its holder got the next one and a fresh access token."""
+
     generation: int
+    """Which refresh token of its family this is, counted from 1."""
     refresh_key: str
 
 
 @events.event("refresh.retried")
 class RefreshRetried(Issue, kw_only=True):
+    """A refresh token came again within the leeway, as after a lost answer: the same successor, a fresh access token.
+
+    A thief who is as quick looks the same, so many of these for one person deserve a look.
+    """
+
     generation: int
 
 
 @events.event("refresh.reuse_detected")
 class ReuseDetected(Event):
+    """A genuine refresh token was used when it no longer could be: it was stolen, or its thief came first. Raise an alarm.
+
+    The same command ends the family, or all that the account has, in its next event.
+    """
+
     family_id: str
     subject: str
     client_id: str
     session_id: str
     presented_generation: int
+    """Which refresh token of the family was presented, counted from 1."""
     presented_by: str
+    """The application that presented it; where it is not `client_id`, the token reached another application."""
 
 
 @events.event("family.revoked")
 class FamilyRevoked(Event):
+    """A lineage of refresh tokens is ended with all its access tokens."""
+
     family_id: str
     subject: str
     client_id: str
@@ -107,28 +164,42 @@ class FamilyRevoked(Event):
 
 @events.event("session.revoked")
 class SessionRevoked(Event):
+    """All that hangs from a session is ended: its families and access tokens."""
+
     session_id: str
     reason: str
 
 
 @events.event("subject.revoked")
 class SubjectRevoked(Event):
+    """All that an account (or a client by itself) has is ended, up to now or up to a position of identity's log."""
+
     subject: str
     reason: str
     before_session_position: int | None = None
+    """Ends the sessions that started below this position of identity's log. Absent: all tokens until now."""
     spared_session_id: str | None = None
+    """The one session that goes on, such as the one in which the password was changed. Absent: none does."""
 
 
 @events.event("key.published")
 class KeyPublished(Event):
+    """A new key is known, ahead of its use. A private or secret key is in no event."""
+
     key_id: str
+    """Which key: its `kid`."""
     purpose: str
+    """What the key is for: `signing` access tokens, or `refresh` tokens."""
     alg: str
+    """The key's algorithm, such as ES256."""
     public_key: dict[str, Any] | None = None
+    """The public half as a JWK (RFC 7517). Absent for keys that have none."""
 
 
 @events.event("key.activated")
 class KeyActivated(Event):
+    """From now on the key signs, or derives refresh tokens."""
+
     key_id: str
 
 
@@ -141,22 +212,32 @@ class KeyRetired(Event):
 
 @events.event("key.removed")
 class KeyRemoved(Event):
+    """The key is gone: nothing that it made can be valid any more."""
+
     key_id: str
 
 
 @events.event("key.compromised")
 class KeyCompromised(Event):
+    """The operator declared the key leaked: what it made is refused from now on. Raise an alarm."""
+
     key_id: str
     purpose: str
 
 
 @events.event("caller.granted")
 class CallerGranted(Event):
+    """What a backend's certificate may do beyond what every backend may; it replaces what was granted before."""
+
     uri: str
+    """The certificate's name: `spiffe://watchword/backend/NAME`."""
     grants: list[str]
 
 
 @events.event("certificate.revoked")
 class CertificateRevoked(Event):
+    """A certificate is shut out, from its next call on."""
+
     fingerprint: str
+    """The SHA-256 of the certificate in DER, 64 hex digits."""
     reason: str
