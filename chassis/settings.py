@@ -103,6 +103,7 @@ class ServiceSettings(BaseSettings):
     key_encryption_key_file: FilePath = Field(examples=["/etc/watchword/identity.kek"])
     log_format: LogFormat = Field(default="json", examples=["console"])
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", examples=["info"])
+    otlp: Url | None = Field(default=None, examples=["http://127.0.0.1:4317"])
     stop_with_stdin: bool = Field(default=False, examples=["true"])
 
     @property
