@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
 
-from eventlog.chain import GENESIS, link
 from eventlog.errors import Moved
 from eventlog.events import Recorded
+from watchword.chain import GENESIS, link
 
 
 @dataclass(frozen=True, slots=True)

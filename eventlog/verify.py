@@ -6,9 +6,9 @@ from hashlib import sha256
 
 import asyncpg
 
-from eventlog.chain import GENESIS, link
 from eventlog.events import Recorded
 from eventlog.postgres.rows import HEAD, head, recorded
+from watchword.chain import GENESIS, link
 
 _TIMEOUT = 30.0
 # The version before must stand once, earlier in the log.

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from eventlog.chain import GENESIS, link
 from eventlog.events import Recorded
 from eventlog.feed import Progress, RemoteFeed, SourceLost
 from suite.errors import Halt
 from suite.operator import Operator
+from watchword.chain import GENESIS, link
 
 MAX_STALENESS = 0.001
 """Seconds. An operator who reads decides nothing by it, so no revocation waits for one (RULES 7)."""

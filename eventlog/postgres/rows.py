@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from eventlog.chain import GENESIS
 from eventlog.events import Recorded
 from eventlog.store import Head
+from watchword.chain import GENESIS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import structlog
 
-from eventlog.chain import link
 from eventlog.events import Recorded
 from eventlog.feed import INTERVAL, Batch, Echo, Progress, Source, SourceLost, follow_for_ever
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, Value
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Rows
+from watchword.chain import link
 from watchword.clock import boot_ns
 from watchword.freshness import Freshness
 

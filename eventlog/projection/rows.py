@@ -7,11 +7,11 @@ from importlib.resources import files
 import asyncpg
 import msgspec
 
-from eventlog.chain import GENESIS
 from eventlog.errors import LogUnavailable
 from eventlog.events import Recorded
 from eventlog.postgres.connection import LOST, fetch
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Put, Value
+from watchword.chain import GENESIS
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 DATABASE_LOST = (*LOST, LogUnavailable)

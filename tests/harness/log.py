@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
-from eventlog.chain import GENESIS, link
 from eventlog.events import Recorded
 from eventlog.store import Command, Guard, NewEvent, Store, Write
+from watchword.chain import GENESIS, link
 
 
 def event(body: bytes = b"{}", sealed: bytes | None = None) -> NewEvent:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from eventlog.chain import GENESIS
 from eventlog.errors import Moved
 from eventlog.store import Appended, Command, Guard, MemoryStore, Snapshot, Store
 from tests.harness.database import fresh_database
 from tests.harness.log import assert_sound, command, event, everything
 from tests.integration.conftest import Cluster
+from watchword.chain import GENESIS
 
 DEADLINE = 10.0
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 import pytest
 from msgspec.structs import replace
 
-from eventlog.chain import GENESIS, link
 from eventlog.events import Recorded
+from watchword.chain import GENESIS, link
 
 ROW = Recorded(
     position=1,

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import grpc.aio
 
-from eventlog.chain import GENESIS
 from eventlog.events import Event, Recorded, Registry, Sealed, encode
 from eventlog.feed import Batch, Echo, EventLogFeed, LocalFeed, Progress
 from eventlog.projection import Change, Drop, Projection, Put, foreign
 from eventlog.projection.rows import Checkpoint, Loaded, Rows
 from eventlog.readers import MemoryReaders
 from eventlog.store import Command, MemoryStore, NewEvent, Store, Write
+from watchword.chain import GENESIS
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2_grpc
 

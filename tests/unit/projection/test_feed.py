@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from eventlog.chain import GENESIS, link
 from eventlog.errors import Kind, LogUnavailable, Refusal
 from eventlog.events import Recorded
 from eventlog.feed import PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost
 from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Head, MemoryStore
 from tests.unit.projection.notes import Written, feed_of, served, until, write, written
+from watchword.chain import GENESIS, link
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2
 

@@ -1,13 +1,37 @@
 """The hash chain of a log (RULES 1): what makes a changed or missing row show to whoever holds an earlier hash."""
 
 from hashlib import sha256
-
-from eventlog.events import Recorded
+from typing import Protocol
 
 GENESIS = bytes(32)
 
 
-def link(previous: bytes, row: Recorded) -> bytes:
+class Linked(Protocol):
+    """What a chain hash is made of. `time` in µs since 1970 UTC; `sealed_hash` is empty where nothing is sealed."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def time(self) -> int: ...
+    @property
+    def command_id(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def correlation_id(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def sealed_hash(self) -> bytes: ...
+
+
+def link(previous: bytes, row: Linked) -> bytes:
     """The chain hash of a row that follows `previous`.
 
     SHA-256 over previous hash, position, stream, version, type, time, command id, actor, correlation id, body and the
