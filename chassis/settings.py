@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chassis.telemetry import LogFormat
+from watchword.kafka.connection import PREFIX, Kafka, Mechanism, Security
 
 S = TypeVar("S", bound="ServiceSettings")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -57,6 +58,10 @@ def _target(text: Any) -> str:
     return str(_address(text))
 
 
+def _brokers(text: Any) -> str:
+    return ",".join(_target(part.strip()) for part in str(text).split(","))
+
+
 def _origin(text: Any) -> str:
     parts = urlsplit(text if isinstance(text, str) else "")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
@@ -75,6 +80,7 @@ def _networks(text: Any) -> tuple[Network, ...]:
 ListenAt = Annotated[Address, NoDecode, BeforeValidator(_address)]
 Target = Annotated[str, BeforeValidator(_target)]
 Url = Annotated[str, BeforeValidator(_origin)]
+Brokers = Annotated[str, BeforeValidator(_brokers)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
@@ -101,6 +107,17 @@ class ServiceSettings(BaseSettings):
     key: FilePath = Field(examples=["/etc/watchword/identity.key"])
     jwks_url: Url | None = Field(default=None, examples=["http://127.0.0.1:8402/.well-known/jwks.json"])
     key_encryption_key_file: FilePath = Field(examples=["/etc/watchword/identity.kek"])
+    kafka: Brokers | None = Field(default=None, examples=["kafka-0.example.org:9092,kafka-1.example.org:9092"])
+    kafka_read: bool = Field(default=True, examples=["false"])
+    kafka_topics: str = Field(default=PREFIX, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$", examples=["watchword"])
+    kafka_create_topics: bool = Field(default=True, examples=["false"])
+    kafka_security: Security = Field(default="plaintext", examples=["sasl_ssl"])
+    kafka_ca: FilePath | None = Field(default=None, examples=["/etc/watchword/kafka-ca.pem"])
+    kafka_cert: FilePath | None = Field(default=None, examples=["/etc/watchword/kafka.pem"])
+    kafka_key: FilePath | None = Field(default=None, examples=["/etc/watchword/kafka.key"])
+    kafka_sasl: Mechanism | None = Field(default=None, examples=["SCRAM-SHA-512"])
+    kafka_username: str | None = Field(default=None, examples=["watchword-token"])
+    kafka_password: SecretStr | None = Field(default=None, examples=["…"])
     log_format: LogFormat = Field(default="json", examples=["console"])
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", examples=["info"])
     otlp: Url | None = Field(default=None, examples=["http://127.0.0.1:4317"])
@@ -110,6 +127,27 @@ class ServiceSettings(BaseSettings):
     def jwks(self) -> str:
         """Where the issuer's keys are read."""
         return self.jwks_url or f"{self.issuer}/.well-known/jwks.json"
+
+    @property
+    def cluster(self) -> Kafka | None:
+        """The Kafka cluster, where one was named. Raises WrongSetting where what opens it does not fit together."""
+        if self.kafka is None:
+            return None
+        secret = None if self.kafka_password is None else self.kafka_password.get_secret_value()
+        kafka = Kafka(
+            servers=self.kafka,
+            security=self.kafka_security,
+            ca=self.kafka_ca,
+            cert=self.kafka_cert,
+            key=self.kafka_key,
+            mechanism=self.kafka_sasl,
+            username=self.kafka_username,
+            password=secret,
+            topics=self.kafka_topics,
+        )
+        if reason := kafka.wrong():
+            raise WrongSetting(f"{_variable(type(self), 'kafka_security')}={self.kafka_security}: {reason}.")
+        return kafka
 
     @property
     def origins(self) -> frozenset[str]:
