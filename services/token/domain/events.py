@@ -137,7 +137,7 @@ class RefreshRetried(Issue, kw_only=True):
 
 @events.event("refresh.reuse_detected")
 class ReuseDetected(Event):
-    """A genuine refresh token was used when it no longer could be: it was stolen, or its thief came first. Raise an alarm.
+    """A genuine refresh token was used when it could be no more: it was stolen, or a thief came first. Raise an alarm.
 
     The same command ends the family, or all that the account has, in its next event.
     """
