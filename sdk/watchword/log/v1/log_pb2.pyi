@@ -53,10 +53,13 @@ class ReadOpen(_message.Message):
     READER_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     MAX_STALENESS_FIELD_NUMBER: _builtins.int
+    STAMPS_ONLY_FIELD_NUMBER: _builtins.int
     reader: _builtins.str
     """Who reads, for receipts: unique among the readers that live at one time, such as "policy/7f3a"."""
     after: _builtins.int
     """The last position that the reader has applied; what follows it is sent. 0 reads from the beginning."""
+    stamps_only: _builtins.bool
+    """As in Progress, from the beginning."""
     @_builtins.property
     def max_staleness(self) -> _duration_pb2.Duration:
         """How old the reader's knowledge may grow before it refuses to use it."""
@@ -67,10 +70,11 @@ class ReadOpen(_message.Message):
         reader: _builtins.str = ...,
         after: _builtins.int = ...,
         max_staleness: _duration_pb2.Duration | None = ...,
+        stamps_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "max_staleness", b"max_staleness", "reader", b"reader"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "max_staleness", b"max_staleness", "reader", b"reader", "stamps_only", b"stamps_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -85,8 +89,13 @@ class Progress(_message.Message):
     APPLIED_FIELD_NUMBER: _builtins.int
     STAMP_FIELD_NUMBER: _builtins.int
     PARKED_STREAMS_FIELD_NUMBER: _builtins.int
+    STAMPS_ONLY_FIELD_NUMBER: _builtins.int
     applied: _builtins.int
     stamp: _builtins.int
+    stamps_only: _builtins.bool
+    """The reader takes the events from the topic for now: only its stamps are echoed. Where it stops saying so, what follows
+    `applied` is sent again.
+    """
     @_builtins.property
     def parked_streams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Streams of which the reader could not apply an event, and everything after it."""
@@ -97,10 +106,11 @@ class Progress(_message.Message):
         applied: _builtins.int = ...,
         stamp: _builtins.int = ...,
         parked_streams: _abc.Iterable[_builtins.str] | None = ...,
+        stamps_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "parked_streams", b"parked_streams", "stamp", b"stamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "parked_streams", b"parked_streams", "stamp", b"stamp", "stamps_only", b"stamps_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

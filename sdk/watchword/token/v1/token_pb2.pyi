@@ -255,7 +255,10 @@ class WatchOpen(_message.Message):
 
     READER_FIELD_NUMBER: _builtins.int
     MAX_STALENESS_FIELD_NUMBER: _builtins.int
+    STAMPS_ONLY_FIELD_NUMBER: _builtins.int
     reader: _builtins.str
+    stamps_only: _builtins.bool
+    """The watcher takes what follows the snapshot from token's topic: only its stamps are echoed."""
     @_builtins.property
     def max_staleness(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -263,10 +266,11 @@ class WatchOpen(_message.Message):
         *,
         reader: _builtins.str = ...,
         max_staleness: _duration_pb2.Duration | None = ...,
+        stamps_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness", "reader", b"reader"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness", "reader", b"reader", "stamps_only", b"stamps_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -303,11 +307,14 @@ class WatchRevocationsResponse(_message.Message):
     SNAPSHOT_COMPLETE_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    CHAIN_HASH_FIELD_NUMBER: _builtins.int
     snapshot_begins: _builtins.bool
     """Snapshot: drop what was known, then take these. A slow watcher is given a new snapshot in place of a backlog."""
     snapshot_complete: _builtins.bool
     position: _builtins.int
     """All revocations up to this position have been sent."""
+    chain_hash: _builtins.bytes
+    """The log's chain hash at `position`, with the snapshot: what the next record of the topic continues."""
     @_builtins.property
     def revocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revocation]: ...
     @_builtins.property
@@ -320,10 +327,11 @@ class WatchRevocationsResponse(_message.Message):
         snapshot_complete: _builtins.bool = ...,
         position: _builtins.int = ...,
         freshness: Global___WatchFreshness | None = ...,
+        chain_hash: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "position", b"position", "revocations", b"revocations", "snapshot_begins", b"snapshot_begins", "snapshot_complete", b"snapshot_complete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chain_hash", b"chain_hash", "freshness", b"freshness", "position", b"position", "revocations", b"revocations", "snapshot_begins", b"snapshot_begins", "snapshot_complete", b"snapshot_complete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
