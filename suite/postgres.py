@@ -40,6 +40,8 @@ SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "cluster_name": "watchword",
+    # A restored backup answers once it has replayed all that it is told to, not before.
+    "hot_standby": "off",
 }
 
 
