@@ -9,7 +9,7 @@ export PIP_NO_INPUT = 1
 
 ARGS ?=
 BIN := .venv/bin
-PACKAGES := eventlog chassis services suite sdk/watchword
+PACKAGES := eventlog chassis services suite sdk/watchword catalogue
 COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-package watchword pyproject.toml --extra build
 
@@ -19,10 +19,10 @@ help:  ## Say what there is to do
 	@echo '  make run                      set up (once) and run the suite; Ctrl-C stops it'
 	@echo '  make run ARGS="--data DIR"    the same, with arguments for `watchword up` (see .venv/bin/watchword up --help)'
 	@echo '  make test                     set up and run all tests, with coverage'
-	@echo '  make lint                     ruff, mypy, import-linter, buf, and that generated code is what proto/ says'
+	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
 	@echo
 	@echo '  make setup | setup-dev        only the set-up: to run, or to develop'
-	@echo '  make generate                 write the stubs of proto/ into sdk/watchword'
+	@echo '  make generate                 write the stubs of proto/ into sdk/watchword, and docs/events from the event types'
 	@echo '  make lock                     write the three requirements*.lock anew (needs uv)'
 	@echo '  make clean                    remove .venv and what tools left'
 	@echo
@@ -71,6 +71,7 @@ lint: setup-dev generated-check
 
 generate: setup-dev
 	@sh proto/generate.sh
+	@$(BIN)/python -m catalogue
 
 generated-check: setup-dev
 	@made=$$(mktemp -d) && trap 'rm -rf "$$made"' EXIT && sh proto/generate.sh "$$made" && \
@@ -78,6 +79,7 @@ generated-check: setup-dev
 		diff -r -x __pycache__ "$$made/watchword/$$package" "sdk/watchword/$$package" \
 		|| { echo "sdk/watchword/$$package is not what proto/ says: run make generate, and commit"; exit 1; }; \
 	done
+	@$(BIN)/python -m catalogue --check
 
 lock:
 	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv'; exit 1; }

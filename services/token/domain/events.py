@@ -19,7 +19,7 @@ class Issue(Event, kw_only=True):
     token_id: str
     """Which access token: its `jti`. The token itself is in no event."""
     client_id: str
-    """The application (OAuth client) that holds it or is meant."""
+    """The application (OAuth client) that it is about or was given to."""
     subject: str
     """Whom the token speaks for: an account's id (`acc_…`), or the client's own for client credentials."""
     audience: list[str]
@@ -29,9 +29,9 @@ class Issue(Event, kw_only=True):
     expires_at: Instant
     """Until when it holds unless it is ended before, RFC 3339 in UTC with six decimals."""
     session_id: str | None = None
-    """The session of identity that it hangs from (`ses_…`). Absent: none, as for client credentials."""
+    """The session of identity that it hangs from (`ses_…`), which opens nothing."""
     family_id: str | None = None
-    """The lineage of refresh tokens that it hangs from (`fam_…`), which is public and opens nothing. Absent: none."""
+    """The lineage of refresh tokens that it hangs from (`fam_…`), which opens nothing."""
 
 
 @events.event("client.registered")
@@ -79,7 +79,7 @@ class ClientRevoked(Event):
 
 @events.event("token.issued")
 class TokenIssued(Issue):
-    """An access token was made at a login or for client credentials."""
+    """An access token was made, at a login or for client credentials; these have no session and no family."""
 
 
 @events.event("token.revoked")
