@@ -12,6 +12,7 @@ from chassis.positions import Waiting
 from chassis.process import Process
 from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, acting, administrator, connect
 from chassis.settings import ServiceSettings, read_key_file
+from chassis.tracing import appending, applying
 from eventlog.errors import unavailable
 from eventlog.events import Registry
 from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed
@@ -58,7 +59,8 @@ class Foundation:
 
     def log(self, events: Registry) -> Log:
         """The service's own log, to write to."""
-        return Log(self.store, events, Sealer(self.key_encryption_key, PostgresSealKeys(self.pool)), self.time.now)
+        sealer = Sealer(self.key_encryption_key, PostgresSealKeys(self.pool))
+        return Log(self.store, events, sealer, self.time.now, append=appending(self.store.append))
 
     def own(self) -> LocalFeed:
         """The service's own log, to follow."""
@@ -71,7 +73,8 @@ class Foundation:
     def follow(self, projection: Projection, source: LocalFeed | RemoteFeed, sink: Sink) -> Followed:
         """Keeps a projection in the table, where it is this process's turn, and in this process's memory."""
         rows = Rows(self.pool, projection.name)
-        memory = MemoryProjection(projection, rows, source, sink, self.reader(source, projection.name))
+        seen = projection if source.log == self.service else applying(projection)
+        memory = MemoryProjection(seen, rows, source, sink, self.reader(source, projection.name))
         table = TableProjection(projection, rows, source, self.reader(source, f"{projection.name}-table"))
         return Followed(table, memory, rows)
 

@@ -21,6 +21,7 @@ from chassis.readiness import Readiness, StartFailed
 from chassis.rpc import RpcServer
 from chassis.settings import ServiceSettings, WrongSetting, exit_with, settings_or_exit
 from chassis.telemetry import configure_logging
+from chassis.tracing import exporting
 from eventlog.errors import Kind, Refusal
 from eventlog.migrate import migrate
 
@@ -157,7 +158,9 @@ def main(service: str, kind: type[S], compose: Compose[S], schema: Sequence[str]
         case []:
             settings = settings_or_exit(kind)
             configure_logging(service, settings.log_format, settings.log_level)
-            raise SystemExit(uvloop.run(_Run(service, settings, compose).run()))
+            with exporting(service, settings.otlp):
+                code = uvloop.run(_Run(service, settings, compose).run())
+            raise SystemExit(code)
         case ["migrate"]:
             asyncio.run(_migrate(service, settings_or_exit(kind), schema))
             raise SystemExit(0)

@@ -17,7 +17,7 @@ LogFormat = Literal["json", "console"]
 
 _CORRELATION: ContextVar[str] = ContextVar("correlation_id", default="")
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _SECRET = re.compile(r"password|secret|token|cookie|authorization|private|dsn|api_key|key_encryption", re.IGNORECASE)
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

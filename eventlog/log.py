@@ -121,10 +121,16 @@ class Attempt:
 
 
 class Log:
-    """One service's log, as its commands use it."""
+    """One service's log, as its commands use it. `append` stands in for the store's, around which it does more."""
 
     def __init__(
-        self, store: Store, registry: Registry, sealer: Sealer, now: Callable[[], int], cache_size: int = 20_000
+        self,
+        store: Store,
+        registry: Registry,
+        sealer: Sealer,
+        now: Callable[[], int],
+        cache_size: int = 20_000,
+        append: Callable[[Command], Awaitable[Appended]] | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -132,6 +138,7 @@ class Log:
         self.now = now
         self._cache: OrderedDict[str, tuple[int, Any]] = OrderedDict()
         self._cache_size = cache_size
+        self._append = append or store.append
         self._snapshots: set[asyncio.Future[None]] = set()
 
     async def decide(
@@ -192,7 +199,7 @@ class Log:
             writes=[Write(stream, seen.version, await self._sealed(stream, seen)) for stream, seen in written.items()],
             guards=[Guard(stream, seen.version) for stream, seen in attempt.seen.items() if not seen.events],
         )
-        appended = await self.store.append(command)
+        appended = await self._append(command)
         if command_id is None:
             self._advance(command, written, appended)
         else:  # what stands there may be what another run of the command decided

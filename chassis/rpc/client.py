@@ -1,16 +1,22 @@
 """Channels to peers, and asking them."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import grpc.aio
 
 from chassis import positions
-from chassis.rpc.status import refusal_of
+from chassis.rpc.status import FAULTS, refusal_of
 from chassis.rpc.tls import Tls
 from chassis.telemetry import correlation_id
+from chassis.tracing import TRACES
 from eventlog.errors import Refusal
+
+if TYPE_CHECKING:
+    from chassis.tracing.spans import Spans
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -40,7 +46,44 @@ def connect(target: str, tls: Tls, peer: str) -> grpc.aio.Channel:
     holds another service's certificate cannot answer in its place. Call within a running event loop.
     """
     options = [*_OPTIONS, ("grpc.ssl_target_name_override", server_name(peer))]
-    return grpc.aio.secure_channel(target, tls.for_client(), options)
+    traced = None if TRACES.spans is None else [_Traced(TRACES.spans)]
+    return grpc.aio.secure_channel(target, tls.for_client(), options, interceptors=traced)
+
+
+class _Traced(grpc.aio.UnaryUnaryClientInterceptor):
+    """Makes each question to a peer a span, and tells the peer of it. Streams are none: they have no end."""
+
+    def __init__(self, spans: "Spans") -> None:
+        self._spans = spans
+
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[[grpc.aio.ClientCallDetails, Q], Awaitable["grpc.aio.UnaryUnaryCall[Q, A]"]],
+        details: grpc.aio.ClientCallDetails,
+        request: Q,
+    ) -> "grpc.aio.UnaryUnaryCall[Q, A]":
+        """See grpc.aio.UnaryUnaryClientInterceptor."""
+        path: str | bytes = details.method
+        method = (path.decode() if isinstance(path, bytes) else path).lstrip("/")
+        span, headers = self._spans.ask(method, {"rpc.system.name": "grpc", "rpc.method": method})
+        sent = grpc.aio.Metadata(*(details.metadata or ()), *headers.items())
+        code = grpc.StatusCode.CANCELLED
+        try:
+            call = await continuation(_with(details, sent), request)
+            try:
+                code = await call.code()
+            except asyncio.CancelledError:
+                call.cancel()
+                raise
+            return call
+        finally:
+            span.end({"rpc.response.status_code": code.name}, failed=code.name in FAULTS)
+
+
+def _with(details: grpc.aio.ClientCallDetails, metadata: grpc.aio.Metadata) -> grpc.aio.ClientCallDetails:
+    return grpc.aio.ClientCallDetails(
+        details.method, details.timeout, metadata, details.credentials, details.wait_for_ready
+    )
 
 
 def server_name(peer: str) -> str:

@@ -3,9 +3,9 @@
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
@@ -17,11 +17,15 @@ from chassis import positions
 from chassis.readiness import PortTaken
 from chassis.rpc.callers import EVERYBODY, Acting, Admission, Allowed, Context
 from chassis.rpc.client import CORRELATION, MAX_MESSAGE
-from chassis.rpc.status import DETAILS, internal, status_of
+from chassis.rpc.status import DETAILS, FAULTS, internal, status_of
 from chassis.rpc.strict import each_fit, fit, strictly
 from chassis.rpc.tls import Tls
 from chassis.telemetry import CALLS, correlate, correlation_id, log
+from chassis.tracing import TRACES
 from eventlog.errors import Refusal, unavailable
+
+if TYPE_CHECKING:
+    from chassis.tracing.spans import Open, Spans
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Found: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
@@ -83,9 +87,9 @@ class Door(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, inner: Any) -> Any:
         async def served(request: Any, context: Context) -> Any:
-            async with _Call(method, context):
+            async with _Call(method, context) as call:
                 noted = positions.begin()
-                await self._enter(method, context)
+                await self._enter(method, context, call)
                 answer = await inner(_fit(request), context)
                 if noted:
                     context.set_trailing_metadata(((positions.HEADER, positions.render(noted)),))
@@ -126,10 +130,12 @@ class Door(grpc.aio.ServerInterceptor):
         finally:
             self._streams.discard(task)
 
-    async def _enter(self, method: str, context: Context) -> Acting:
+    async def _enter(self, method: str, context: Context, call: "_Call | None" = None) -> Acting:
         metadata = [(key, value) for key, value in context.invocation_metadata() or () if isinstance(value, str)]
         sent = dict(metadata)
         correlate(sent.get(CORRELATION), sent.get("traceparent"))
+        if call is not None and TRACES.spans is not None:
+            call.trace(TRACES.spans, sent)
         acting = await self.admission.admit(context, method)
         if self.waiting is not None and positions.HEADER in sent:
             wanted = ",".join(value for key, value in metadata if key == positions.HEADER)
@@ -158,15 +164,21 @@ def _writing(inner: Any) -> Any:
 
 
 class _Call:
-    """One call's time, and how its error is said."""
+    """One call's time, its span, and how its error is said."""
 
     def __init__(self, method: str, context: Context) -> None:
         self._method = method
         self._context = context
         self._started = time.perf_counter()
+        self._span: Open | None = None
 
-    async def __aenter__(self) -> None:
-        pass
+    async def __aenter__(self) -> "_Call":
+        return self
+
+    def trace(self, spans: "Spans", sent: Mapping[str, str]) -> None:
+        """From here on. For calls that have an answer: a stream would be a span without an end."""
+        if self._method.startswith("watchword."):
+            self._span = spans.serve(self._method, sent, {"rpc.system.name": "grpc", "rpc.method": self._method})
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         match error:
@@ -187,6 +199,8 @@ class _Call:
         await self._context.abort(code, text, ((DETAILS, status),))
 
     def _observe(self, code: str) -> None:
+        if self._span is not None:
+            self._span.end({"rpc.response.status_code": code}, failed=code in FAULTS)
         CALLS.labels(self._method, code).observe(time.perf_counter() - self._started)
 
 

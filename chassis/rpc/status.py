@@ -13,6 +13,9 @@ from eventlog.errors import Kind, Refusal, unavailable
 DOMAIN = "watchword"
 DETAILS = "grpc-status-details-bin"
 
+# Codes that are no fault of whoever asked.
+FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
+
 # Said by a peer about this process's own certificate, so never this process's caller's fault.
 _ABOUT_US = frozenset({"caller_unknown", "caller_not_allowed", "certificate_revoked"})
 

@@ -4,6 +4,7 @@ import ipaddress
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.datastructures import Headers
@@ -13,9 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis import positions
 from chassis.settings import Network
 from chassis.telemetry import REQUESTS, correlate
+from chassis.tracing import TRACES
 from chassis.web.body import Answered, Disconnected
 from chassis.web.problem import failed, refused
 from eventlog.errors import Refusal
+
+if TYPE_CHECKING:
+    from chassis.tracing.spans import Open
+
+# Asked again and again by machines, which nobody traces.
+_UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -43,8 +51,17 @@ class Edge:
         headers = Headers(scope=scope)
         answer = _Answer(scope, send, correlate(headers.get("x-correlation-id"), headers.get("traceparent")))
         scope["client"] = client_address(scope, headers, self.trusted_proxies)
-        await self._serve(scope, receive, answer)
+        if TRACES.spans is None or scope["path"] in _UNTRACED:
+            await self._serve(scope, receive, answer)
+        else:
+            await self._traced(TRACES.spans.serve("HTTP", headers, {}), scope, receive, answer)
         answer.observe()
+
+    async def _traced(self, span: "Open", scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self._serve(scope, receive, answer)
+        finally:
+            span.end(answer.attributes, name=f"{answer.method} {answer.route}", failed=answer.status >= 500)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         response: Response
@@ -90,10 +107,25 @@ class _Answer:
             message["headers"] = headers
         await self._send(message)
 
+    @property
+    def route(self) -> str:
+        """The template, never what was sent."""
+        return str(self._scope.get("watchword.route") or getattr(self._scope.get("route"), "path", "unmatched"))
+
+    @property
+    def method(self) -> str:
+        return "any" if self.route == "unmatched" else str(self._scope["method"])
+
+    @property
+    def attributes(self) -> dict[str, str | int]:
+        return {
+            "http.request.method": self.method,
+            "http.route": self.route,
+            "http.response.status_code": self.status,
+        }
+
     def observe(self) -> None:
-        route = self._scope.get("watchword.route") or getattr(self._scope.get("route"), "path", "unmatched")
-        method = self._scope["method"] if route != "unmatched" else "any"
-        REQUESTS.labels(method, route, self.status).observe(time.perf_counter() - self._started)
+        REQUESTS.labels(self.method, self.route, self.status).observe(time.perf_counter() - self._started)
 
 
 def client_address(scope: Scope, headers: Headers, trusted: Sequence[Network]) -> tuple[str, int] | None:

@@ -12,6 +12,7 @@ from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, Foundation, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
+from chassis.tracing import reacting
 from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
 from chassis.web import application
@@ -50,7 +51,7 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     trusted.memory.on_time(trust.forget)
     listed = base.follow(sessions(log.decode), base.own(), Unkept())
     told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, base.reader(token, "told-table"))
-    react = TakeOver(log)
+    react = reacting(REACTION, TakeOver(log))
     take_over = Reaction(
         REACTION, Rows(base.pool, REACTION), token, base.reader(token, "reaction"), foreign(token_events), react
     )

@@ -8,6 +8,7 @@ from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
+from chassis.tracing import reacting
 from chassis.trust import knows_callers
 from chassis.web import Share, application
 from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
@@ -48,7 +49,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         identity,
         base.reader(identity, "reaction"),
         foreign(identity_events),
-        revoke_what_identity_ended(token),
+        reacting("revoke-what-identity-ended", revoke_what_identity_ended(token)),
     )
     projections = base.run(process, [trusted, clients], [families, reaction])
     process.step("parked", partial(parked.look, reaction.rows))
