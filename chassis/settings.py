@@ -106,6 +106,7 @@ class ServiceSettings(BaseSettings):
     cert: FilePath = Field(examples=["/etc/watchword/identity.pem"])
     key: FilePath = Field(examples=["/etc/watchword/identity.key"])
     jwks_url: Url | None = Field(default=None, examples=["http://127.0.0.1:8402/.well-known/jwks.json"])
+    jwks_allow_http: bool = Field(default=False, examples=["true"])
     key_encryption_key_file: FilePath = Field(examples=["/etc/watchword/identity.kek"])
     kafka: Brokers | None = Field(default=None, examples=["kafka-0.example.org:9092,kafka-1.example.org:9092"])
     kafka_read: bool = Field(default=True, examples=["false"])

@@ -13,7 +13,7 @@ async def verifier(settings: ServiceSettings, process: Process, trust: Trust, tr
     """Accepts the suite's own audience. Its time is that of token's log, as `trusted` hears it. Raises WrongSetting."""
     client = await process.enter(httpx2.AsyncClient(trust_env=False))
     try:
-        keys = JwksKeys(settings.jwks, client)
+        keys = JwksKeys(settings.jwks, client, allow_http=settings.jwks_allow_http)
     except ValueError as error:
         raise WrongSetting(f"WATCHWORD_{process.service.upper()}_JWKS_URL: {error}") from None
     clock = LogClock()
