@@ -33,8 +33,9 @@ def bodies(registry: Registry) -> dict[str, Schema]:
 def _body(event: type[Event], said: dict[str, str]) -> Schema:
     made = msgspec.json.schema(event)["$defs"][event.__name__]
     public = {name: field for name, field in made["properties"].items() if name not in event.sealed_fields}
-    if not event.__dict__.get("__doc__") or (silent := public.keys() - said.keys()):
-        raise LookupError(f"{event.type}: say in a docstring what it means, and what its fields do: {sorted(silent)}")
+    silent = sorted(public.keys() - said.keys())
+    if silent or not event.__dict__.get("__doc__"):
+        raise LookupError(f"{event.type}: say in docstrings what the event and {silent or 'its fields'} mean")
     fields = {name: _field(event, name, field) | {"description": said[name]} for name, field in public.items()}
     required = [name for name in made.get("required", []) if name in public]
     return {"title": event.type, "description": inspect.getdoc(event), "type": "object"} | {
