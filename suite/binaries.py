@@ -60,7 +60,7 @@ def _copy(site: Path, copy: Path) -> None:
     try:
         for part in (LIBRARIES, *(INSTALL / needed for needed in NEEDED)):
             _copy_part(site / part, new / part)
-        _open_to_all(new)
+        open_to_all(new)
         with suppress(OSError):  # another `up` was first: its copy is as good
             new.rename(copy)
     finally:
@@ -75,7 +75,8 @@ def _copy_part(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _open_to_all(tree: Path) -> None:
+def open_to_all(tree: Path) -> None:
+    """Lets every account read the tree, and run what its owner runs."""
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from suite.commands import admin, certs, clients, events, keys, projections, revoke, status, tour, up, users
+from suite.commands import admin, certs, clients, events, kafka, keys, projections, revoke, status, tour, up, users
 
 
 class Group(TyperGroup):
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command("up")(up.up)
+app.command("kafka")(kafka.kafka)
 app.command("tour")(tour.tour)
 app.command("status")(status.status)
 app.add_typer(events.app, name="events")

@@ -28,6 +28,10 @@ class Place:
         return self.data / "postgres"
 
     @property
+    def kafka(self) -> Path:
+        return self.data / "kafka"
+
+    @property
     def run(self) -> Path:
         return self.data / "run"
 
