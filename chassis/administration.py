@@ -31,7 +31,7 @@ def policy_decides(channel: grpc.aio.Channel, service: str) -> Decide:
             token_position=claims.pos,
         )
         try:
-            answer = await ask(stub.Check, question, timeout=PATIENCE)
+            answer = await ask(stub.Check, question, timeout=PATIENCE, again=True)
         except Refusal as refusal:
             raise unavailable("policy_unavailable", "policy does not answer, so this is refused") from refusal
         obey(action, answer.allowed, answer.code)

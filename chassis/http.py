@@ -1,13 +1,16 @@
-"""uvicorn, driven by the process: no signal handlers of its own, and headers that have an end."""
+"""uvicorn, driven by the process: no signal handlers of its own, headers that have an end, and a quiet way to go."""
 
 import asyncio
+import ctypes
 import socket
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from chassis.readiness import PortTaken
 from chassis.settings import Address
@@ -19,10 +22,27 @@ TOO_LARGE = "The request's head is too large."
 HEAD_PATIENCE = 15.0
 KEEP_ALIVE = 30
 GRACE = 2
+DOOR = 0.05
+"""Seconds for those who have connected and were not met yet."""
+NEWCOMER = 0.2
+"""Seconds that a connection has for a request that it has not sent yet."""
+
+# Linux, socket(7): a classic BPF program before a socket; this one drops what has SYN and no ACK.
+_SO_ATTACH_FILTER = 26
+_NO_NEWCOMERS = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+
+
+class Leaving(ServerState):
+    """What the connections of a server share: whether it is about to go."""
+
+    leaving = False
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """HTTP/1.1 whose request heads are bounded in size and time; a longer one is 400, a slower one the end."""
+    """HTTP/1.1 whose request heads are bounded in size and time; a longer one is 400, a slower one the end.
+
+    Where the server is about to go, an answer is the last of its connection, and says so.
+    """
 
     _head = 0
     _late: asyncio.TimerHandle | None = None
@@ -66,11 +86,25 @@ class BoundedHttp(HttpToolsProtocol):
         if size > MAX_HEAD:
             raise ValueError(TOO_LARGE)
         super().on_headers_complete()
+        if isinstance(self.server_state, Leaving) and self.server_state.leaving:
+            self.leave()
 
     def on_body(self, body: bytes) -> None:
         """See httptools."""
         self._head = 0
         super().on_body(body)
+
+    def leave(self) -> None:
+        """The answer that is being made is the last."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """See uvicorn. Who has connected and not asked yet may have asked already: the request is on its way."""
+        if self._late is None:
+            super().shutdown()
+        else:
+            self.loop.call_later(NEWCOMER, super().shutdown)
 
     def _expect_head(self) -> None:
         self._late = self.loop.call_later(HEAD_PATIENCE, self.transport.close)
@@ -84,6 +118,25 @@ class BoundedHttp(HttpToolsProtocol):
 
 class HttpServer(uvicorn.Server):
     """Serves until `should_exit`; signals are the process's."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = self._state = Leaving()
+
+    def leave(self) -> None:
+        """From now on every answer closes its connection; new ones are still taken."""
+        self._state.leaving = True
+        for connection in self._state.connections:
+            if isinstance(connection, BoundedHttp):
+                connection.leave()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn. A listener that is closed cuts off who waits to be met, so they are met first."""
+        self.leave()
+        for listener in sockets or ():
+            turn_away(listener)
+        await asyncio.sleep(DOOR)
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -122,3 +175,16 @@ def listen(address: Address) -> socket.socket:
         raise PortTaken(f"HTTP cannot listen on {address}: {error.strerror}") from None
     listener.setblocking(False)
     return listener
+
+
+def turn_away(listener: socket.socket) -> None:
+    """Lets nobody new connect, and those finish who have begun to: the others ask again, and find it closed.
+
+    Where the system has no such filter, nothing changes.
+    """
+    program = b"".join(struct.pack("HBBI", *step) for step in _NO_NEWCOMERS)
+    held = ctypes.create_string_buffer(program, len(program))
+    with suppress(OSError):
+        listener.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_NO_NEWCOMERS), ctypes.addressof(held))
+        )

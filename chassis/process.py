@@ -128,7 +128,8 @@ class Process:
             if ready and not before:
                 for job in self._on_ready:
                     job()
-            await tell(ready)
+            # Stopping was said already, and stays.
+            await tell(ready and not self.stopping.is_set())
             before = ready
             await asyncio.sleep(1)
 
@@ -217,7 +218,7 @@ class _Run(Generic[S]):
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not process.stopping.is_set():
                 process.fail("the HTTP server ended unexpectedly")
-            await self._drain(parts, rest, serving)
+            await self._drain(parts, rest, serving, 0 if process.failed else self._settings.drain_pause)
 
     async def _start(self, process: Process, parts: Parts) -> None:
         """Starts, then keeps grpc.health.v1 level with readiness."""
@@ -229,9 +230,10 @@ class _Run(Generic[S]):
         log.info("started", rest=str(self._settings.rest), grpc=str(self._settings.grpc))
         await process.watch(parts.rpc.serving)
 
-    async def _drain(self, parts: Parts, rest: HttpServer, serving: asyncio.Future[None]) -> None:
-        _end_at_last()
-        log.info("draining")
+    async def _drain(self, parts: Parts, rest: HttpServer, serving: asyncio.Future[None], pause: float) -> None:
+        """Says that it goes, serves on for `pause` seconds until nobody comes any more, and finishes what has begun."""
+        _end_at_last(pause)
+        log.info("draining", pause=pause)
         await parts.rpc.serving(False)
         rest.should_exit = True
         await asyncio.wait({serving, asyncio.ensure_future(parts.rpc.stop())}, timeout=DRAIN)
@@ -244,14 +246,16 @@ def _databases_reason(service: str, error: BaseException) -> str | None:
     match error:
         case asyncpg.SyntaxOrAccessError():
             return f"the database is not this release's ({error}): run `python -m services.{service} migrate`"
+        rest.leave()
+        await asyncio.sleep(pause)
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
             return f"the database refuses ({error}): see WATCHWORD_{service.upper()}_DATABASE"
         case _:
             return None
 
 
-def _end_at_last() -> None:
-    timer = threading.Timer(LAST_RESORT, os._exit, (1,))
+def _end_at_last(pause: float) -> None:
+    timer = threading.Timer(pause + LAST_RESORT, os._exit, (1,))
     timer.daemon = True
     timer.start()
 

@@ -55,6 +55,21 @@ def _address(text: Any) -> Address:
 
 
 def _target(text: Any) -> str:
+def _peer(text: Any) -> str:
+    peers = _brokers(text)
+    addresses = [_literal(_address(peer).host) for peer in peers.split(",")]
+    if len(addresses) > 1 and {one and one.version for one in addresses} not in ({4}, {6}):
+        raise ValueError("several are listed by address, all IPv4 or all IPv6; one name may stand for several")
+    return peers
+
+
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
     return str(_address(text))
 
 
@@ -78,7 +93,7 @@ def _networks(text: Any) -> tuple[Network, ...]:
 
 
 ListenAt = Annotated[Address, NoDecode, BeforeValidator(_address)]
-Target = Annotated[str, BeforeValidator(_target)]
+Target = Annotated[str, BeforeValidator(_peer)]
 Url = Annotated[str, BeforeValidator(_origin)]
 Brokers = Annotated[str, BeforeValidator(_brokers)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
@@ -86,7 +101,11 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 class ServiceSettings(BaseSettings):
     """What every service is told. A service's own class adds `env_prefix="WATCHWORD_<SERVICE>_"` and its own settings,
-    and declares anew, without a default, the peers that it needs."""
+    and declares anew, without a default, the peers that it needs.
+
+    `drain_pause`: seconds between saying that it goes (/readyz 503, NOT_SERVING) and closing its doors, longer than it
+    takes for everybody to have heard and than an idle connection of a proxy lasts. Nothing waits on one machine.
+    """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
 
@@ -120,6 +139,7 @@ class ServiceSettings(BaseSettings):
     kafka_username: str | None = Field(default=None, examples=["watchword-token"])
     kafka_password: SecretStr | None = Field(default=None, examples=["…"])
     log_format: LogFormat = Field(default="json", examples=["console"])
+    drain_pause: float = Field(default=0, ge=0, le=300, examples=["10"])
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", examples=["info"])
     otlp: Url | None = Field(default=None, examples=["http://127.0.0.1:4317"])
     stop_with_stdin: bool = Field(default=False, examples=["true"])

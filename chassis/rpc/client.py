@@ -1,6 +1,7 @@
 """Channels to peers, and asking them."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,17 +38,40 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     # Peers have names of their own: a proxy from the environment is meant for the world outside.
     ("grpc.enable_http_proxy", 0),
 )
+# Several processes of one service take turns; one that says that it goes, or is not ready, is asked nothing new.
+_SEVERAL: tuple[tuple[str, Any], ...] = (
+    (
+        "grpc.service_config",
+        json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}),
+    ),
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
+)
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def connect(target: str, tls: Tls, peer: str) -> grpc.aio.Channel:
     """A channel to the service `peer` (identity, token, policy) at HOST:PORT. It connects by itself, again and again.
 
+    Where the name stands for several addresses, or several are listed (ADDRESS:PORT,ADDRESS:PORT), calls go to all that
+    are ready in turn.
+
     The server's certificate must carry the DNS name `<peer>.watchword`, wherever it is reached: so a process that
     holds another service's certificate cannot answer in its place. Call within a running event loop.
     """
-    options = [*_OPTIONS, ("grpc.ssl_target_name_override", server_name(peer))]
+    where, several = spread(target)
+    options = [*_OPTIONS, *several, ("grpc.ssl_target_name_override", server_name(peer))]
     traced = None if TRACES.spans is None else [_Traced(TRACES.spans)]
-    return grpc.aio.secure_channel(target, tls.for_client(), options, interceptors=traced)
+    return grpc.aio.secure_channel(where, tls.for_client(), options, interceptors=traced)
+
+
+def spread(target: str) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """What gRPC calls a target, and the options for one behind which there may be several processes."""
+    host = target.rpartition(":")[0]
+    if "," in target:
+        return f"{'ipv6' if target.startswith('[') else 'ipv4'}:{target}", _SEVERAL
+    if host.startswith("[") or host.replace(".", "").isdecimal():
+        return target, ()
+    return f"dns:///{target}", _SEVERAL
 
 
 class _Traced(grpc.aio.UnaryUnaryClientInterceptor):
@@ -97,20 +121,29 @@ async def ask(
     *,
     timeout: float = DEADLINE,
     wait_for_ready: bool = False,
+    again: bool = False,
     metadata: tuple[tuple[str, str], ...] = (),
 ) -> A:
     """Asks a peer, with the correlation id of the request at hand. The positions that the peer wrote are noted.
 
+    `again` says that happening twice does no harm: where the process that was asked is lost, another is asked, once.
     Raises the Refusal that the peer raised, or `peer_unavailable`: then it may or may not have happened.
     """
-    sent = ((CORRELATION, correlation_id()), *metadata)
-    call = method(request, timeout=timeout, metadata=grpc.aio.Metadata(*sent), wait_for_ready=wait_for_ready)
-    try:
-        answer = await call
-    except grpc.aio.AioRpcError as error:
-        raise refusal_of(error) from error
-    _note(await call.trailing_metadata())
-    return answer
+    sent = grpc.aio.Metadata((CORRELATION, correlation_id()), *metadata)
+    until = asyncio.get_running_loop().time() + timeout
+    while True:
+        call = method(request, timeout=timeout, metadata=sent, wait_for_ready=wait_for_ready)
+        try:
+            answer = await call
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_of(error)
+            timeout = until - asyncio.get_running_loop().time()
+            if not (again and error.code() in _LOST and refusal.code in ("peer_unavailable", "draining")):
+                raise refusal from error
+            again = False
+            continue
+        _note(await call.trailing_metadata())
+        return answer
 
 
 def _note(trailing: grpc.aio.Metadata) -> None:

@@ -32,7 +32,8 @@ class TokenPeer:
             acr=session.acr,
             amr=session.amr,
         )
-        answer: token_pb2.StartFamilyResponse = await ask(self._stub.StartFamily, request, timeout=START)
+        # A family whose tokens nobody was given opens nothing, and ends with its session.
+        answer: token_pb2.StartFamilyResponse = await ask(self._stub.StartFamily, request, timeout=START, again=True)
         if answer.WhichOneof("result") == "overtaken_by":
             return Overtaken(answer.overtaken_by)
         tokens = answer.tokens
@@ -52,7 +53,7 @@ class TokenPeer:
 
     async def _revoke(self, request: token_pb2.RevokeRequest) -> bool:
         try:
-            await ask(self._stub.Revoke, request, timeout=REVOKE)
+            await ask(self._stub.Revoke, request, timeout=REVOKE, again=True)
         except Refusal:
             return False
         return True

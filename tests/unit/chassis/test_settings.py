@@ -1,6 +1,5 @@
 """A wrong setting stops the start with its name, the reason and an example, and no secret is shown."""
 
-import base64
 import os
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from chassis.settings import Address, ServiceSettings, Target, WrongSetting, read_key_file
+from chassis.settings import Address, ServiceSettings, Target, WrongSetting
 
 
 class Settings(ServiceSettings):
@@ -66,6 +65,9 @@ def test_a_secret_is_never_shown(told: pytest.MonkeyPatch) -> None:
         ("REST", "127.0.0.1:99999"),
         ("GRPC", "here:there"),
         ("TOKEN_GRPC", "http://127.0.0.1:9402"),
+        ("TOKEN_GRPC", "127.0.0.1:9402,token.example.org:9402"),
+        ("TOKEN_GRPC", "127.0.0.1:9402,[::1]:9402"),
+        ("DRAIN_PAUSE", "-1"),
         ("ISSUER", "127.0.0.1:8402"),
         ("ISSUER", "http://127.0.0.1:8402/"),
         ("ISSUER", "ftp://127.0.0.1"),
@@ -119,36 +121,3 @@ def test_own_origins_are_where_it_listens_and_the_public_one(told: pytest.Monkey
     origins = Settings.load().origins
     assert {"http://127.0.0.1:8401", "http://localhost:8401", "https://id.example.org"} <= origins
     assert "http://127.0.0.1:8402" not in origins
-
-
-KEY = base64.urlsafe_b64encode(bytes(range(224, 256))).decode()
-
-
-@pytest.mark.parametrize("text", [KEY, KEY.rstrip("="), KEY + "\n"])
-def test_a_key_file_holds_32_bytes_in_base64url(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "kek"
-    path.write_text(text)
-    path.chmod(0o600)
-    assert read_key_file(path) == bytes(range(224, 256))
-
-
-@pytest.mark.parametrize(
-    ("text", "mode", "reason"),
-    [
-        (KEY, 0o640, "group or others"),
-        (KEY, 0o604, "group or others"),
-        (KEY[:-4], 0o600, "not 32 bytes"),
-        ("%" + KEY[1:], 0o600, "not 32 bytes"),
-        ("", 0o600, "not 32 bytes"),
-        ("schlüssel", 0o600, "not plain text"),
-    ],
-)
-def test_a_key_file_that_others_can_read_or_that_holds_no_key_is_refused(
-    tmp_path: Path, text: str, mode: int, reason: str
-) -> None:
-    path = tmp_path / "kek"
-    path.write_text(text, encoding="utf-8")
-    path.chmod(mode)
-    with pytest.raises(WrongSetting, match=reason) as raised:
-        read_key_file(path)
-    assert KEY[1:-5] not in str(raised.value)
