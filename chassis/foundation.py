@@ -8,10 +8,11 @@ import asyncpg
 
 from chassis.clock import LogTime
 from chassis.database import open_pool
+from chassis.keys import read_key_file
 from chassis.positions import Waiting
 from chassis.process import Process
 from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, acting, administrator, connect
-from chassis.settings import ServiceSettings, read_key_file
+from chassis.settings import ServiceSettings
 from chassis.tracing import appending, applying
 from eventlog.errors import unavailable
 from eventlog.events import Registry
@@ -22,7 +23,7 @@ from eventlog.projection import MemoryProjection, Projection, ProjectionFeed, Pr
 from eventlog.projection.durable import Durable
 from eventlog.projection.rows import SCHEMA as PROJECTION_SCHEMA
 from eventlog.readers import PostgresReaders
-from eventlog.sealing import Sealer
+from eventlog.sealing import Sealer, Wrapping
 from watchword.log.v1 import log_pb2_grpc
 
 __all__ = ["PROJECTION_SCHEMA", "Followed", "Foundation", "lay"]
@@ -55,11 +56,11 @@ class Foundation:
     time: LogTime
     store: PostgresStore
     readers: PostgresReaders
-    key_encryption_key: bytes
+    wrapping: Wrapping
 
     def log(self, events: Registry) -> Log:
         """The service's own log, to write to."""
-        sealer = Sealer(self.key_encryption_key, PostgresSealKeys(self.pool))
+        sealer = Sealer(self.wrapping, PostgresSealKeys(self.pool))
         return Log(self.store, events, sealer, self.time.now, append=appending(self.store.append))
 
     def own(self) -> LocalFeed:
@@ -110,7 +111,7 @@ class Foundation:
 
 async def lay(service: str, settings: ServiceSettings, process: Process) -> Foundation:
     """Opens what the service stands on; waits for nothing. Raises WrongSetting."""
-    key = read_key_file(settings.key_encryption_key_file)
+    wrapping = read_key_file(settings.key_encryption_key_file)
     pool = await process.enter(open_pool(settings.database, service, max_size=CONNECTIONS))
     time = LogTime(lambda: _now(store))
     store = await process.enter(PostgresStore(settings.database.get_secret_value(), pool, time.observe))
@@ -125,7 +126,7 @@ async def lay(service: str, settings: ServiceSettings, process: Process) -> Foun
         time=time,
         store=store,
         readers=PostgresReaders(pool),
-        key_encryption_key=key,
+        wrapping=wrapping,
     )
 
 

@@ -17,6 +17,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from chassis.http import HttpServer, http_server, listen
+from chassis.keys import rewrap_keys
 from chassis.readiness import Readiness, StartFailed
 from chassis.rpc import RpcServer
 from chassis.settings import ServiceSettings, WrongSetting, exit_with, settings_or_exit
@@ -24,6 +25,7 @@ from chassis.telemetry import configure_logging
 from chassis.tracing import exporting
 from eventlog.errors import Kind, Refusal
 from eventlog.migrate import migrate
+from eventlog.postgres import SEAL_KEYS, WrappedTable
 
 T = TypeVar("T")
 S = TypeVar("S", bound=ServiceSettings)
@@ -148,8 +150,15 @@ class Process:
 Compose = Callable[[S, Process], Awaitable[Parts]]
 
 
-def main(service: str, kind: type[S], compose: Compose[S], schema: Sequence[str]) -> NoReturn:
-    """`python -m services.<service>` runs the service; with `migrate` brings its database to this release and exits.
+def main(
+    service: str,
+    kind: type[S],
+    compose: Compose[S],
+    schema: Sequence[str],
+    keys: Sequence[WrappedTable] = (SEAL_KEYS,),
+) -> NoReturn:
+    """`python -m services.<service>` runs the service; with `migrate` brings its database to this release and exits;
+    with `rewrap` wraps its stored keys by the first key-encryption key and exits.
 
     `compose` makes the parts: it opens what it needs through the process, and waits for nothing; what has to be waited
     for is a step. `schema` are the SQL texts of the service's own tables. Exits with 0 after a drain, 1 where a part
@@ -165,8 +174,10 @@ def main(service: str, kind: type[S], compose: Compose[S], schema: Sequence[str]
         case ["migrate"]:
             asyncio.run(_migrate(service, settings_or_exit(kind), schema))
             raise SystemExit(0)
+        case ["rewrap"]:
+            raise SystemExit(asyncio.run(rewrap_keys(service, settings_or_exit(kind), keys)))
         case _:
-            exit_with(f"usage: python -m services.{service} [migrate]")
+            exit_with(f"usage: python -m services.{service} [migrate | rewrap]")
 
 
 async def _migrate(service: str, settings: ServiceSettings, schema: Sequence[str]) -> None:

@@ -3,13 +3,10 @@
 A wrong, missing or misspelt setting stops the start with its name, the reason and an example, and never shows a secret.
 """
 
-import base64
-import binascii
 import difflib
 import ipaddress
 import os
 import re
-import stat
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn, Self, TypeVar
@@ -234,26 +231,6 @@ def exit_with(message: str) -> NoReturn:
     """Says why the process cannot start, without a traceback, and exits with 2."""
     sys.stderr.write(message.rstrip() + "\n")
     raise SystemExit(2)
-
-
-def read_key_file(path: Path) -> bytes:
-    """The key-encryption key: 32 bytes in base64url. Raises WrongSetting; a file that others can read is refused."""
-    try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongSetting(f"{path}: cannot be read as a key: {_reason(error)}") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise WrongSetting(f"{path}: group or others can use this key file. Example: chmod 600 {path}")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != 32:
-        raise WrongSetting(
-            f"{path}: not 32 bytes in base64url. Example: openssl rand -base64 32 | tr +/ -_ > {path}; chmod 600 {path}"
-        )
-    return key
 
 
 def _variable(kind: type[BaseSettings], name: str) -> str:

@@ -15,6 +15,46 @@ NONCE = 12
 SERVICE = "service"
 
 
+class Wrapping:
+    """Keys at rest: AES-256-GCM under a key-encryption key of 32 bytes, bound to the name that each lies under.
+
+    The first key-encryption key wraps; the others open what they wrapped before it took their place. Raises ValueError
+    where there is none, or one of another size.
+    """
+
+    def __init__(self, *key_encryption_keys: bytes) -> None:
+        if not key_encryption_keys or any(len(key) != 32 for key in key_encryption_keys):
+            raise ValueError("key-encryption keys have 32 bytes, and one is needed")
+        self._wrapping, *self._former = [AESGCM(key) for key in key_encryption_keys]
+
+    def wrap(self, name: str, key: bytes) -> bytes:
+        nonce = os.urandom(NONCE)
+        return nonce + self._wrapping.encrypt(nonce, key, name.encode())
+
+    def unwrap(self, name: str, wrapped: bytes) -> bytes:
+        """Raises ValueError where none of the key-encryption keys opens it."""
+        for one in (self._wrapping, *self._former):
+            opened = _opened(one, name, wrapped)
+            if opened is not None:
+                return opened
+        raise ValueError(
+            f"the stored key {name} does not open: is this the key-encryption key that this database was made with?"
+        )
+
+    def anew(self, name: str, wrapped: bytes) -> bytes | None:
+        """The same key wrapped by the first key-encryption key; None where it is already. Raises as `unwrap`."""
+        if _opened(self._wrapping, name, wrapped) is not None:
+            return None
+        return self.wrap(name, self.unwrap(name, wrapped))
+
+
+def _opened(one: AESGCM, name: str, wrapped: bytes) -> bytes | None:
+    try:
+        return one.decrypt(wrapped[:NONCE], wrapped[NONCE:], name.encode())
+    except InvalidTag:
+        return None
+
+
 class SealKeys(Protocol):
     """Where the wrapped keys lie: an ordinary table, apart from the log."""
 
@@ -48,12 +88,10 @@ class MemorySealKeys:
 
 
 class Sealer:
-    """Seals and opens. Keys are wrapped by the service's key-encryption key (32 bytes); a bounded cache keeps opened
-    ones.
-    """
+    """Seals and opens. Keys lie wrapped; a bounded cache keeps opened ones."""
 
-    def __init__(self, key_encryption_key: bytes, keys: SealKeys, cache_size: int = 10_000) -> None:
-        self._wrapping = AESGCM(key_encryption_key)
+    def __init__(self, wrapping: Wrapping, keys: SealKeys, cache_size: int = 10_000) -> None:
+        self._wrapping = wrapping
         self._keys = keys
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cache_size = cache_size
@@ -63,8 +101,8 @@ class Sealer:
         found = await self._open(owner)
         if found is not None:
             return found
-        made = await self._keys.keep(owner, self._wrap(owner, AESGCM.generate_key(256)))
-        return self._remember(owner, self._unwrap(owner, made))
+        made = await self._keys.keep(owner, self._wrapping.wrap(owner, AESGCM.generate_key(256)))
+        return self._remember(owner, self._wrapping.unwrap(owner, made))
 
     async def seal(self, owner: str, stream: str, version: int, plaintext: bytes) -> bytes:
         nonce = os.urandom(NONCE)
@@ -87,19 +125,7 @@ class Sealer:
             self._cache.move_to_end(owner)
             return self._cache[owner]
         wrapped = await self._keys.find(owner)
-        return None if wrapped is None else self._remember(owner, self._unwrap(owner, wrapped))
-
-    def _wrap(self, owner: str, key: bytes) -> bytes:
-        nonce = os.urandom(NONCE)
-        return nonce + self._wrapping.encrypt(nonce, key, owner.encode())
-
-    def _unwrap(self, owner: str, wrapped: bytes) -> bytes:
-        try:
-            return self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], owner.encode())
-        except InvalidTag as error:
-            raise ValueError(
-                "a stored key does not open: is this the key-encryption key that this database was made with?"
-            ) from error
+        return None if wrapped is None else self._remember(owner, self._wrapping.unwrap(owner, wrapped))
 
     def _remember(self, owner: str, key: bytes) -> bytes:
         self._cache[owner] = key

@@ -1,12 +1,44 @@
 """The wrapped keys: an ordinary table apart from the log, from which a person's key can be deleted (RULES 2)."""
 
+from typing import NamedTuple
+
 import asyncpg
 
 from eventlog.postgres.connection import fetch
+from eventlog.sealing import Wrapping
 
 _FIND = "SELECT wrapped FROM eventlog.seal_keys WHERE owner = $1"
 _KEEP = "INSERT INTO eventlog.seal_keys (owner, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _ERASE = "DELETE FROM eventlog.seal_keys WHERE owner = $1"
+
+
+class WrappedTable(NamedTuple):
+    """A table of wrapped keys: how a page of `name` and `wrapped` after a name is read, and one is put for another."""
+
+    page: str
+    replace: str
+
+
+SEAL_KEYS = WrappedTable(
+    "SELECT owner AS name, wrapped FROM eventlog.seal_keys WHERE owner > $1 ORDER BY owner LIMIT 1000",
+    "UPDATE eventlog.seal_keys SET wrapped = $3 WHERE owner = $1 AND wrapped = $2",
+)
+
+
+async def rewrap(
+    connection: asyncpg.Connection | asyncpg.pool.PoolConnectionProxy, keys: WrappedTable, wrapping: Wrapping
+) -> int:
+    """Wraps every key of a table by the first key-encryption key; how many were not yet. What is erased stays erased.
+
+    The role must be the table's owner. Raises ValueError where no key-encryption key opens one.
+    """
+    after, done = "", 0
+    while page := await connection.fetch(keys.page, after):
+        anew = [(row["name"], row["wrapped"], wrapping.anew(row["name"], row["wrapped"])) for row in page]
+        changed = [one for one in anew if one[2] is not None]
+        await connection.executemany(keys.replace, changed)
+        after, done = page[-1]["name"], done + len(changed)
+    return done
 
 
 class PostgresSealKeys:

@@ -11,9 +11,10 @@ from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing import reacting
 from chassis.trust import knows_callers
 from chassis.web import Share, application
+from eventlog.postgres import SEAL_KEYS
 from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
-from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
+from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
 from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
 from services.token.api.rest import revocations
@@ -34,7 +35,7 @@ SCHEMA = files("services.token").joinpath("schema.sql").read_text()
 async def compose(settings: TokenSettings, process: Process) -> Parts:
     """Wires the service."""
     base = await lay("token", settings, process)
-    vault = EncryptedVault(base.key_encryption_key, PostgresWrappedKeys(base.pool))
+    vault = EncryptedVault(base.wrapping, PostgresWrappedKeys(base.pool))
     parked = Parked()
     token = Token(base.log(events), vault, settings.issuer, base.time.ready_since, parked)
 
@@ -114,4 +115,4 @@ def shares(registered: MemoryRows) -> list[Share]:
 
 
 if __name__ == "__main__":
-    main("token", TokenSettings, compose, [PROJECTION_SCHEMA, SCHEMA])
+    main("token", TokenSettings, compose, [PROJECTION_SCHEMA, SCHEMA], [SEAL_KEYS, KEYS])

@@ -12,7 +12,7 @@ import asyncpg
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from jwt.algorithms import get_default_algorithms
 
-from chassis.settings import read_key_file
+from chassis.keys import read_key_file
 from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
 from tests.harness.running import Running
 from watchword.token.v1 import token_pb2, token_pb2_grpc
@@ -42,9 +42,9 @@ class Forge:
 async def forge(suite: Running, alg: str = "ES256") -> Forge:
     """The key that signs now."""
     kid = await active_key(suite, alg)
-    key_encryption_key = read_key_file(suite.place.secrets / "token.kek")
+    wrapping = read_key_file(suite.place.secrets / "token.kek")
     async with asyncpg.create_pool((suite.place.secrets / "token.dsn").read_text(), min_size=1, max_size=1) as pool:
-        secret = await EncryptedVault(key_encryption_key, PostgresWrappedKeys(pool)).secret(kid, "signing")
+        secret = await EncryptedVault(wrapping, PostgresWrappedKeys(pool)).secret(kid, "signing")
     assert secret is not None
     return Forge(kid, alg, load_der_private_key(secret, None))
 

@@ -18,7 +18,7 @@ from eventlog.projection import Rows, TableProjection
 from eventlog.projection.parked import Parked
 from eventlog.projection.rows import SCHEMA
 from eventlog.readers import PostgresReaders
-from eventlog.sealing import Sealer
+from eventlog.sealing import Sealer, Wrapping
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.limits import PostgresStorage, WindowLimits
@@ -77,7 +77,7 @@ async def process_on(database: Database, token: SmallToken, hasher: ThreadHasher
     def clock() -> int:
         return now + int((asyncio.get_running_loop().time() - started) * 1e6)
 
-    log = Log(store, events, Sealer(bytes(32), PostgresSealKeys(pool)), clock)
+    log = Log(store, events, Sealer(Wrapping(bytes(32)), PostgresSealKeys(pool)), clock)
     projection = sessions(log.decode)
     rows = Rows(pool, projection.name)
     listed = TableProjection(projection, rows, LocalFeed("identity", store, PostgresReaders(pool), clock), "identity/t")

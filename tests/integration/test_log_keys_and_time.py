@@ -3,11 +3,11 @@
 import asyncio
 
 from eventlog.postgres import PostgresSealKeys, PostgresStore
-from eventlog.sealing import Sealer
+from eventlog.sealing import Sealer, Wrapping
 from tests.harness.database import Database
 from tests.harness.log import command
 
-KEK = bytes(32)
+KEK = Wrapping(bytes(32))
 
 
 async def test_two_processes_that_make_a_key_at_once_agree(database: Database) -> None:

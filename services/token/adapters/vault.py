@@ -1,17 +1,19 @@
-"""Keys at rest (RULES 9): AES-256-GCM under the key-encryption key, key id and purpose as associated data."""
+"""Keys at rest (RULES 9): wrapped under the key-encryption key, key id and purpose as associated data."""
 
-import os
 from collections import OrderedDict
 from typing import Protocol
 
 import asyncpg
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from eventlog.postgres import WrappedTable
 from eventlog.postgres.connection import fetch
+from eventlog.sealing import Wrapping
 
-NONCE = 12
 CACHED = 256
+KEYS = WrappedTable(
+    "SELECT key_id AS name, wrapped FROM public.keys WHERE key_id > $1 ORDER BY key_id LIMIT 1000",
+    "UPDATE public.keys SET wrapped = $3 WHERE key_id = $1 AND wrapped = $2",
+)
 
 
 class WrappedKeys(Protocol):
@@ -58,15 +60,14 @@ class PostgresWrappedKeys:
 class EncryptedVault:
     """Wraps and unwraps; the keys in use stay in a small cache of this process."""
 
-    def __init__(self, key_encryption_key: bytes, keys: WrappedKeys) -> None:
-        self._wrapping = AESGCM(key_encryption_key)
+    def __init__(self, wrapping: Wrapping, keys: WrappedKeys) -> None:
+        self._wrapping = wrapping
         self._keys = keys
         self._cache: OrderedDict[str, bytes] = OrderedDict()
 
     async def keep(self, key_id: str, purpose: str, secret: bytes) -> None:
-        nonce = os.urandom(NONCE)
         name = _name(key_id, purpose)
-        await self._keys.put(name, nonce + self._wrapping.encrypt(nonce, secret, name.encode()))
+        await self._keys.put(name, self._wrapping.wrap(name, secret))
 
     async def secret(self, key_id: str, purpose: str) -> bytes | None:
         """See KeyVault.secret."""
@@ -74,18 +75,12 @@ class EncryptedVault:
         if name in self._cache:
             return self._cache[name]
         wrapped = await self._keys.get(name)
-        return None if wrapped is None else self._remember(name, self._open(name, wrapped))
+        return None if wrapped is None else self._remember(name, self._wrapping.unwrap(name, wrapped))
 
     async def destroy(self, key_id: str, purpose: str) -> None:
         name = _name(key_id, purpose)
         self._cache.pop(name, None)
         await self._keys.delete(name)
-
-    def _open(self, name: str, wrapped: bytes) -> bytes:
-        try:
-            return self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], name.encode())
-        except InvalidTag as error:
-            raise ValueError(f"key {name} does not open under this key-encryption key") from error
 
     def _remember(self, name: str, secret: bytes) -> bytes:
         self._cache[name] = secret

@@ -9,7 +9,7 @@ import pytest
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded, Registry, Sealed
 from eventlog.log import Attempt, By, Fold, Log, Outcome
-from eventlog.sealing import MemorySealKeys, Sealer
+from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import Appended, Command, MemoryStore, Snapshot
 
 events = Registry("test")
@@ -45,7 +45,7 @@ class Processes:
     keys: MemorySealKeys = field(default_factory=MemorySealKeys)
 
     def log(self) -> Log:
-        return Log(self.store, events, Sealer(bytes(32), self.keys), now=lambda: 1_700_000_000_000_000)
+        return Log(self.store, events, Sealer(Wrapping(bytes(32)), self.keys), now=lambda: 1_700_000_000_000_000)
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from eventlog.sealing import MemorySealKeys, Sealer
+from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 
-KEK = bytes(range(32))
+KEY, NEW = bytes(range(32)), bytes(range(32, 64))
+KEK = Wrapping(KEY)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def test_two_processes_that_begin_at_once_agree_on_a_key(keys: MemorySealK
 async def test_another_key_encryption_key_opens_nothing_and_says_so(keys: MemorySealKeys) -> None:
     await Sealer(KEK, keys).secret("account/1")
     with pytest.raises(ValueError, match="key-encryption key"):
-        await Sealer(bytes(32), keys).secret("account/1")
+        await Sealer(Wrapping(bytes(32)), keys).secret("account/1")
 
 
 async def test_keys_lie_wrapped(keys: MemorySealKeys) -> None:
@@ -65,3 +66,29 @@ async def test_a_small_cache_forgets_and_finds_again(keys: MemorySealKeys) -> No
     first = await sealer.secret("account/1")
     await sealer.secret("account/2")
     assert await sealer.secret("account/1") == first
+
+
+async def test_what_a_former_key_encryption_key_wrapped_opens_until_it_is_dropped(keys: MemorySealKeys) -> None:
+    secret = await Sealer(KEK, keys).secret("account/1")
+    both = Wrapping(NEW, KEY)
+    assert await Sealer(both, keys).secret("account/1") == secret
+    later = await Sealer(both, keys).secret("account/2")
+    assert await Sealer(Wrapping(NEW), keys).secret("account/2") == later
+    with pytest.raises(ValueError, match="key-encryption key"):
+        await Sealer(Wrapping(NEW), keys).secret("account/1")
+
+
+def test_a_key_is_wrapped_anew_once_and_stays_the_same() -> None:
+    both, old = Wrapping(NEW, KEY), KEK.wrap("account/1", b"secret")
+    anew = both.anew("account/1", old)
+    assert anew is not None
+    assert Wrapping(NEW).unwrap("account/1", anew) == b"secret"
+    assert both.anew("account/1", anew) is None
+    with pytest.raises(ValueError, match="key-encryption key"):
+        both.anew("account/2", old)
+
+
+@pytest.mark.parametrize("keys", [(), (KEY, bytes(16))])
+def test_a_key_encryption_key_has_32_bytes(keys: tuple[bytes, ...]) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Wrapping(*keys)

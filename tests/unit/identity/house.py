@@ -13,7 +13,7 @@ from eventlog.events import Event
 from eventlog.log import Log
 from eventlog.projection import MemoryRows
 from eventlog.projection.parked import Parked
-from eventlog.sealing import MemorySealKeys, Sealer
+from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.limits import WindowLimits
@@ -176,7 +176,7 @@ class House:
         self.identity = self.another()
 
     def another(self, hasher: ThreadHasher | None = None) -> Identity:
-        log = Log(self.store, events, Sealer(bytes(32), self.keys), self.time)
+        log = Log(self.store, events, Sealer(Wrapping(bytes(32)), self.keys), self.time)
         return Identity(
             log=log,
             hasher=hasher or self.hasher,

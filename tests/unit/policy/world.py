@@ -8,7 +8,7 @@ import msgspec
 from chassis.trust import fold_trust
 from eventlog.events import Event, Recorded
 from eventlog.log import By, Log
-from eventlog.sealing import MemorySealKeys, Sealer
+from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.policy.commands import Commands
 from services.policy.domain.entities import Entity, Question
@@ -68,7 +68,7 @@ class World:
         known = {"identity": [self.identity], "token": [self.token], "policy": [self.policy]}
         self.memory = Memory(known=known)
         self.store = MemoryStore(clock=self.clock.now)
-        log = Log(self.store, policy_events, Sealer(bytes(32), MemorySealKeys()), self.clock.now)
+        log = Log(self.store, policy_events, Sealer(Wrapping(bytes(32)), MemorySealKeys()), self.clock.now)
         self.commands = Commands(log, self.memory, patience=0.1)
         self.decisions = Decisions(self.memory, self.clock)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventlog.sealing import Wrapping
 from services.token.adapters.refresh_secrets import open_refresh_token, refresh_token
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
 from services.token.domain.errors import InvalidGrant
@@ -21,7 +22,7 @@ KEY = bytes(range(32))
 
 
 async def vault(key_id: str = "k") -> EncryptedVault:
-    keys = EncryptedVault(bytes(32), MemoryWrappedKeys())
+    keys = EncryptedVault(Wrapping(bytes(32)), MemoryWrappedKeys())
     await keys.keep(key_id, REFRESH, KEY)
     return keys
 
@@ -135,12 +136,12 @@ async def test_a_forged_token_that_names_a_public_signing_key_changes_nothing(wo
 
 async def test_a_key_opens_for_its_own_purpose_and_service_only() -> None:
     wrapped = MemoryWrappedKeys()
-    keys = EncryptedVault(bytes(32), wrapped)
+    keys = EncryptedVault(Wrapping(bytes(32)), wrapped)
     await keys.keep("k", REFRESH, KEY)
-    assert await EncryptedVault(bytes(32), wrapped).secret("k", REFRESH) == KEY
-    assert await EncryptedVault(bytes(32), wrapped).secret("k", "signing") is None
+    assert await EncryptedVault(Wrapping(bytes(32)), wrapped).secret("k", REFRESH) == KEY
+    assert await EncryptedVault(Wrapping(bytes(32)), wrapped).secret("k", "signing") is None
     with pytest.raises(ValueError, match="key-encryption key"):
-        await EncryptedVault(b"1" * 32, wrapped).secret("k", REFRESH)
+        await EncryptedVault(Wrapping(b"1" * 32), wrapped).secret("k", REFRESH)
 
 
 async def test_a_destroyed_key_is_gone() -> None:
@@ -151,7 +152,7 @@ async def test_a_destroyed_key_is_gone() -> None:
 
 async def test_nothing_secret_of_a_key_lies_beside_it_unwrapped() -> None:
     wrapped = MemoryWrappedKeys()
-    await EncryptedVault(bytes(32), wrapped).keep("k", REFRESH, KEY)
+    await EncryptedVault(Wrapping(bytes(32)), wrapped).keep("k", REFRESH, KEY)
     assert KEY not in b"".join(wrapped._wrapped.values())
 
 

@@ -13,7 +13,7 @@ from chassis.trust import Trust, fold_trust, token_events
 from eventlog.events import Event, Recorded
 from eventlog.log import By, Log
 from eventlog.projection.parked import Parked
-from eventlog.sealing import MemorySealKeys, Sealer
+from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
 from services.token.commands.clients import register_client
@@ -119,8 +119,10 @@ class World:
 
     def process(self) -> Process:
         """A process that has just been started on this database."""
-        log = Log(self.store, events, Sealer(bytes(32), self.seal_keys), self.clock.now)
-        token = Token(log, EncryptedVault(bytes(32), self.wrapped), ISSUER, lambda: process.ready_since, self.parked)
+        log = Log(self.store, events, Sealer(Wrapping(bytes(32)), self.seal_keys), self.clock.now)
+        token = Token(
+            log, EncryptedVault(Wrapping(bytes(32)), self.wrapped), ISSUER, lambda: process.ready_since, self.parked
+        )
         process = Process(token, self.clock)
         return process
 
