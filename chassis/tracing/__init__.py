@@ -1,4 +1,4 @@
-"""Traces, exported over OTLP where a collector is set. Where none is, nothing of OpenTelemetry is imported.
+"""Traces, exported over OTLP where a collector is set. Where none is, OpenTelemetry's SDK is not even imported.
 
 spans.py    what becomes a span, and how spans hang together
 export.py   the way to the collector, which never holds anybody up

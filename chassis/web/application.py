@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,15 @@ from chassis.web.gate import Gate, Handler
 from chassis.web.operations import operations
 from chassis.web.problem import PROBLEM, failed, is_oauth, oauth_error, problem, refused, told
 from eventlog.errors import Refusal
+
+# The edge traces and measures. FastAPI's own would tell addresses, and what was sent where it was not valid.
+_NONE: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,14 @@ def application(
     `origins` are those of the service's own pages; `shares` says which paths pages of others may read; `waiting` lets
     requests name positions. Handlers raise Refusal; whatever else they raise is a 500 that says nothing.
     """
-    api = FastAPI(title=title, docs_url=None, redoc_url=None, redirect_slashes=False, responses={"default": PROBLEM})
+    api = FastAPI(
+        title=title,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={"default": PROBLEM},
+        telemetry=_NONE,
+    )
     # The packaged page reads OpenAPI 3.0.
     api.openapi_version = "3.0.3"
     for endpoint in hot:
