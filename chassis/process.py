@@ -161,8 +161,8 @@ def main(
     with `rewrap` wraps its stored keys by the first key-encryption key and exits.
 
     `compose` makes the parts: it opens what it needs through the process, and waits for nothing; what has to be waited
-    for is a step. `schema` are the SQL texts of the service's own tables. Exits with 0 after a drain, 1 where a part
-    failed, 2 for a wrong setting.
+    for is a step. `schema` are the SQL texts of the service's own tables, `keys` the tables of wrapped keys. Exits with
+    0 after a drain, 1 where a part failed, 2 for a wrong setting.
     """
     match sys.argv[1:]:
         case []:
@@ -246,6 +246,8 @@ class _Run(Generic[S]):
         _end_at_last(pause)
         log.info("draining", pause=pause)
         await parts.rpc.serving(False)
+        rest.leave()
+        await asyncio.sleep(pause)
         rest.should_exit = True
         await asyncio.wait({serving, asyncio.ensure_future(parts.rpc.stop())}, timeout=DRAIN)
 
@@ -257,8 +259,6 @@ def _databases_reason(service: str, error: BaseException) -> str | None:
     match error:
         case asyncpg.SyntaxOrAccessError():
             return f"the database is not this release's ({error}): run `python -m services.{service} migrate`"
-        rest.leave()
-        await asyncio.sleep(pause)
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
             return f"the database refuses ({error}): see WATCHWORD_{service.upper()}_DATABASE"
         case _:
