@@ -246,6 +246,8 @@ class _Run(Generic[S]):
         _end_at_last(pause)
         log.info("draining", pause=pause)
         await parts.rpc.serving(False)
+        rest.leave()
+        await asyncio.sleep(pause)
         rest.should_exit = True
         await asyncio.wait({serving, asyncio.ensure_future(parts.rpc.stop())}, timeout=DRAIN)
 
@@ -257,8 +259,6 @@ def _databases_reason(service: str, error: BaseException) -> str | None:
     match error:
         case asyncpg.SyntaxOrAccessError():
             return f"the database is not this release's ({error}): run `python -m services.{service} migrate`"
-        rest.leave()
-        await asyncio.sleep(pause)
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
             return f"the database refuses ({error}): see WATCHWORD_{service.upper()}_DATABASE"
         case _:

@@ -52,6 +52,9 @@ def _address(text: Any) -> Address:
 
 
 def _target(text: Any) -> str:
+    return str(_address(text))
+
+
 def _peer(text: Any) -> str:
     peers = _brokers(text)
     addresses = [_literal(_address(peer).host) for peer in peers.split(",")]
@@ -65,9 +68,6 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
-
-
-    return str(_address(text))
 
 
 def _brokers(text: Any) -> str:
@@ -136,10 +136,10 @@ class ServiceSettings(BaseSettings):
     kafka_username: str | None = Field(default=None, examples=["watchword-token"])
     kafka_password: SecretStr | None = Field(default=None, examples=["…"])
     log_format: LogFormat = Field(default="json", examples=["console"])
-    drain_pause: float = Field(default=0, ge=0, le=300, examples=["10"])
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", examples=["info"])
     otlp: Url | None = Field(default=None, examples=["http://127.0.0.1:4317"])
     stop_with_stdin: bool = Field(default=False, examples=["true"])
+    drain_pause: float = Field(default=0, ge=0, le=300, examples=["10"])
 
     @property
     def jwks(self) -> str:
