@@ -1,11 +1,10 @@
 """Projections in tables, and reactions: one of each active per service, with a checkpoint that outlives the process."""
 
 import asyncio
-import hashlib
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import asyncpg
 import structlog
@@ -13,6 +12,7 @@ import structlog
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
 from eventlog.feed import INTERVAL, Progress, Source, SourceLost, first_of, follow_for_ever
+from eventlog.postgres.turn import turn
 from eventlog.projection.change import Decode, Projection
 from eventlog.projection.memory import continues, of_one_log
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Connection, Rows
@@ -58,26 +58,12 @@ class Durable(ABC):
         """Follows for ever, whenever it is this process's turn."""
         while True:
             try:
-                async with self._turn() as turn:
-                    await first_of(turn.keep(), self._follow())
+                async with turn(self.rows.pool, self.name) as mine:
+                    await first_of(mine.keep(), self._follow())
             except (SourceLost, *DATABASE_LOST, Refusal) as error:
                 log.warning("projection_waits", projection=self.name, reason=repr(error))
             self._freshness = None
             await asyncio.sleep(INTERVAL)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator["_Turn"]:
-        """Waits for the lock that one process of the service holds; a holder that was stopped loses it after 3 s."""
-        async with self.rows.pool.acquire() as connection:
-            key = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "big", signed=True)
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
-                await asyncio.sleep(INTERVAL)
-            await connection.execute("SET idle_session_timeout = '3s'")
-            turn = _Turn(connection)
-            try:
-                yield turn
-            finally:
-                await turn.end(key)
 
     async def _follow(self) -> None:
         await self.rows.begin()
@@ -103,28 +89,6 @@ class Durable(ABC):
 
     def _lost(self, error: SourceLost) -> None:
         log.warning("feed_lost", projection=self.name, reason=str(error))
-
-
-class _Turn:
-    """The lock's connection, which ends by itself when it has not been pinged for 3 s."""
-
-    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
-        self._connection = connection
-
-    async def keep(self) -> None:
-        """Pings each second, however long a batch takes; ends with an error where the turn is lost."""
-        while True:
-            await self._connection.execute("SELECT 1")
-            await asyncio.sleep(INTERVAL)
-
-    async def end(self, key: int) -> None:
-        """Gives the turn up; a connection that does not answer is cut, so that it holds nothing."""
-        try:
-            await self._connection.execute("RESET idle_session_timeout")
-            await self._connection.execute("SELECT pg_advisory_unlock($1)", key)
-        except DATABASE_LOST:
-            with suppress(asyncpg.InterfaceError):  # the pool has cut it already
-                self._connection.terminate()
 
 
 class TableProjection(Durable):
