@@ -12,7 +12,7 @@ from eventlog.events import Recorded
 from eventlog.feed import INTERVAL, Batch, Echo, Progress, Source, SourceLost, follow_for_ever
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, Value
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Rows
-from watchword.chain import link
+from watchword.chain import GENESIS, link
 from watchword.clock import boot_ns
 from watchword.freshness import Freshness
 
@@ -100,6 +100,11 @@ class MemoryProjection:
     @property
     def applied(self) -> int:
         return 0 if self._at is None else self._at.position
+
+    @property
+    def at(self) -> Checkpoint:
+        """The last position that was applied, and the log's chain hash there."""
+        return self._at or Checkpoint(0, GENESIS)
 
     @property
     def parked(self) -> frozenset[str]:
