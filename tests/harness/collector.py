@@ -1,11 +1,12 @@
 """An OpenTelemetry collector of one's own, in this process: it keeps the spans that it is sent."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import grpc.aio
+import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -32,28 +33,29 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
         self.url = ""
         self.spans: list[Seen] = []
 
-    async def Export(self, request: Any, context: Any) -> trace_service_pb2.ExportTraceServiceResponse:
+    def Export(self, request: Any, context: Any) -> trace_service_pb2.ExportTraceServiceResponse:
         for resource in request.resource_spans:
             service = _texts(resource.resource.attributes)["service.name"]
             self.spans += [_seen(service, span) for scope in resource.scope_spans for span in scope.spans]
         return trace_service_pb2.ExportTraceServiceResponse()
 
     def of(self, trace: str) -> list[Seen]:
-        return [span for span in self.spans if span.trace == trace]
+        """What has arrived of a trace so far."""
+        return [span for span in tuple(self.spans) if span.trace == trace]
 
 
-@asynccontextmanager
-async def collecting() -> AsyncIterator[Collector]:
-    """A collector on a free port."""
-    server, collector = grpc.aio.server(options=(("grpc.so_reuseport", 0),)), Collector()
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    """A collector on a free port, in threads of its own: tests may block meanwhile."""
+    server, collector = grpc.server(ThreadPoolExecutor(2), options=(("grpc.so_reuseport", 0),)), Collector()
     add: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
     add(collector, server)
     collector.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    await server.start()
+    server.start()
     try:
         yield collector
     finally:
-        await server.stop(0)
+        server.stop(0).wait()
 
 
 def _seen(service: str, span: trace_pb2.Span) -> Seen:

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import grpc.aio
@@ -181,14 +182,20 @@ class Running:
 
 
 @contextlib.contextmanager
-def running_suite(data: Path, *arguments: str, fleet: Fleet | None = None) -> Iterator[Running]:
-    """`watchword up`, on free ports where no fleet says which, ended as a user ends it where the test has not."""
+def running_suite(
+    data: Path, *arguments: str, fleet: Fleet | None = None, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Running]:
+    """`watchword up`, on free ports where no fleet says which, ended as a user ends it where the test has not.
+
+    `environment` is added to its own.
+    """
     fleet, place = fleet or free_fleet(), Place(data)
     watchword = str(Path(sys.executable).with_name("watchword"))
     command = [watchword, "up", f"--data={data}", *listeners(fleet), *arguments]
     log = data.with_name(f"{data.name}.up.log")
     with log.open("wb") as output:
-        up = subprocess.Popen(command, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        env = clean_environment() | dict(environment)
+        up = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     running: Running | None = None
     try:
         until(lambda: said_ready(up, log), f"the suite is ready; it said:\n{log.read_text()}", START)
