@@ -1,7 +1,9 @@
 """What every service stands on: its database, log, time, peers and readers."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -29,6 +31,7 @@ from watchword.log.v1 import log_pb2_grpc
 __all__ = ["PROJECTION_SCHEMA", "Followed", "Foundation", "lay"]
 
 CONNECTIONS = 16
+HEAR = 3.0
 LOG_CALLERS = {"watchword.log.v1.EventLogService/Read": {"service/*", "operator/*", GRANTED}}
 PROJECTION_CALLERS = {
     f"watchword.log.v1.ProjectionService/{method}": {ADMINISTRATOR}
@@ -87,7 +90,9 @@ class Foundation:
         """Runs them while the process lives, and shows them."""
         projections = Projections([one.memory for one in followed], [*(one.table for one in followed), *others])
         process.background("projections", projections.run)
-        process.step("projections", lambda: _level([one.memory for one in followed], self.service))
+        memory = [one.memory for one in followed]
+        process.step("projections", lambda: _level(memory, self.service))
+        process.step("others", lambda: _heard([one for one in memory if one.projection.log != self.service]))
         process.readiness.show(projections.statuses)
         return projections
 
@@ -135,6 +140,17 @@ async def _level(followed: Sequence[MemoryProjection], log: str) -> None:
     behind = [one.projection.name for one in followed if one.projection.log == log and not one.ready]
     if behind:
         raise unavailable("projections_behind", f"not level with the log yet: {', '.join(behind)}")
+
+
+async def _heard(others: Sequence[MemoryProjection]) -> None:
+    """Who has heard of the others' logs refuses nothing that its neighbour would grant; who cannot starts all the same.
+
+    A start waits for no other service for longer than this.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HEAR):
+            while not all(one.ready for one in others):
+                await asyncio.sleep(0.02)
 
 
 async def _now(store: PostgresStore) -> int:

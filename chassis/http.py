@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -24,9 +24,12 @@ KEEP_ALIVE = 30
 GRACE = 2
 DOOR = 0.05
 """Seconds for those who have connected and were not met yet."""
+EARLY = 5.0
+"""Seconds that a request waits for the process to have started."""
 NEWCOMER = 0.2
 """Seconds that a connection has for a request that it has not sent yet."""
 
+_AT_ONCE = frozenset({"/livez", "/readyz", "/metrics"})
 # Linux, socket(7): a classic BPF program before a socket; this one drops what has SYN and no ACK.
 _SO_ATTACH_FILTER = 26
 _NO_NEWCOMERS = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
@@ -142,6 +145,19 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Captures none."""
         yield
+
+
+def once_started(app: ASGIApp, started: asyncio.Event) -> ASGIApp:
+    """Lets who comes early wait a little, as if at the door; who asks how the process is gets in at once."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        if not started.is_set() and scope["path"] not in _AT_ONCE:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EARLY):
+                    await started.wait()
+        await app(scope, receive, send)
+
+    return served
 
 
 def http_server(app: ASGIApp) -> HttpServer:

@@ -16,7 +16,7 @@ import structlog
 import uvloop
 from starlette.types import ASGIApp
 
-from chassis.http import HttpServer, http_server, listen
+from chassis.http import HttpServer, http_server, listen, once_started
 from chassis.keys import rewrap_keys
 from chassis.readiness import Readiness, StartFailed
 from chassis.rpc import RpcServer
@@ -55,6 +55,7 @@ class Process:
         self.service = service
         self.readiness = Readiness()
         self.stopping = asyncio.Event()
+        self.started = asyncio.Event()
         self.failed: str | None = None
         self._state: str | None = "starting"
         self._steps: list[tuple[str, Job]] = []
@@ -109,6 +110,7 @@ class Process:
             self._state = f"starting: {name}"
             await self._patiently(name, job)
         self._state = None
+        self.started.set()
 
     async def _patiently(self, name: str, job: Job) -> None:
         while True:
@@ -222,7 +224,7 @@ class _Run(Generic[S]):
         with listen(self._settings.rest) as listener:
             parts = await self._compose(self._settings, process)
             await parts.rpc.start(str(self._settings.grpc))
-            rest = http_server(parts.rest)
+            rest = http_server(once_started(parts.rest, process.started))
             serving = asyncio.ensure_future(rest.serve([listener]))
             process.background("start", lambda: self._start(process, parts))
             stopping = asyncio.ensure_future(process.stopping.wait())
