@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol
 
@@ -125,6 +125,21 @@ class ProjectionState(Protocol):
         """Streams of which an event could not be applied."""
         ...
 
+    @property
+    def via(self) -> str:
+        """local, feed or kafka."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it is not served as it should be."""
+        ...
+
+    @property
+    def noticed(self) -> Mapping[str, int]:
+        """How often what was wrong in its topic."""
+        ...
+
 
 class ProjectionGauges(Collector):
     """The projections as gauges, from states read for this one answer."""
@@ -138,6 +153,11 @@ class ProjectionGauges(Collector):
         yield self._gauge("head", "Last known position of its log", lambda state: state.head)
         yield self._gauge("lag_seconds", "Age of what it knows", lambda state: state.lag)
         yield self._gauge("parked", "Streams parked", lambda state: len(state.parked))
+        yield self._labelled("via", "How it is served", "via", lambda state: {state.via: 1})
+        yield self._labelled(
+            "trouble", "What hinders it", "code", lambda state: {state.trouble: 1} if state.trouble else {}
+        )
+        yield self._labelled("noticed", "What was wrong in its topic", "code", lambda state: state.noticed)
 
     def _gauge(self, name: str, text: str, value: Callable[[ProjectionState], float | None]) -> GaugeMetricFamily:
         gauge = GaugeMetricFamily(f"watchword_projection_{name}", text, labels=["projection", "log"])
@@ -145,4 +165,13 @@ class ProjectionGauges(Collector):
             shown = value(state)
             if shown is not None:
                 gauge.add_metric([state.name, state.log], shown)
+        return gauge
+
+    def _labelled(
+        self, name: str, text: str, label: str, values: Callable[[ProjectionState], Mapping[str, int]]
+    ) -> GaugeMetricFamily:
+        gauge = GaugeMetricFamily(f"watchword_projection_{name}", text, labels=["projection", "log", label])
+        for state in self._states:
+            for value, count in values(state).items():
+                gauge.add_metric([state.name, state.log, value], count)
         return gauge

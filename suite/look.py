@@ -31,6 +31,9 @@ class ProjectionLook(msgspec.Struct, frozen=True):
     lag_seconds: float | None
     parked_events: int
     parked_streams: list[str]
+    via: str
+    trouble: str
+    noticed: dict[str, int]
 
     @property
     def level(self) -> bool:
@@ -38,7 +41,9 @@ class ProjectionLook(msgspec.Struct, frozen=True):
 
 
 class ServiceLook(msgspec.Struct, frozen=True):
-    """One service. `trouble` says in sentences what is wrong; it is empty where all is well."""
+    """One service. `trouble` says in sentences what is wrong; it is empty where all is well. `notes` say what was wrong
+    and did no harm.
+    """
 
     service: str
     rest: str
@@ -47,6 +52,7 @@ class ServiceLook(msgspec.Struct, frozen=True):
     ready: bool
     projections: list[ProjectionLook]
     trouble: list[str]
+    notes: list[str] = []
 
 
 async def look(running: Contract, peers: Operator, http: httpx2.AsyncClient) -> list[ServiceLook]:
@@ -66,6 +72,7 @@ async def _service(name: str, running: Contract, peers: Operator, http: httpx2.A
         ready=over_rest[0] is True,
         projections=list(over_grpc[0] or ()),
         trouble=[*rest_trouble, *grpc_trouble, *(line for one in over_grpc[0] or () for line in _wrong(one))],
+        notes=[line for one in over_grpc[0] or () for line in _noticed(one)],
     )
 
 
@@ -107,6 +114,9 @@ def shown(one: log_pb2.Projection) -> ProjectionLook:
         lag_seconds=one.lag.ToMicroseconds() / 1e6 if one.HasField("lag") else None,
         parked_events=one.parked_events,
         parked_streams=list(one.parked_streams),
+        via=one.via,
+        trouble=one.trouble,
+        noticed=dict(one.noticed),
     )
 
 
@@ -114,8 +124,15 @@ def _wrong(one: ProjectionLook) -> list[str]:
     found = []
     if one.parked_streams:
         found.append(f"{one.name}: parked {', '.join(one.parked_streams)}: what depends on them is denied")
+    if one.trouble:
+        served = f" (served over {one.via})" if one.trouble.startswith("topic_") else ""
+        found.append(f"{one.name}: {one.trouble}{served}")
     if not one.level:
         found.append(f"{one.name}: not level with {one.log}'s log ({one.applied} of {one.head})")
     if one.lag_seconds is not None and one.lag_seconds > STALE:
         found.append(f"{one.name}: last level with {one.log}'s log {one.lag_seconds:.1f} s ago")
     return found
+
+
+def _noticed(one: ProjectionLook) -> list[str]:
+    return [f"{one.name}: {what} in {one.log}'s topic, {count} since it started" for what, count in one.noticed.items()]

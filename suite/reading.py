@@ -10,9 +10,14 @@ from eventlog.feed import Progress, RemoteFeed, SourceLost
 from suite.errors import Halt
 from suite.operator import Operator
 from watchword.chain import GENESIS, link
+from watchword.kafka import Record
 
 MAX_STALENESS = 0.001
 """Seconds. An operator who reads decides nothing by it, so no revocation waits for one (RULES 7)."""
+
+
+Row = Recorded | Record
+"""An event as the feed or a topic gives it."""
 
 
 @dataclass(slots=True)
@@ -26,7 +31,7 @@ class Chain:
     position: int = 0
     chain_hash: bytes | None = field(default=None, repr=False)
 
-    def accept(self, row: Recorded) -> None:
+    def accept(self, row: Row) -> None:
         """Raises Halt, which names the row that does not fit."""
         if self.position == 0 and row.position == 1:
             self.chain_hash = GENESIS
@@ -39,7 +44,7 @@ class Chain:
             raise self._broken(row, "its hash does not follow from the row before and its own content")
         self.position, self.chain_hash = row.position, row.chain_hash
 
-    def _broken(self, row: Recorded, reason: str) -> Halt:
+    def _broken(self, row: Row, reason: str) -> Halt:
         return Halt(
             f"position {row.position} of {self.log}'s log does not fit: {reason}\n"
             f"`watchword events verify {self.log}` looks at the database itself."
@@ -53,6 +58,13 @@ async def head(peers: Operator, log: str) -> int:
             if seen is not None:
                 return seen
     raise AssertionError("a feed ends only by an error")
+
+
+async def tail(peers: Operator, log: str, first: int | None, lines: int, follow: bool) -> AsyncIterator[Recorded]:
+    """Events from position `first`, or the last `lines` ones; else as `read`."""
+    begin = first or max(await head(peers, log) - lines + 1, 1)
+    async for row in read(peers, log, begin, follow=follow):
+        yield row
 
 
 async def read(peers: Operator, log: str, first: int, *, follow: bool = False) -> AsyncIterator[Recorded]:

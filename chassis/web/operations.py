@@ -47,4 +47,7 @@ def _projection(state: ProjectionState) -> dict[str, object]:
         "head": state.head,
         "lag_seconds": None if state.lag is None else round(state.lag, 3),
         "parked": list(state.parked),
+        "via": state.via,
+        "trouble": state.trouble,
+        "noticed": dict(state.noticed),
     }

@@ -11,6 +11,7 @@ from eventlog.feed.source import (
     Progress,
     Source,
     SourceLost,
+    Transport,
     follow_for_ever,
 )
 from eventlog.feed.wire import to_event, to_row
@@ -26,6 +27,7 @@ __all__ = [
     "RemoteFeed",
     "Source",
     "SourceLost",
+    "Transport",
     "first_of",
     "follow_for_ever",
     "to_event",

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 
 from eventlog.errors import LogUnavailable
-from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS, Batch, Echo, Progress, SourceLost
+from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS, Batch, Echo, Progress, SourceLost, Transport
 from eventlog.readers import Reader, Readers
 from eventlog.store import Store
 from watchword.clock import boot_ns
@@ -25,9 +25,9 @@ class LocalFeed:
         after = progress().applied
         try:
             while True:
-                stamp = boot_ns()
+                stamp, reported = boot_ns(), progress().applied
                 head = await self._store.head()
-                yield Batch([], Echo(head.position, head.now, stamp, head.chain_hash))
+                yield Batch([], Echo(head.position, head.now, stamp, head.chain_hash, reported))
                 while after < head.position:
                     page = await self._store.read(after, PAGE_EVENTS, PAGE_BYTES)
                     yield Batch(page, None)
@@ -39,3 +39,7 @@ class LocalFeed:
                 await self._store.wait(after, INTERVAL)
         except LogUnavailable as error:
             raise SourceLost(f"the log of {self.log} cannot be read: {error.detail}") from error
+
+    def transport(self, reader: str) -> Transport:
+        """See Source.transport."""
+        return Transport("local")

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from eventlog.errors import LogUnavailable
+from eventlog.events import Recorded
 from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS
 from eventlog.feed.wire import to_event
 from eventlog.readers import Reader, Readers, bounded, check_position, check_reader
@@ -70,6 +71,7 @@ class _Reading:
         self._name = name
         self._max_staleness = bounded(opened.max_staleness.ToMicroseconds())
         self._after = opened.after
+        self._stamps_only = opened.stamps_only
         self._reported: log_pb2.Progress | None = None
         self._wake = asyncio.Event()
 
@@ -86,19 +88,30 @@ class _Reading:
                     tuple(request.progress.parked_streams),
                 )
             )
+            if self._stamps_only and not request.progress.stamps_only:
+                self._after = request.progress.applied
+            self._stamps_only = request.progress.stamps_only
             self._reported = request.progress
             self._wake.set()
         self._wake.set()
 
     async def next(self, stopping: asyncio.Event) -> log_pb2.ReadResponse | None:
         freshness = await self._freshness()
-        page = await self._store.read(self._after, PAGE_EVENTS, PAGE_BYTES)
-        if page:
-            self._after = page[-1].position
+        page = [] if self._stamps_only else await self._page()
         if page or freshness:
             return log_pb2.ReadResponse(events=map(to_event, page), freshness=freshness)
-        await first_of(self._store.wait(self._after, INTERVAL), self._wake.wait(), stopping.wait())
+        grown = asyncio.sleep(INTERVAL) if self._stamps_only else self._store.wait(self._after, INTERVAL)
+        await first_of(grown, self._wake.wait(), stopping.wait())
         return None
+
+    async def _page(self) -> list[Recorded]:
+        after = self._after
+        page = await self._store.read(after, PAGE_EVENTS, PAGE_BYTES)
+        if self._after != after:
+            return []  # the reader has said meanwhile from where it wants them
+        if page:
+            self._after = page[-1].position
+        return page
 
     async def _freshness(self) -> log_pb2.Freshness | None:
         reported, self._reported = self._reported, None

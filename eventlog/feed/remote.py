@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost
+from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport
 from eventlog.feed.wire import to_row
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -23,23 +23,25 @@ class RemoteFeed:
         self._stub = log_pb2_grpc.EventLogServiceStub(channel)
 
     async def follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+        self,
+        reader: str,
+        max_staleness: float,
+        progress: Callable[[], Progress],
+        hurry: asyncio.Event | None = None,
     ) -> AsyncGenerator[Batch, None]:
-        """See Source.follow. Reports progress each second and as soon as a batch has been applied."""
+        """See Source.follow. Reports progress each second, as soon as a batch has been applied, and on `hurry`."""
         call = self._stub.Read()
-        report = _Reporter(call, progress)
+        report = _Reporter(call, progress, hurry or asyncio.Event())
         reporting = asyncio.ensure_future(report.each_second())
         try:
-            opened = log_pb2.ReadOpen(reader=reader, after=progress().applied)
-            opened.max_staleness.FromMicroseconds(int(max_staleness * 1_000_000))
-            await report.open(opened)
+            await report.open(reader, max_staleness)
             await report.now()
             while True:
                 async with asyncio.timeout(SILENCE):
                     response = await call.read()
                 if not isinstance(response, log_pb2.ReadResponse):
                     raise SourceLost(f"the feed of {self.log} ended: {await call.details()}")
-                yield Batch([to_row(event) for event in response.events], _echo(response))
+                yield Batch([to_row(event) for event in response.events], report.echo(response))
                 if response.events:
                     await report.now()
         except (grpc.RpcError, TimeoutError, asyncio.InvalidStateError) as error:
@@ -48,37 +50,57 @@ class RemoteFeed:
             reporting.cancel()
             call.cancel()
 
+    def transport(self, reader: str) -> Transport:
+        """See Source.transport."""
+        return Transport("feed")
+
 
 class _Reporter:
     """Sends what the reader has applied; one write at a time, which is all that a gRPC call takes."""
 
-    def __init__(self, call: Any, progress: Callable[[], Progress]) -> None:
+    def __init__(self, call: Any, progress: Callable[[], Progress], hurry: asyncio.Event) -> None:
         self._call = call
         self._progress = progress
+        self._hurry = hurry
         self._writing = asyncio.Lock()
+        self._reported: dict[int, int] = {}
 
-    async def open(self, opened: log_pb2.ReadOpen) -> None:
+    async def open(self, reader: str, max_staleness: float) -> None:
+        now = self._progress()
+        opened = log_pb2.ReadOpen(reader=reader, after=now.applied, stamps_only=now.stamps_only)
+        opened.max_staleness.FromMicroseconds(int(max_staleness * 1_000_000))
         async with asyncio.timeout(SILENCE), self._writing:
             await self._call.write(log_pb2.ReadRequest(open=opened))
 
     async def now(self) -> None:
         async with asyncio.timeout(SILENCE), self._writing:
-            now = self._progress()
-            report = log_pb2.Progress(applied=now.applied, stamp=boot_ns(), parked_streams=now.parked)
+            now, stamp = self._progress(), boot_ns()
+            self._reported[stamp] = now.applied
+            report = log_pb2.Progress(
+                applied=now.applied, stamp=stamp, parked_streams=now.parked, stamps_only=now.stamps_only
+            )
             await self._call.write(log_pb2.ReadRequest(progress=report))
 
     async def each_second(self) -> None:
         with suppress(grpc.RpcError, asyncio.InvalidStateError, TimeoutError):
             while True:
-                await asyncio.sleep(INTERVAL)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(INTERVAL):
+                        await self._hurry.wait()
+                self._hurry.clear()
                 await self.now()
 
-
-def _echo(response: log_pb2.ReadResponse) -> Echo | None:
-    if not response.HasField("freshness"):
-        return None
-    fresh = response.freshness
-    return Echo(fresh.head, fresh.time.ToMicroseconds(), fresh.stamp, fresh.chain_hash)
+    def echo(self, response: log_pb2.ReadResponse) -> Echo | None:
+        """The owner's answer to a report. Raises SourceLost for one that was never sent."""
+        if not response.HasField("freshness"):
+            return None
+        fresh = response.freshness
+        if fresh.stamp not in self._reported:
+            raise SourceLost("a stamp came back that was never sent")
+        reported = self._reported[fresh.stamp]
+        # Later reports make earlier ones void: the owner answers the newest that it has heard.
+        self._reported = {stamp: applied for stamp, applied in self._reported.items() if stamp > fresh.stamp}
+        return Echo(fresh.head, fresh.time.ToMicroseconds(), fresh.stamp, fresh.chain_hash, reported)
 
 
 def _reason(error: Exception) -> str:

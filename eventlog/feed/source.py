@@ -1,12 +1,13 @@
 """Where a log is followed from, and following it for ever."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from eventlog.events import Recorded
+from watchword.chain import GENESIS
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 256 * 1024
@@ -16,34 +17,54 @@ FIRST_PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """The owner read `head` after the reader's clock had shown `stamp` (ns); `time` in µs since 1970 by the log's
-    clock.
+    """The owner read `head` after the reader's clock had shown `stamp` (ns), when it had applied `reported`; `time` in
+    µs since 1970 by the log's clock.
     """
 
     head: int
     time: int
     stamp: int
     chain_hash: bytes
+    reported: int
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What comes next: events in order, or proof of freshness, or both."""
+    """What comes next: events in order, or proof of freshness, or both; `offset` is the last event's in the topic."""
 
     rows: list[Recorded]
     echo: Echo | None
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a reader has applied, and the streams that it could not go on with."""
+    """What a reader has applied, and the streams that it could not go on with; `offset` is a hint where that stands in
+    the topic. With `stamps_only` the owner need not send events.
+    """
 
     applied: int
     parked: tuple[str, ...] = ()
+    chain_hash: bytes = GENESIS
+    offset: int | None = None
+    stamps_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a reader is served now: `trouble` is why not as it should be; `noticed` counts what was wrong in a topic."""
+
+    via: Literal["local", "feed", "kafka"]
+    trouble: str | None = None
+    noticed: Mapping[str, int] = field(default_factory=dict)
 
 
 class SourceLost(Exception):
-    """The feed ended or fell silent: follow again from where you are."""
+    """The feed ended or fell silent: follow again from where you are. `code` is for programs."""
+
+    def __init__(self, detail: str, code: str = "feed_lost") -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class Source(Protocol):
@@ -58,9 +79,16 @@ class Source(Protocol):
         """Batches after what `progress` says is applied, for ever. `max_staleness` in seconds. Raises SourceLost."""
         ...
 
+    def transport(self, reader: str) -> Transport:
+        """How that reader is served now."""
+        ...
+
+
+Follow = Callable[[str, float, Callable[[], Progress]], AsyncGenerator[Batch, None]]
+
 
 async def follow_for_ever(
-    source: Source,
+    follow: Follow,
     reader: str,
     max_staleness: float,
     progress: Callable[[], Progress],
@@ -70,7 +98,7 @@ async def follow_for_ever(
     pause = FIRST_PAUSE
     while True:
         try:
-            async with aclosing(source.follow(reader, max_staleness, progress)) as batches:
+            async with aclosing(follow(reader, max_staleness, progress)) as batches:
                 async for batch in batches:
                     yield batch
                     pause = FIRST_PAUSE

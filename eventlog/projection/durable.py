@@ -5,13 +5,14 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 import asyncpg
 import structlog
 
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
-from eventlog.feed import INTERVAL, Progress, Source, SourceLost, first_of, follow_for_ever
+from eventlog.feed import INTERVAL, Progress, Source, SourceLost, Transport, first_of, follow_for_ever
 from eventlog.postgres.turn import turn
 from eventlog.projection.change import Decode, Projection
 from eventlog.projection.memory import continues, of_one_log
@@ -39,6 +40,13 @@ class Durable(ABC):
         self._at = Checkpoint(0, b"")
         self._parked: frozenset[str] = frozenset()
         self._freshness: Freshness | None = None
+        self._trouble: str | None = None
+
+    @property
+    def transport(self) -> Transport:
+        """How it is served now, and what hinders it."""
+        served = self.source.transport(self._reader)
+        return served if self._trouble is None else replace(served, trouble=self._trouble)
 
     @property
     def head(self) -> int:
@@ -51,8 +59,10 @@ class Durable(ABC):
         return None if age is None else age / 1e9
 
     @abstractmethod
-    async def take(self, rows: list[Recorded]) -> None:
-        """Applies or parks these rows, which follow the checkpoint, and moves it."""
+    async def take(self, rows: list[Recorded], offset: int | None) -> None:
+        """Applies or parks these rows, which follow the checkpoint, and moves it; `offset` hints where the last stands
+        in its topic.
+        """
 
     async def run(self) -> None:
         """Follows for ever, whenever it is this process's turn."""
@@ -62,6 +72,7 @@ class Durable(ABC):
                     await first_of(mine.keep(), self._follow())
             except (SourceLost, *DATABASE_LOST, Refusal) as error:
                 log.warning("projection_waits", projection=self.name, reason=repr(error))
+                self._trouble = error.code if isinstance(error, SourceLost) else "database_lost"
             self._freshness = None
             await asyncio.sleep(INTERVAL)
 
@@ -71,7 +82,7 @@ class Durable(ABC):
         self._parked = await self.rows.parked()
         freshness = self._freshness = Freshness()
         freshness.applied(self._at.position)
-        following = follow_for_ever(self.source, self._reader, 5.0, self._progress, self._lost)
+        following = follow_for_ever(self.source.follow, self._reader, 5.0, self._progress, self._lost)
         async with aclosing(following) as batches:
             async for batch in batches:
                 if batch.echo is not None:
@@ -79,15 +90,17 @@ class Durable(ABC):
                 if self._parked:  # another process may have been asked to retry
                     self._parked = await self.rows.parked()
                 if batch.rows:
-                    await self.take(batch.rows)
+                    await self.take(batch.rows, batch.offset)
                 if batch.echo is not None:
+                    self._trouble = None
                     freshness.echoed(batch.echo.head, batch.echo.stamp, batch.echo.time)
                 freshness.applied(self._at.position)
 
     def _progress(self) -> Progress:
-        return Progress(self._at.position, tuple(sorted(self._parked)))
+        return Progress(self._at.position, tuple(sorted(self._parked)), self._at.chain_hash, self._at.offset)
 
     def _lost(self, error: SourceLost) -> None:
+        self._trouble = error.code
         log.warning("feed_lost", projection=self.name, reason=str(error))
 
 
@@ -101,14 +114,14 @@ class TableProjection(Durable):
         super().__init__(projection.name, rows, source, reader)
         self.projection = projection
 
-    async def take(self, rows: list[Recorded]) -> None:
+    async def take(self, rows: list[Recorded], offset: int | None) -> None:
         """See Durable.take."""
         try:
-            await self._commit(rows, savepoints=False)
+            await self._commit(rows, offset, savepoints=False)
         except asyncpg.DataError:
-            await self._commit(rows, savepoints=True)
+            await self._commit(rows, offset, savepoints=True)
 
-    async def _commit(self, rows: list[Recorded], savepoints: bool) -> None:
+    async def _commit(self, rows: list[Recorded], offset: int | None, savepoints: bool) -> None:
         async with self.rows.pool.acquire() as connection, connection.transaction():
             at = await self.rows.checkpoint_on(connection, lock=True)
             parked = await self.rows.parked_on(connection)
@@ -117,7 +130,7 @@ class TableProjection(Durable):
                     continue
                 continues(at, row)
                 parked |= await self._one(connection, row, row.stream in parked, savepoints)
-                at = Checkpoint(row.position, row.chain_hash)
+                at = Checkpoint(row.position, row.chain_hash, offset if row is rows[-1] else None)
             await self.rows.advance(connection, at)
         self._at, self._parked = at, parked
 
@@ -179,7 +192,7 @@ class TableProjection(Durable):
         async with aclosing(self.source.follow(building._reader, 5.0, building._progress)) as batches:
             async for batch in batches:
                 if batch.rows:
-                    await building.take(batch.rows)
+                    await building.take(batch.rows, batch.offset)
                 if building._at.position >= (await self.rows.checkpoint()).position and await beside.take_place_of(
                     self.rows
                 ):
@@ -203,7 +216,7 @@ class Reaction(Durable):
         self._decode = decode
         self._react = react
 
-    async def take(self, rows: list[Recorded]) -> None:
+    async def take(self, rows: list[Recorded], offset: int | None) -> None:
         """See Durable.take. What is unavailable now is tried again later; what cannot be done is parked."""
         for row in rows:
             if row.position > self._at.position:
@@ -211,7 +224,7 @@ class Reaction(Durable):
                 reason = await self._done(row)
                 if reason is not None:
                     await self._park(row, reason)
-                self._at = Checkpoint(row.position, row.chain_hash)
+                self._at = Checkpoint(row.position, row.chain_hash, offset if row is rows[-1] else None)
         async with self.rows.pool.acquire() as connection:
             await self.rows.advance(connection, self._at)
 

@@ -4,12 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
 from eventlog.events import Recorded
-from eventlog.feed import INTERVAL, Batch, Echo, Progress, Source, SourceLost, follow_for_ever
+from eventlog.feed import INTERVAL, Batch, Echo, Progress, Source, SourceLost, Transport, follow_for_ever
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, Value
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Rows
 from watchword.chain import GENESIS, link
@@ -96,6 +97,7 @@ class MemoryProjection:
         self._freshness = Freshness()
         self._advanced = asyncio.Event()
         self._observers: list[Callable[[int], None]] = []
+        self._trouble: str | None = None
 
     @property
     def applied(self) -> int:
@@ -120,6 +122,12 @@ class MemoryProjection:
     def ready(self) -> bool:
         """Whether it has once been level with its source."""
         return self.age() is not None
+
+    @property
+    def transport(self) -> Transport:
+        """How it is served now, and what hinders it."""
+        served = self._source.transport(self._reader)
+        return served if self._trouble is None else replace(served, trouble=self._trouble)
 
     def age(self) -> float | None:
         """Seconds since the newest moment whose truth is proven to be known here; None where there is none yet."""
@@ -160,16 +168,18 @@ class MemoryProjection:
                 await asyncio.sleep(INTERVAL)
 
     async def _follow(self) -> None:
-        following = follow_for_ever(self._source, self._reader, self.max_staleness, self._progress, self._lost)
+        following = follow_for_ever(self._source.follow, self._reader, self.max_staleness, self._progress, self._lost)
         async with aclosing(following) as batches:
             async for batch in batches:
                 if not await self._take(batch):
                     return
 
     def _progress(self) -> Progress:
-        return Progress(self.applied, tuple(sorted(self.parked)))
+        at = self._at or Checkpoint(0, GENESIS)
+        return Progress(at.position, tuple(sorted(self.parked)), at.chain_hash, at.offset)
 
     def _lost(self, error: Exception) -> None:
+        self._trouble = error.code if isinstance(error, SourceLost) else "database_lost"
         log.warning("feed_lost", projection=self.projection.name, reason=repr(error))
 
     async def _load(self) -> None:
@@ -188,11 +198,13 @@ class MemoryProjection:
         for row in batch.rows:
             await self._apply(row)
         if batch.echo is not None:
+            self._trouble = None
             self._freshness.echoed(batch.echo.head, batch.echo.stamp, batch.echo.time)
             for observe in self._observers:
                 observe(batch.echo.time)
         self._freshness.applied(self.applied)
         if batch.rows:
+            self._at = Checkpoint(self._at.position, self._at.chain_hash, batch.offset) if self._at else None
             self._wake()
         return batch.echo is None or not self._parked or not await self._retried()
 
@@ -228,13 +240,15 @@ def continues(at: Checkpoint, row: Recorded) -> None:
     if row.position != at.position + 1:
         raise SourceLost(f"a gap: {row.position} after {at.position}")
     if link(at.chain_hash, row) != row.chain_hash:
-        raise SourceLost(f"the chain breaks at {row.position}")
+        raise SourceLost(f"the chain breaks at {row.position}", "chain_broken")
 
 
 def of_one_log(at: Checkpoint, echo: Echo) -> None:
-    """Raises SourceLost where a head lies below what was applied, or is another event: a log that was restored.
+    """Raises SourceLost where a head lies below what the owner was told, or is another event: a log that was restored.
 
     What comes from it would be dropped as known, and its freshness would prove nothing.
     """
-    if echo.head < at.position or (echo.head == at.position and echo.chain_hash != at.chain_hash):
-        raise SourceLost(f"its head {echo.head} is of another log than position {at.position} that was applied")
+    if echo.head < echo.reported or (echo.head == at.position and echo.chain_hash != at.chain_hash):
+        raise SourceLost(
+            f"its head {echo.head} is of another log than position {at.position} that was applied", "log_restored"
+        )

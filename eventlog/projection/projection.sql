@@ -3,6 +3,7 @@ CREATE TABLE IF NOT EXISTS projection_checkpoints (
     position   bigint NOT NULL,
     chain_hash bytea NOT NULL
 );
+ALTER TABLE projection_checkpoints ADD COLUMN IF NOT EXISTS topic_offset bigint;
 
 CREATE TABLE IF NOT EXISTS projection_rows (
     projection text NOT NULL,

@@ -20,7 +20,7 @@ SCHEMA = files("eventlog.projection").joinpath("projection.sql").read_text()
 PUT = """INSERT INTO projection_rows (projection, kind, key, belongs, value) VALUES ($1, $2, $3, $4, $5::text::jsonb)
          ON CONFLICT (projection, kind, key) DO UPDATE SET belongs = excluded.belongs, value = excluded.value"""
 PATCH = "UPDATE projection_rows SET value = value || $4::text::jsonb WHERE projection = $1 AND kind = $2 AND key = $3"
-CHECKPOINT = "SELECT position, chain_hash FROM projection_checkpoints WHERE projection = $1"
+CHECKPOINT = "SELECT position, chain_hash, topic_offset FROM projection_checkpoints WHERE projection = $1"
 PARKED = "SELECT DISTINCT stream FROM projection_parked WHERE projection = $1"
 DROP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND key = $3"
 DROP_GROUP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 AND key <> $4"
@@ -28,10 +28,11 @@ DROP_GROUP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AN
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The last position that was applied, and its chain hash."""
+    """The last position that was applied, its chain hash, and a hint at which offset of its topic it stands."""
 
     position: int
     chain_hash: bytes
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ class Rows:
     async def begin(self) -> None:
         """Makes the checkpoint's row, which every later transaction locks."""
         await self.pool.execute(
-            "INSERT INTO projection_checkpoints VALUES ($1, 0, $2) ON CONFLICT DO NOTHING", self.projection, GENESIS
+            "INSERT INTO projection_checkpoints (projection, position, chain_hash) VALUES ($1, 0, $2) "
+            "ON CONFLICT DO NOTHING",
+            self.projection,
+            GENESIS,
         )
 
     async def load(self) -> Loaded:
@@ -122,10 +126,12 @@ class Rows:
 
     async def advance(self, connection: Connection, at: Checkpoint) -> None:
         await connection.execute(
-            "UPDATE projection_checkpoints SET position = $2, chain_hash = $3 WHERE projection = $1 AND position <= $2",
+            "UPDATE projection_checkpoints SET position = $2, chain_hash = $3, topic_offset = $4 "
+            "WHERE projection = $1 AND position <= $2",
             self.projection,
             at.position,
             at.chain_hash,
+            at.offset,
         )
 
     async def apply(self, connection: Connection, changes: Iterable[Change]) -> None:
@@ -170,4 +176,4 @@ class Rows:
 
 
 def _checkpoint(found: list[asyncpg.Record]) -> Checkpoint:
-    return Checkpoint(found[0]["position"], found[0]["chain_hash"]) if found else Checkpoint(0, GENESIS)
+    return Checkpoint(*found[0]) if found else Checkpoint(0, GENESIS)

@@ -1,14 +1,14 @@
 """All the projections of one process: what they have applied, waiting for them, and what an operator does with them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
 from eventlog.errors import Kind, Refusal, unavailable
-from eventlog.feed import SourceLost
+from eventlog.feed import SourceLost, Transport
 from eventlog.projection.durable import Durable, Reaction, TableProjection
 from eventlog.projection.memory import MemoryProjection
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -29,6 +29,19 @@ class Status:
     lag: float | None
     parked: tuple[str, ...]
     parked_events: int
+    transport: Transport
+
+    @property
+    def via(self) -> str:
+        return self.transport.via
+
+    @property
+    def trouble(self) -> str | None:
+        return self.transport.trouble
+
+    @property
+    def noticed(self) -> Mapping[str, int]:
+        return self.transport.noticed
 
 
 class Projections:
@@ -81,6 +94,7 @@ class Projections:
                 lag=one.age(),
                 parked=tuple(sorted(one.parked)),
                 parked_events=len(one.parked),
+                transport=one.transport,
             )
             for one in self.memory
         ]
@@ -88,7 +102,10 @@ class Projections:
             at = (await one.rows.checkpoint()).position
             head = max(heads.get(one.source.log, 0), one.head, at)
             parked = await one.rows.parked_events()
-            found.append(Status(name, one.source.log, at, head, one.age(), tuple(sorted(parked)), sum(parked.values())))
+            streams = tuple(sorted(parked))
+            found.append(
+                Status(name, one.source.log, at, head, one.age(), streams, sum(parked.values()), one.transport)
+            )
         return found
 
     def find(self, name: str) -> Durable:
@@ -151,4 +168,7 @@ def _shown(one: Status) -> log_pb2.Projection:
         lag=lag,
         parked_events=one.parked_events,
         parked_streams=one.parked,
+        via=one.via,
+        trouble=one.trouble or "",
+        noticed=one.noticed,
     )

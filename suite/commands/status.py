@@ -63,6 +63,9 @@ def _print(found: Sequence[ServiceLook]) -> None:
     if projections := [(one.service, each) for one in found for each in one.projections]:
         out.print()
         out.print(projection_table(projections))
+    if notes := [f"{one.service}: {line}" for one in found for line in one.notes]:
+        out.print()
+        out.print("\n".join(notes), style="yellow")
     if trouble := [f"{one.service}: {line}" for one in found for line in one.trouble]:
         out.print()
         out.print("\n".join(trouble), style="bold red")
@@ -77,10 +80,18 @@ def _yes(yes: bool) -> str:
 def projection_table(found: Sequence[tuple[str, ProjectionLook]]) -> Table:
     """Projections by service, for people."""
     shown = table(
-        "service", "projection", "log", "applied", "head", "lag", "parked", numbers=["applied", "head", "lag", "parked"]
+        "service",
+        "projection",
+        "log",
+        "via",
+        "applied",
+        "head",
+        "lag",
+        "parked",
+        numbers=["applied", "head", "lag", "parked"],
     )
     for service, one in found:
         lag = "" if one.lag_seconds is None else f"{one.lag_seconds:.2f} s"
         style = "bold red" if one.parked_events or not one.level else None
-        row(shown, service, one.name, one.log, one.applied, one.head, lag, one.parked_events, style=style)
+        row(shown, service, one.name, one.log, one.via, one.applied, one.head, lag, one.parked_events, style=style)
     return shown

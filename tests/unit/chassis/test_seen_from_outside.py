@@ -89,10 +89,14 @@ class State:
     head: int
     lag: float | None
     parked: tuple[str, ...]
+    via: str
+    trouble: str | None
+    noticed: dict[str, int]
 
 
 async def _states() -> Sequence[State]:
-    return [State("sessions", "identity", 7, 9, 0.25, ("account/acc_1",)), State("new", "token", 0, 0, None, ())]
+    behind = State("sessions", "identity", 7, 9, 0.25, ("account/acc_1",), "feed", "topic_lost", {"record_foreign": 2})
+    return [behind, State("new", "token", 0, 0, None, (), "kafka", None, {})]
 
 
 async def get(readiness: Readiness, path: str) -> httpx2.Response:
@@ -125,8 +129,21 @@ async def test_readiness_depends_on_its_checks_and_shows_the_projections() -> No
                 "head": 9,
                 "lag_seconds": 0.25,
                 "parked": ["account/acc_1"],
+                "via": "feed",
+                "trouble": "topic_lost",
+                "noticed": {"record_foreign": 2},
             },
-            {"name": "new", "log": "token", "applied": 0, "head": 0, "lag_seconds": None, "parked": []},
+            {
+                "name": "new",
+                "log": "token",
+                "applied": 0,
+                "head": 0,
+                "lag_seconds": None,
+                "parked": [],
+                "via": "kafka",
+                "trouble": None,
+                "noticed": {},
+            },
         ],
     }
 
@@ -154,6 +171,10 @@ async def test_metrics_show_requests_and_projections() -> None:
     assert 'watchword_projection_lag_seconds{log="identity",projection="sessions"} 0.25' in told
     assert 'watchword_projection_parked{log="identity",projection="sessions"} 1.0' in told
     assert 'lag_seconds{log="token"' not in told
+    assert 'watchword_projection_via{log="token",projection="new",via="kafka"} 1.0' in told
+    assert 'watchword_projection_trouble{code="topic_lost",log="identity",projection="sessions"} 1.0' in told
+    assert 'watchword_projection_noticed{code="record_foreign",log="identity",projection="sessions"} 2.0' in told
+    assert 'trouble{log="token"' not in told
 
 
 async def test_a_path_that_is_none_makes_no_series_of_its_own() -> None:

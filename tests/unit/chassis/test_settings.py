@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from chassis.settings import Address, ServiceSettings, Target, WrongSetting
+from chassis.settings import Address, ServiceSettings, Target, WrongSetting, databases_or_exit
 
 
 class Settings(ServiceSettings):
@@ -121,3 +121,20 @@ def test_own_origins_are_where_it_listens_and_the_public_one(told: pytest.Monkey
     origins = Settings.load().origins
     assert {"http://127.0.0.1:8401", "http://localhost:8401", "https://id.example.org"} <= origins
     assert "http://127.0.0.1:8402" not in origins
+
+
+def test_migrating_needs_no_certificate_no_key_and_no_other_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("WATCHWORD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(f"{PREFIX}DATABASE", "postgresql://trial@/trial")
+    monkeypatch.setenv(f"{PREFIX}OWNER_DATABASE", "postgresql://trial_owner:hunter2@/trial")
+    monkeypatch.setenv(f"{PREFIX}KAFKA_PASSWORD_FILE", "/nowhere")
+    told = databases_or_exit(Settings)
+    assert told.owner_database is not None
+    assert told.owner_database.get_secret_value().startswith("postgresql://trial_owner")
+    monkeypatch.setenv(f"{PREFIX}OWNER_DATABSE", "x")
+    with pytest.raises(SystemExit):
+        databases_or_exit(Settings)
+    assert "Did you mean" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from dataclasses import replace
 import grpc.aio
 
 from eventlog.events import Event, Recorded, Registry, Sealed, encode
-from eventlog.feed import Batch, Echo, EventLogFeed, LocalFeed, Progress
+from eventlog.feed import Batch, Echo, EventLogFeed, LocalFeed, Progress, Transport
 from eventlog.projection import Change, Drop, Projection, Put, foreign
 from eventlog.projection.rows import Checkpoint, Loaded, Rows
 from eventlog.readers import MemoryReaders
@@ -124,20 +124,26 @@ class Script:
                 yield batch
             return
         for batch in first:
-            yield await self._proven(batch)
+            yield await self._proven(batch, progress().applied)
         await asyncio.Event().wait()
 
-    async def _proven(self, batch: Batch) -> Batch:
-        """An echo with the chain hash that the owner's log has at that head."""
-        if batch.echo is None or not batch.echo.head or batch.echo.chain_hash:
+    def transport(self, reader: str) -> Transport:
+        """See eventlog.feed.Source."""
+        return Transport("feed")
+
+    async def _proven(self, batch: Batch, reported: int) -> Batch:
+        """An echo of what is applied by now, with the chain hash that the owner's log has at that head."""
+        if batch.echo is None:
             return batch
-        row = (await self._store.read(batch.echo.head - 1, 1))[0]
-        return replace(batch, echo=replace(batch.echo, chain_hash=row.chain_hash))
+        echo = replace(batch.echo, reported=reported)
+        if echo.head and not echo.chain_hash:
+            echo = replace(echo, chain_hash=(await self._store.read(echo.head - 1, 1))[0].chain_hash)
+        return replace(batch, echo=echo)
 
 
 def echo(head: int, seconds_ago: float = 0.0) -> Batch:
     """Proof that `head` was the head when this process's clock showed so long ago."""
-    return Batch([], Echo(head, 1_000_000, boot_ns() - int(seconds_ago * 1e9), b""))
+    return Batch([], Echo(head, 1_000_000, boot_ns() - int(seconds_ago * 1e9), b"", 0))
 
 
 async def until(holds: Callable[[], bool], seconds: float = 10) -> None:

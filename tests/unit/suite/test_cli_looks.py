@@ -31,7 +31,10 @@ def trouble(suite: Small) -> list[str]:
 
 def test_a_suite_in_which_all_is_well_has_no_trouble(suite: Small) -> None:
     table = Projection(name="reaction", log="identity", applied=3, head=3)
-    suite.projections["policy"].shown += [LEVEL, table]
+    over_kafka = Projection()
+    over_kafka.CopyFrom(LEVEL)
+    over_kafka.via = "kafka"
+    suite.projections["policy"].shown += [over_kafka, table]
     found = suite.json("status")
     assert found["ok"] is True
     assert [(one["service"], one["reachable"], one["ready"]) for one in found["services"]] == [
@@ -47,8 +50,22 @@ def test_a_suite_in_which_all_is_well_has_no_trouble(suite: Small) -> None:
         "lag_seconds": 0.001,
         "parked_events": 0,
         "parked_streams": [],
+        "via": "kafka",
+        "trouble": "",
+        "noticed": {},
     }
     assert suite.watchword("status").exit_code == 0
+
+
+def test_a_topic_that_is_not_read_is_trouble_and_what_was_wrong_in_it_is_a_note(suite: Small) -> None:
+    noticed = {"record_foreign": 2}
+    lost = Projection(name="t", log="token", applied=3, head=3, via="feed", trouble="topic_lost", noticed=noticed)
+    suite.projections["policy"].shown += [lost]
+    assert trouble(suite) == ["t: topic_lost (served over feed)"]
+    lost.trouble = ""
+    found = suite.json("status")
+    assert found["services"][2]["notes"] == ["t: record_foreign in token's topic, 2 since it started"]
+    assert "record_foreign in token's topic" in suite.watchword("status").stdout
 
 
 def test_a_service_that_is_not_ready_is_trouble_with_its_reason(suite: Small) -> None:

@@ -26,13 +26,15 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awatchword/log/v1/log.proto\x12\x10watchword.log.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n\x0bReadRequest\x12*\n\x04open\x18\x01 \x01(\x0b\x32\x1a.watchword.log.v1.ReadOpenH\x00\x12.\n\x08progress\x18\x02 \x01(\x0b\x32\x1a.watchword.log.v1.ProgressH\x00\x42\t\n\x07message\"p\n\x08ReadOpen\x12\x0e\n\x06reader\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x04\x12\x30\n\rmax_staleness\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bstamps_only\x18\x04 \x01(\x08\"W\n\x08Progress\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\x04\x12\r\n\x05stamp\x18\x02 \x01(\x06\x12\x16\n\x0eparked_streams\x18\x03 \x03(\t\x12\x13\n\x0bstamps_only\x18\x04 \x01(\x08\"g\n\x0cReadResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.watchword.log.v1.Event\x12.\n\tfreshness\x18\x02 \x01(\x0b\x32\x1b.watchword.log.v1.Freshness\"f\n\tFreshness\x12\x0c\n\x04head\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stamp\x18\x03 \x01(\x06\x12\x12\n\nchain_hash\x18\x04 \x01(\x0c\"\xeb\x01\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x16\n\x0estream_version\x18\x03 \x01(\x04\x12\x0c\n\x04type\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncommand_id\x18\x06 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x08 \x01(\t\x12\x0c\n\x04\x62ody\x18\t \x01(\x0c\x12\x13\n\x0bsealed_hash\x18\n \x01(\x0c\x12\x12\n\nchain_hash\x18\x0b \x01(\x0c\"\x18\n\x16ListProjectionsRequest\"L\n\x17ListProjectionsResponse\x12\x31\n\x0bprojections\x18\x01 \x03(\x0b\x32\x1c.watchword.log.v1.Projection\"\x9d\x01\n\nProjection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03log\x18\x02 \x01(\t\x12\x0f\n\x07\x61pplied\x18\x03 \x01(\x04\x12\x0c\n\x04head\x18\x04 \x01(\x04\x12&\n\x03lag\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rparked_events\x18\x06 \x01(\x04\x12\x16\n\x0eparked_streams\x18\x07 \x03(\t\"(\n\x18RebuildProjectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\",\n\x19RebuildProjectionResponse\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\x04\"\"\n\x12RetryParkedRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x13RetryParkedResponse\x12\x16\n\x0e\x61pplied_events\x18\x01 \x01(\x04\x12\x15\n\rparked_events\x18\x02 \x01(\x04\x32\\\n\x0f\x45ventLogService\x12I\n\x04Read\x12\x1d.watchword.log.v1.ReadRequest\x1a\x1e.watchword.log.v1.ReadResponse(\x01\x30\x01\x32\xc5\x02\n\x11ProjectionService\x12\x66\n\x0fListProjections\x12(.watchword.log.v1.ListProjectionsRequest\x1a).watchword.log.v1.ListProjectionsResponse\x12l\n\x11RebuildProjection\x12*.watchword.log.v1.RebuildProjectionRequest\x1a+.watchword.log.v1.RebuildProjectionResponse\x12Z\n\x0bRetryParked\x12$.watchword.log.v1.RetryParkedRequest\x1a%.watchword.log.v1.RetryParkedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awatchword/log/v1/log.proto\x12\x10watchword.log.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n\x0bReadRequest\x12*\n\x04open\x18\x01 \x01(\x0b\x32\x1a.watchword.log.v1.ReadOpenH\x00\x12.\n\x08progress\x18\x02 \x01(\x0b\x32\x1a.watchword.log.v1.ProgressH\x00\x42\t\n\x07message\"p\n\x08ReadOpen\x12\x0e\n\x06reader\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x04\x12\x30\n\rmax_staleness\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bstamps_only\x18\x04 \x01(\x08\"W\n\x08Progress\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\x04\x12\r\n\x05stamp\x18\x02 \x01(\x06\x12\x16\n\x0eparked_streams\x18\x03 \x03(\t\x12\x13\n\x0bstamps_only\x18\x04 \x01(\x08\"g\n\x0cReadResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.watchword.log.v1.Event\x12.\n\tfreshness\x18\x02 \x01(\x0b\x32\x1b.watchword.log.v1.Freshness\"f\n\tFreshness\x12\x0c\n\x04head\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stamp\x18\x03 \x01(\x06\x12\x12\n\nchain_hash\x18\x04 \x01(\x0c\"\xeb\x01\n\x05\x45vent\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x16\n\x0estream_version\x18\x03 \x01(\x04\x12\x0c\n\x04type\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncommand_id\x18\x06 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x07 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x08 \x01(\t\x12\x0c\n\x04\x62ody\x18\t \x01(\x0c\x12\x13\n\x0bsealed_hash\x18\n \x01(\x0c\x12\x12\n\nchain_hash\x18\x0b \x01(\x0c\"\x18\n\x16ListProjectionsRequest\"L\n\x17ListProjectionsResponse\x12\x31\n\x0bprojections\x18\x01 \x03(\x0b\x32\x1c.watchword.log.v1.Projection\"\xa7\x02\n\nProjection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03log\x18\x02 \x01(\t\x12\x0f\n\x07\x61pplied\x18\x03 \x01(\x04\x12\x0c\n\x04head\x18\x04 \x01(\x04\x12&\n\x03lag\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rparked_events\x18\x06 \x01(\x04\x12\x16\n\x0eparked_streams\x18\x07 \x03(\t\x12\x0b\n\x03via\x18\x08 \x01(\t\x12\x0f\n\x07trouble\x18\t \x01(\t\x12:\n\x07noticed\x18\n \x03(\x0b\x32).watchword.log.v1.Projection.NoticedEntry\x1a.\n\x0cNoticedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"(\n\x18RebuildProjectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\",\n\x19RebuildProjectionResponse\x12\x0f\n\x07\x61pplied\x18\x01 \x01(\x04\"\"\n\x12RetryParkedRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x13RetryParkedResponse\x12\x16\n\x0e\x61pplied_events\x18\x01 \x01(\x04\x12\x15\n\rparked_events\x18\x02 \x01(\x04\x32\\\n\x0f\x45ventLogService\x12I\n\x04Read\x12\x1d.watchword.log.v1.ReadRequest\x1a\x1e.watchword.log.v1.ReadResponse(\x01\x30\x01\x32\xc5\x02\n\x11ProjectionService\x12\x66\n\x0fListProjections\x12(.watchword.log.v1.ListProjectionsRequest\x1a).watchword.log.v1.ListProjectionsResponse\x12l\n\x11RebuildProjection\x12*.watchword.log.v1.RebuildProjectionRequest\x1a+.watchword.log.v1.RebuildProjectionResponse\x12Z\n\x0bRetryParked\x12$.watchword.log.v1.RetryParkedRequest\x1a%.watchword.log.v1.RetryParkedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'watchword.log.v1.log_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PROJECTION_NOTICEDENTRY']._loaded_options = None
+  _globals['_PROJECTION_NOTICEDENTRY']._serialized_options = b'8\001'
   _globals['_READREQUEST']._serialized_start=113
   _globals['_READREQUEST']._serialized_end=229
   _globals['_READOPEN']._serialized_start=231
@@ -50,17 +52,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROJECTIONSRESPONSE']._serialized_start=907
   _globals['_LISTPROJECTIONSRESPONSE']._serialized_end=983
   _globals['_PROJECTION']._serialized_start=986
-  _globals['_PROJECTION']._serialized_end=1143
-  _globals['_REBUILDPROJECTIONREQUEST']._serialized_start=1145
-  _globals['_REBUILDPROJECTIONREQUEST']._serialized_end=1185
-  _globals['_REBUILDPROJECTIONRESPONSE']._serialized_start=1187
-  _globals['_REBUILDPROJECTIONRESPONSE']._serialized_end=1231
-  _globals['_RETRYPARKEDREQUEST']._serialized_start=1233
-  _globals['_RETRYPARKEDREQUEST']._serialized_end=1267
-  _globals['_RETRYPARKEDRESPONSE']._serialized_start=1269
-  _globals['_RETRYPARKEDRESPONSE']._serialized_end=1337
-  _globals['_EVENTLOGSERVICE']._serialized_start=1339
-  _globals['_EVENTLOGSERVICE']._serialized_end=1431
-  _globals['_PROJECTIONSERVICE']._serialized_start=1434
-  _globals['_PROJECTIONSERVICE']._serialized_end=1759
+  _globals['_PROJECTION']._serialized_end=1281
+  _globals['_PROJECTION_NOTICEDENTRY']._serialized_start=1235
+  _globals['_PROJECTION_NOTICEDENTRY']._serialized_end=1281
+  _globals['_REBUILDPROJECTIONREQUEST']._serialized_start=1283
+  _globals['_REBUILDPROJECTIONREQUEST']._serialized_end=1323
+  _globals['_REBUILDPROJECTIONRESPONSE']._serialized_start=1325
+  _globals['_REBUILDPROJECTIONRESPONSE']._serialized_end=1369
+  _globals['_RETRYPARKEDREQUEST']._serialized_start=1371
+  _globals['_RETRYPARKEDREQUEST']._serialized_end=1405
+  _globals['_RETRYPARKEDRESPONSE']._serialized_start=1407
+  _globals['_RETRYPARKEDRESPONSE']._serialized_end=1475
+  _globals['_EVENTLOGSERVICE']._serialized_start=1477
+  _globals['_EVENTLOGSERVICE']._serialized_end=1569
+  _globals['_PROJECTIONSERVICE']._serialized_start=1572
+  _globals['_PROJECTIONSERVICE']._serialized_end=1897
 # @@protoc_insertion_point(module_scope)

@@ -267,6 +267,26 @@ Global___ListProjectionsResponse: _TypeAlias = ListProjectionsResponse  # noqa: 
 class Projection(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class NoticedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     LOG_FIELD_NUMBER: _builtins.int
     APPLIED_FIELD_NUMBER: _builtins.int
@@ -274,18 +294,29 @@ class Projection(_message.Message):
     LAG_FIELD_NUMBER: _builtins.int
     PARKED_EVENTS_FIELD_NUMBER: _builtins.int
     PARKED_STREAMS_FIELD_NUMBER: _builtins.int
+    VIA_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    NOTICED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     log: _builtins.str
     """The log that it folds: identity, token or policy."""
     applied: _builtins.int
     head: _builtins.int
     parked_events: _builtins.int
+    via: _builtins.str
+    """local, feed or kafka."""
+    trouble: _builtins.str
+    """Why it is not served as it should be, such as topic_lost; empty where nothing hinders it."""
     @_builtins.property
     def lag(self) -> _duration_pb2.Duration:
         """Age of the newest proof that the reader was level with its source."""
 
     @_builtins.property
     def parked_streams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def noticed(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """How often what was wrong in the topic since the process started, such as record_corrupt."""
+
     def __init__(
         self,
         *,
@@ -296,10 +327,13 @@ class Projection(_message.Message):
         lag: _duration_pb2.Duration | None = ...,
         parked_events: _builtins.int = ...,
         parked_streams: _abc.Iterable[_builtins.str] | None = ...,
+        via: _builtins.str = ...,
+        trouble: _builtins.str = ...,
+        noticed: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lag", b"lag"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "head", b"head", "lag", b"lag", "log", b"log", "name", b"name", "parked_events", b"parked_events", "parked_streams", b"parked_streams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "head", b"head", "lag", b"lag", "log", b"log", "name", b"name", "noticed", b"noticed", "parked_events", b"parked_events", "parked_streams", b"parked_streams", "trouble", b"trouble", "via", b"via"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

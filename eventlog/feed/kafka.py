@@ -1,0 +1,202 @@
+"""Another service's log from its topic, with stamps, receipts and what the topic lacks from its owner (RULES 4, 5)."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+
+from eventlog.feed.merge import Merge
+from eventlog.feed.remote import RemoteFeed
+from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport, follow_for_ever
+from watchword.clock import LogClock, boot_ns
+from watchword.kafka import Heartbeat, Kafka
+from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader, open_topic
+
+log = structlog.get_logger()
+
+SILENCE_NS = 3_000_000_000
+"""A topic whose relay lives has a record each second."""
+
+
+class TopicSilent(Exception):
+    """Nothing came for 3 s, not even a heartbeat."""
+
+
+class KafkaFeed:
+    """Another service's log, read from its topic as long as that keeps up with its owner."""
+
+    def __init__(self, owner: RemoteFeed, kafka: Kafka) -> None:
+        self.log = owner.log
+        self._owner = owner
+        self._kafka = kafka
+        self._merges: dict[str, Merge] = {}
+
+    def transport(self, reader: str) -> Transport:
+        """See Source.transport."""
+        merge = self._merges.get(reader)
+        return Transport("feed") if merge is None else merge.transport
+
+    async def follow(
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+    ) -> AsyncGenerator[Batch, None]:
+        """See Source.follow."""
+        start = progress()
+        merge = self._merges[reader] = Merge(start.applied, start.chain_hash, start.offset)
+        following = _Following(self.log, reader, merge, progress)
+        tasks = [
+            asyncio.ensure_future(following.watched(following.read_owner(self._owner, max_staleness))),
+            asyncio.ensure_future(following.watched(following.read_topic(self._kafka))),
+        ]
+        try:
+            while True:
+                batch = await following.next()
+                if batch.rows or batch.echo:
+                    yield batch
+                if batch.rows:
+                    following.hurry.set()  # the owner's receipts want to know
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    """What the topic has next, and whether it was lost."""
+
+    found: deque[Found]
+    done: asyncio.Event
+    lost: bool = False
+
+
+class _Following:
+    """One reader: both sources run, and what they bring is taken in one place, in the order in which it came."""
+
+    def __init__(self, name: str, reader: str, merge: Merge, progress: Callable[[], Progress]) -> None:
+        self._log = name
+        self._reader = reader
+        self._merge = merge
+        self._progress = progress
+        self._came: asyncio.Queue[Batch | _Topic | Exception] = asyncio.Queue(maxsize=2)
+        self._waiting: _Topic | None = None
+        self._clock = LogClock()
+        self._owner_lost = False
+        self._said = merge.trouble
+        self.hurry = asyncio.Event()
+
+    async def next(self) -> Batch:
+        """What has come from either, as far as it can be taken now. Raises SourceLost where one of them broke."""
+        came = await self._came.get()
+        if isinstance(came, Exception):
+            raise SourceLost(f"reading {self._log} broke: {came!r}") from came
+        if isinstance(came, _Topic):
+            self._waiting = came
+            batch = Batch([], None)
+        else:
+            batch = self._from_owner(came)
+        batch = self._from_topic(batch)
+        self._say()
+        return batch
+
+    async def watched(self, reading: Coroutine[None, None, None]) -> None:
+        """Reads until it is cancelled, or breaks, which `next` raises."""
+        try:
+            await reading
+        except Exception as error:  # noqa: BLE001  whatever it is, following has to begin anew
+            await self._came.put(error)
+
+    async def read_owner(self, owner: RemoteFeed, max_staleness: float) -> None:
+        """Stamps and receipts always, and the events while they are wanted."""
+        follow = partial(owner.follow, hurry=self.hurry)
+        following = follow_for_ever(follow, self._reader, max_staleness, self._reported, self._lost_owner)
+        async with aclosing(following) as batches:
+            async for batch in batches:
+                self._owner_lost = False
+                await self._came.put(batch)
+
+    async def read_topic(self, kafka: Kafka) -> None:
+        """The records, from where the reader stands; opened anew each second where that fails."""
+        while True:
+            try:
+                async with open_topic(kafka, self._log) as topic:
+                    await topic.seek(self._merge.position, self._merge.offset)
+                    await self._records(topic)
+            except (*CLUSTER_LOST, TopicMissing, TopicSilent) as error:
+                log.debug("topic_lost", log=self._log, reason=repr(error))
+                await self._hand_over(_Topic(deque(), asyncio.Event(), lost=True))
+            await asyncio.sleep(INTERVAL)
+
+    async def _records(self, topic: TopicReader) -> None:
+        heard = boot_ns()
+        while True:
+            found = await topic.read(INTERVAL)
+            if found:
+                heard = boot_ns()
+                await self._hand_over(_Topic(deque(found), asyncio.Event()))
+            elif boot_ns() - heard > SILENCE_NS:
+                raise TopicSilent
+
+    async def _hand_over(self, topic: _Topic) -> None:
+        """Reads no further before these were taken, so that a gap costs one page of memory."""
+        await self._came.put(topic)
+        await topic.done.wait()
+
+    def _reported(self) -> Progress:
+        return replace(self._progress(), stamps_only=self._merge.trouble is None)
+
+    def _lost_owner(self, error: SourceLost) -> None:
+        self._owner_lost = True
+        log.warning("feed_lost", log=self._log, reader=self._reader, reason=str(error))
+
+    def _from_owner(self, batch: Batch) -> Batch:
+        rows = [row for row in batch.rows if self._merge.from_owner(row)]
+        if batch.echo is not None:
+            self._clock.observe(batch.echo.time)
+            self._merge.heard(batch.echo.head, boot_ns())
+        return Batch(rows, batch.echo)
+
+    def _from_topic(self, batch: Batch) -> Batch:
+        """Adds what waits of the topic and can be taken by now."""
+        waiting, merge = self._waiting, self._merge
+        if waiting is None:
+            return batch
+        rows, echo = batch.rows, batch.echo
+        while waiting.found and not merge.beyond(waiting.found[0].what, boot_ns()):
+            found = waiting.found.popleft()
+            row = merge.from_topic(found.offset, found.what)
+            if row is not None:
+                rows.append(row)
+            elif isinstance(found.what, Heartbeat) and echo is None:
+                echo = self._proof(found.what)
+        if waiting.lost:
+            merge.lost()
+        if not waiting.found:
+            waiting.done.set()
+            self._waiting = None
+        return Batch(rows, echo, merge.offset)
+
+    def _proof(self, beat: Heartbeat) -> Echo | None:
+        """What a heartbeat proves where the owner cannot be asked (RULES 4): it is as old as the larger of the time
+        since it arrived and the log's time minus its own. Without the log's time it proves nothing.
+        """
+        if not self._owner_lost or not self._clock.known or beat.position > self._merge.position:
+            return None
+        late = max(0, self._clock.now() - beat.time)
+        return Echo(beat.position, beat.time, boot_ns() - late * 1000, beat.chain_hash, beat.position)
+
+    def _say(self) -> None:
+        """Once for each change of transport, which the owner is told at once."""
+        trouble = self._merge.trouble
+        if trouble == self._said:
+            return
+        if trouble is None:
+            log.info("reading_from_topic", log=self._log, reader=self._reader)
+        else:
+            log.warning("reading_from_feed", log=self._log, reader=self._reader, reason=trouble)
+        if (trouble is None) != (self._said is None):
+            self.hurry.set()
+        self._said = trouble
