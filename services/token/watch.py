@@ -39,13 +39,16 @@ class WatchedTrust(Trust):
 
 
 class Watcher:
-    """What one watcher has not been sent yet."""
+    """What one watcher has not been sent yet. One that wants `stamps_only` is sent snapshots, and nothing in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, stamps_only: bool = False) -> None:
+        self.stamps_only = stamps_only
         self.wake = asyncio.Event()
         self.waiting: deque[Revocation] | None = None
 
     def add(self, revocation: Revocation) -> None:
+        if self.stamps_only:
+            return
         if self.waiting is not None and len(self.waiting) < BACKLOG:
             self.waiting.append(revocation)
         else:
@@ -75,7 +78,7 @@ class Watching:
         """Answers for ever. Nothing is said before this process itself knows what is revoked."""
         opened = await _opened(requests)
         check_reader(opened.reader)
-        watcher, reported = Watcher(), _Reported(opened, self._readers, self._now)
+        watcher, reported = Watcher(opened.stamps_only), _Reported(opened, self._readers, self._now)
         listening = asyncio.ensure_future(reported.listen(requests, watcher.wake))
         self._trust.watchers.add(watcher)
         try:
@@ -104,9 +107,12 @@ class Watching:
             return
         if watcher.waiting or freshness is not None:
             # No pause between taking what waits and reading the position that it goes up to.
-            sent, watcher.waiting = list(watcher.waiting), deque()
+            sent, watcher.waiting, at = list(watcher.waiting), deque(), self._memory.at
             yield token_pb2.WatchRevocationsResponse(
-                revocations=map(to_message, sent), position=self._memory.applied, freshness=freshness
+                revocations=map(to_message, sent),
+                position=at.position,
+                chain_hash=at.chain_hash if watcher.stamps_only else b"",
+                freshness=freshness,
             )
         else:
             await first_of(watcher.wake.wait(), asyncio.sleep(INTERVAL))
@@ -114,13 +120,14 @@ class Watching:
     def _snapshot(self, watcher: Watcher) -> list[token_pb2.WatchRevocationsResponse]:
         # Taken and marked as sent without a pause between, so nothing falls between snapshot and what comes.
         known = [to_message(one) for one in self._trust.revocations]
-        position = self._memory.applied
+        at = self._memory.at
         watcher.waiting = deque()
         pages = [known[start : start + PAGE] for start in range(0, len(known), PAGE)] or [[]]
         responses = [token_pb2.WatchRevocationsResponse(revocations=page) for page in pages]
         responses[0].snapshot_begins = True
         responses[-1].snapshot_complete = True
-        responses[-1].position = position
+        responses[-1].position = at.position
+        responses[-1].chain_hash = at.chain_hash
         return responses
 
     async def _freshness(self, reported: "_Reported") -> token_pb2.WatchFreshness | None:

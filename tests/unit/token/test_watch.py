@@ -16,6 +16,7 @@ from services.token.projections import TRUST
 from services.token.watch import WatchedTrust, Watching
 from tests.unit.projection.notes import Table
 from tests.unit.token.world import IDENTITY, World
+from watchword.chain import link
 from watchword.clock import boot_ns
 from watchword.revocations import Revocations
 from watchword.token.v1 import token_pb2
@@ -55,10 +56,10 @@ class Owner:
 class Watch:
     """A watcher: what it asks, and what it believes, as the SDK does."""
 
-    def __init__(self, owner: Owner, reader: str = "orders-1") -> None:
+    def __init__(self, owner: Owner, reader: str = "orders-1", *, stamps_only: bool = False) -> None:
         _ACTING.set(Acting(BACKEND, BACKEND.label, administrator=False))
         self._asked: asyncio.Queue[Any] = asyncio.Queue()
-        opened = token_pb2.WatchOpen(reader=reader)
+        opened = token_pb2.WatchOpen(reader=reader, stamps_only=stamps_only)
         self._asked.put_nowait(token_pb2.WatchRevocationsRequest(open=opened))
         self.answers: AsyncGenerator[Answer, None] = owner.watching.serve(self._requests(), None)  # type: ignore[assignment]
         self.snapshots = 0
@@ -229,3 +230,37 @@ async def test_a_watcher_that_hangs_up_is_forgotten(owner: Owner) -> None:
         async with asyncio.timeout(5):
             assert all([not answer.revocations async for answer in watch.answers])
         assert not owner.trust.watchers
+
+
+async def test_a_watcher_of_stamps_only_is_sent_a_whole_snapshot_and_then_no_revocations(owner: Owner) -> None:
+    async with owner.running():
+        await owner.revoke("ses_1")
+        watch = Watch(owner, stamps_only=True)
+        await watch.until_proven(owner.world.head)
+        assert (watch.known, watch.snapshots) == ({"ses_1"}, 1)
+        position = await owner.revoke("ses_2")
+        await watch.until_proven(position)
+        assert (watch.known, watch.snapshots) == ({"ses_1"}, 1)
+
+
+async def test_a_watcher_of_stamps_only_has_no_backlog(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.token.watch.BACKLOG", 3)
+    async with owner.running():
+        watch = Watch(owner, stamps_only=True)
+        await watch.until_proven(owner.world.head)
+        position = await owner.revoke(*(f"ses_{number}" for number in range(10)))
+        await watch.until_proven(position)
+        assert watch.snapshots == 1
+
+
+async def test_the_chain_hash_says_what_the_next_record_of_the_topic_continues(owner: Owner) -> None:
+    async with owner.running():
+        await owner.revoke("ses_1")
+        watch = Watch(owner, stamps_only=True)
+        snapshot = await watch.take()
+        before, last = (await owner.world.store.read(0, 100, 1_000_000))[-2:]
+        assert (snapshot.position, snapshot.chain_hash) == (last.position, link(before.chain_hash, last))
+        watch.report(snapshot.position)
+        while not (answer := await watch.take()).HasField("freshness"):
+            pass
+        assert (answer.position, answer.chain_hash) == (last.position, last.chain_hash)
