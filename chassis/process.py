@@ -20,7 +20,7 @@ from chassis.http import HttpServer, http_server, listen, once_started
 from chassis.keys import rewrap_keys
 from chassis.readiness import Readiness, StartFailed
 from chassis.rpc import RpcServer
-from chassis.settings import ServiceSettings, WrongSetting, exit_with, settings_or_exit
+from chassis.settings import Databases, ServiceSettings, WrongSetting, databases_or_exit, exit_with, settings_or_exit
 from chassis.telemetry import configure_logging
 from chassis.tracing import exporting
 from eventlog.errors import Kind, Refusal
@@ -174,7 +174,7 @@ def main(
                 code = uvloop.run(_Run(service, settings, compose).run())
             raise SystemExit(code)
         case ["migrate"]:
-            asyncio.run(_migrate(service, settings_or_exit(kind), schema))
+            asyncio.run(_migrate(service, databases_or_exit(kind), schema))
             raise SystemExit(0)
         case ["rewrap"]:
             raise SystemExit(asyncio.run(rewrap_keys(service, settings_or_exit(kind), keys)))
@@ -182,7 +182,7 @@ def main(
             exit_with(f"usage: python -m services.{service} [migrate | rewrap]")
 
 
-async def _migrate(service: str, settings: ServiceSettings, schema: Sequence[str]) -> None:
+async def _migrate(service: str, settings: Databases, schema: Sequence[str]) -> None:
     if settings.owner_database is None:
         exit_with(f"WATCHWORD_{service.upper()}_OWNER_DATABASE (or …_FILE): migrating needs the owner's role.")
     role = unquote(urlsplit(settings.database.get_secret_value()).username or service)

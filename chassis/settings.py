@@ -20,6 +20,7 @@ from chassis.telemetry import LogFormat
 from watchword.kafka.connection import PREFIX, Kafka, Mechanism, Security
 
 S = TypeVar("S", bound="ServiceSettings")
+D = TypeVar("D", bound="Databases")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Kubernetes adds these for a Service named watchword-<service>.
@@ -96,13 +97,8 @@ Brokers = Annotated[str, BeforeValidator(_brokers)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 
 
-class ServiceSettings(BaseSettings):
-    """What every service is told. A service's own class adds `env_prefix="WATCHWORD_<SERVICE>_"` and its own settings,
-    and declares anew, without a default, the peers that it needs.
-
-    `drain_pause`: seconds between saying that it goes (/readyz 503, NOT_SERVING) and closing its doors, longer than it
-    takes for everybody to have heard and than an idle connection of a proxy lasts. Nothing waits on one machine.
-    """
+class Databases(BaseSettings):
+    """A service's database by its two roles: all that migrating is told."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
 
@@ -110,6 +106,28 @@ class ServiceSettings(BaseSettings):
     owner_database: SecretStr | None = Field(
         default=None, examples=["postgresql://identity_owner:password@/identity?host=/run/postgresql"]
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment and secret files only: no .env file is read from wherever the process happens to start."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+class ServiceSettings(Databases):
+    """What every service is told. A service's own class adds `env_prefix="WATCHWORD_<SERVICE>_"` and its own settings,
+    and declares anew, without a default, the peers that it needs.
+
+    `drain_pause`: seconds between saying that it goes (/readyz 503, NOT_SERVING) and closing its doors, longer than it
+    takes for everybody to have heard and than an idle connection of a proxy lasts. Nothing waits on one machine.
+    """
+
     rest: ListenAt = Field(examples=["127.0.0.1:8401"])
     grpc: ListenAt = Field(examples=["127.0.0.1:9401"])
     issuer: Url = Field(examples=["http://127.0.0.1:8402"])
@@ -179,26 +197,7 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """The settings from the environment. Raises WrongSetting."""
-        problems = list(_misspelt(cls))
-        try:
-            settings = cls.model_validate({})
-        except ValidationError as invalid:
-            problems += [_explained(cls, error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
-        if problems:
-            raise WrongSetting("\n".join(problems)) from None
-        return settings
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment and secret files only: no .env file is read from wherever the process happens to start."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+        return _loaded(cls, _misspelt(cls))
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -227,6 +226,18 @@ def settings_or_exit(kind: type[S]) -> S:
         exit_with(str(wrong))
 
 
+def databases_or_exit(kind: type[ServiceSettings]) -> Databases:
+    """As settings_or_exit, what migrating is told: whoever migrates holds no certificate and no key."""
+
+    class Told(Databases):
+        model_config = SettingsConfigDict(env_prefix=kind.model_config.get("env_prefix", ""))
+
+    try:
+        return _loaded(Told, _misspelt(kind))
+    except WrongSetting as wrong:
+        exit_with(str(wrong))
+
+
 def exit_with(message: str) -> NoReturn:
     """Says why the process cannot start, without a traceback, and exits with 2."""
     sys.stderr.write(message.rstrip() + "\n")
@@ -243,6 +254,16 @@ def _secret(field: FieldInfo) -> bool:
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or "unreadable" if isinstance(error, OSError) else "it is not plain text"
+
+
+def _loaded(kind: type[D], problems: list[str]) -> D:
+    try:
+        settings = kind.model_validate({})
+    except ValidationError as invalid:
+        problems += [_explained(kind, error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
+    if problems:
+        raise WrongSetting("\n".join(problems)) from None
+    return settings
 
 
 def _misspelt(kind: type[BaseSettings]) -> list[str]:
