@@ -4,19 +4,19 @@ Each service folds it into rows of its own; the verifier and the RPC server of e
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Protocol
 
 from chassis.rpc.callers import Caller
 from eventlog.events import Event, Recorded, Registry
 from eventlog.projection import Change, Drop, MemoryRows, Put
 from watchword.claims import Claims
-from watchword.revocations import Revocation, Revocations
+from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_ACCESS_TOKEN_LIFE
+from watchword.folding import revocation
+from watchword.revocations import Kind, Revocation, Revocations
 
-MAX_ACCESS_TOKEN_LIFE = 3600
-SKEW = 60
 MAX_SILENCE = 60.0
 """Seconds that a process goes on letting in backends and operators without hearing from token."""
-_REMEMBERED = (MAX_ACCESS_TOKEN_LIFE + SKEW) * 1_000_000
 
 token_events = Registry("token")
 
@@ -86,16 +86,8 @@ def fold_trust(event: Event, row: Recorded) -> Iterable[Change]:
             yield Put("certificate", event.fingerprint, {})
 
 
-def _revocation(kind: str, key: str, row: Recorded, before: int | None = None, spared: str | None = None) -> Put:
-    value = {
-        "kind": kind,
-        "key": key,
-        "position": row.position,
-        "time_us": row.time,
-        "forget_at_us": row.time + _REMEMBERED,
-        "before_session_position": before,
-        "spared_session_id": spared,
-    }
+def _revocation(kind: Kind, key: str, row: Recorded, before: int | None = None, spared: str | None = None) -> Put:
+    value = asdict(revocation(kind, key, row, before, spared))
     return Put("revocation", f"{kind}/{key}/{row.position}", value, belongs=str(row.position))
 
 

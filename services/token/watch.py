@@ -39,7 +39,7 @@ class WatchedTrust(Trust):
 
 
 class Watcher:
-    """What one watcher has not been sent yet. One that wants `stamps_only` is sent snapshots, and nothing in between."""
+    """What one watcher has not been sent yet. One of `stamps_only` is sent snapshots, and nothing in between."""
 
     def __init__(self, stamps_only: bool = False) -> None:
         self.stamps_only = stamps_only

@@ -312,9 +312,11 @@ class WatchRevocationsResponse(_message.Message):
     """Snapshot: drop what was known, then take these. A slow watcher is given a new snapshot in place of a backlog."""
     snapshot_complete: _builtins.bool
     position: _builtins.int
-    """All revocations up to this position have been sent."""
+    """All revocations up to this position have been sent; with stamps_only, those up to the snapshot's."""
     chain_hash: _builtins.bytes
-    """The log's chain hash at `position`, with the snapshot: what the next record of the topic continues."""
+    """The log's chain hash at `position`: with the snapshot, what the next record of the topic continues; with stamps_only,
+    in each message, so that the watcher can compare what it took from the topic.
+    """
     @_builtins.property
     def revocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revocation]: ...
     @_builtins.property
