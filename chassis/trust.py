@@ -11,7 +11,6 @@ from chassis.rpc.callers import Caller
 from eventlog.events import Event, Recorded, Registry
 from eventlog.projection import Change, Drop, MemoryRows, Put
 from watchword.claims import Claims
-from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_ACCESS_TOKEN_LIFE
 from watchword.folding import revocation
 from watchword.revocations import Kind, Revocation, Revocations
 

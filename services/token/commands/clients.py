@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from chassis.trust import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
 from eventlog.errors import Kind, Refusal
 from eventlog.log import Attempt, By, Fold
 from services.token.domain.client import CLIENT, FIRST_PARTY_SCOPES, Client
@@ -16,6 +15,7 @@ from services.token.domain.errors import InvalidClient
 from services.token.domain.events import CallerGranted, CertificateRevoked, ClientRegistered
 from services.token.domain.keyring import ALGORITHMS
 from services.token.ports import Token
+from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
 
 GRANT_TYPES = ("refresh_token", "client_credentials")
 MAX_NAME = 200

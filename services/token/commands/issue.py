@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from chassis.trust import MAX_ACCESS_TOKEN_LIFE
 from eventlog.errors import unavailable
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import refresh_token
@@ -18,6 +17,7 @@ from services.token.domain.family import FAMILY, LIFE, Family
 from services.token.domain.keyring import KEYRING, REFRESH_RING, Key, signing_ring
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
 from services.token.ports import Token
+from watchword.folding import MAX_ACCESS_TOKEN_LIFE
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
