@@ -15,7 +15,7 @@ from chassis.positions import Waiting
 from chassis.process import Process
 from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, acting, administrator, connect
 from chassis.settings import ServiceSettings
-from chassis.tracing import appending, applying
+from chassis.tracing.events import appending, applying
 from eventlog.errors import unavailable
 from eventlog.events import Registry
 from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed

@@ -1,25 +1,18 @@
 """Traces, exported over OTLP where a collector is set. Where none is, OpenTelemetry's SDK is not even imported.
 
+events.py   events, as they are written, applied and reacted to
 spans.py    what becomes a span, and how spans hang together
 export.py   the way to the collector, which never holds anybody up
 """
 
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from eventlog.events import Event, Recorded
-from eventlog.projection import Change, Projection
-from eventlog.store import Appended, Command
 
 if TYPE_CHECKING:
     from chassis.tracing.spans import Spans
 
-__all__ = ["TRACES", "appending", "applying", "exporting", "reacting"]
-
-Append = Callable[[Command], Awaitable[Appended]]
-React = Callable[[Event, Recorded], Awaitable[None]]
+__all__ = ["TRACES", "exporting"]
 
 
 class Traces:
@@ -47,54 +40,3 @@ def exporting(service: str, collector: str | None) -> Iterator[None]:
     finally:
         TRACES.spans = None
         end(exports)
-
-
-def appending(append: Append) -> Append:
-    """Makes each event that is appended a span: the one that the event's `traceparent` names."""
-    spans = TRACES.spans
-    if spans is None:
-        return append
-
-    async def traced(command: Command) -> Appended:
-        started = time.time_ns()
-        appended = await append(command)
-        spans.appended(command, appended, started)
-        return appended
-
-    return traced
-
-
-def applying(projection: Projection) -> Projection:
-    """Makes a span of each event that changes something here, in the trace of the event."""
-    return projection if TRACES.spans is None else _Applying.of(projection, TRACES.spans)
-
-
-def reacting(name: str, react: React) -> React:
-    """Makes a span of each reaction, in the trace of the event that it reacts to; what it appends follows from it."""
-    spans = TRACES.spans
-    if spans is None:
-        return react
-
-    async def traced(event: Event, row: Recorded) -> None:
-        with spans.reacting(name, row):
-            await react(event, row)
-
-    return traced
-
-
-class _Applying(Projection):
-    __slots__ = ("_spans",)
-    _spans: "Spans"
-
-    @classmethod
-    def of(cls, projection: Projection, spans: "Spans") -> "_Applying":
-        made = cls(projection.name, projection.log, projection.decode, projection.fold)
-        object.__setattr__(made, "_spans", spans)
-        return made
-
-    async def changes(self, row: Recorded) -> list[Change]:
-        started = time.time_ns()
-        changes = await super().changes(row)
-        if changes:
-            self._spans.applied(self.name, row, started)
-        return changes

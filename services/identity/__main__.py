@@ -12,7 +12,7 @@ from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, Foundation, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
-from chassis.tracing import reacting
+from chassis.tracing.events import reacting
 from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
 from chassis.web import application

@@ -8,7 +8,7 @@ from chassis.auth import Bearers
 from chassis.foundation import PROJECTION_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
-from chassis.tracing import reacting
+from chassis.tracing.events import reacting
 from chassis.trust import knows_callers
 from chassis.web import Share, application
 from eventlog.postgres import SEAL_KEYS

@@ -12,7 +12,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
 from chassis.telemetry import correlate
-from chassis.tracing import TRACES, appending, applying, exporting, reacting
+from chassis.tracing import TRACES, exporting
+from chassis.tracing.events import appending, applying, reacting
 from chassis.tracing.export import Heard
 from eventlog.events import Event, Recorded
 from eventlog.log import Attempt, By, Log
