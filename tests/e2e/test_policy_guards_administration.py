@@ -11,6 +11,7 @@ from typing import Any
 import grpc.aio
 
 from tests.harness.people import People, Signed
+from tests.harness.running import Running
 from watchword.policy.v1 import policy_pb2 as pb
 from watchword.policy.v1 import policy_pb2_grpc
 
@@ -83,9 +84,11 @@ async def test_a_role_opens_what_it_names_and_nothing_else(people: People) -> No
         await until_doors(people, signed, [ALLOWED, REFUSED, REFUSED])
 
 
-async def test_without_policy_an_administrators_request_is_refused_and_people_go_on(people: People) -> None:
+async def test_without_policy_an_administrators_request_is_refused_and_people_go_on(
+    suite: Running, people: People
+) -> None:
     admin, person = await people.administrator(), await people.register()
-    pid = people.suite.pid("policy")
+    pid = suite.pid("policy")
     os.kill(pid, signal.SIGSTOP)
     try:
         disable = await people.post(

@@ -11,12 +11,12 @@ from suite.databases import SERVICES
 from suite.operator import operator
 from suite.reading import read
 from tests.harness.log import assert_sound
-from tests.harness.running import Running
+from tests.harness.running import Suite
 
 Logs = dict[str, list[Recorded]]
 
 
-async def read_logs(suite: Running) -> Logs:
+async def read_logs(suite: Suite) -> Logs:
     """The three logs over EventLogService.Read: whole, chained, each command's events together and once."""
     async with operator(suite.place, suite.fleet.target) as peers:
         logs = {name: [row async for row in read(peers, name, 1)] for name in SERVICES}
@@ -26,7 +26,7 @@ async def read_logs(suite: Running) -> Logs:
     return logs
 
 
-async def assert_verified(suite: Running) -> None:
+async def assert_verified(suite: Suite) -> None:
     """The chain fits in the databases themselves."""
     for name in SERVICES:
         async for outcome in verify((suite.place.secrets / f"{name}.dsn").read_text()):

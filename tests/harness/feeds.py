@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from suite.databases import SERVICES
-from tests.harness.running import PATIENCE, GaveUp, Running
+from tests.harness.running import PATIENCE, GaveUp, Suite
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 
-async def read(suite: Running, name: str, after: int = 0, limit: int | None = None) -> tuple[list[log_pb2.Event], int]:
+async def read(suite: Suite, name: str, after: int = 0, limit: int | None = None) -> tuple[list[log_pb2.Event], int]:
     """The events after a position up to the head, which is the second half; with `limit` perhaps fewer."""
     opened = log_pb2.ReadOpen(reader=f"test-{secrets.token_hex(4)}", after=after)
     # Forgotten at once: no receipt waits for a test.
@@ -31,13 +31,13 @@ async def read(suite: Running, name: str, after: int = 0, limit: int | None = No
     return events, head
 
 
-async def heads(suite: Running) -> dict[str, int]:
+async def heads(suite: Suite) -> dict[str, int]:
     """Where the three logs end."""
     found = await asyncio.gather(*(read(suite, name, limit=0) for name in SERVICES))
     return {name: head for name, (_, head) in zip(SERVICES, found, strict=True)}
 
 
-async def settled(suite: Running) -> dict[str, int]:
+async def settled(suite: Suite) -> dict[str, int]:
     """Where the logs end, once every reaction to what lies before has been made."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -50,7 +50,7 @@ async def settled(suite: Running) -> dict[str, int]:
             raise GaveUp(f"the logs do not settle: {before}, {applied}")
 
 
-async def _lowest(suite: Running, name: str) -> dict[str, int]:
+async def _lowest(suite: Suite, name: str) -> dict[str, int]:
     async with suite.channel(name) as channel:
         stub: Any = log_pb2_grpc.ProjectionServiceStub(channel)
         shown = (await stub.ListProjections(log_pb2.ListProjectionsRequest(), timeout=PATIENCE)).projections
@@ -58,7 +58,7 @@ async def _lowest(suite: Running, name: str) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def nothing_written(suite: Running) -> AsyncIterator[None]:
+async def nothing_written(suite: Suite) -> AsyncIterator[None]:
     """Fails where what is done within has changed one of the three logs."""
     before = await settled(suite)
     yield
@@ -72,7 +72,7 @@ async def nothing_written(suite: Running) -> AsyncIterator[None]:
         assert not written, f"{name}: {written}"
 
 
-async def correlated(suite: Running, name: str, correlation_id: str, after: int = 0) -> list[log_pb2.Event]:
+async def correlated(suite: Suite, name: str, correlation_id: str, after: int = 0) -> list[log_pb2.Event]:
     """The events of one request."""
     events, _ = await read(suite, name, after)
     return [event for event in events if event.correlation_id == correlation_id]

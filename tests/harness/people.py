@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 from httpx2 import AsyncClient, Limits, Response
 
-from tests.harness.running import Running
+from tests.harness.running import Suite
 
 PASSWORD = "correct horse battery staple 9"
 
@@ -42,13 +42,13 @@ class Signed:
 class People:
     """Everyone who uses a suite in one test. `where` picks the process: 0 the first, 1 the second of a service."""
 
-    def __init__(self, suite: Running, http: AsyncClient) -> None:
+    def __init__(self, suite: Suite, http: AsyncClient) -> None:
         self.suite = suite
         self.http = http
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, suite: Running) -> AsyncIterator["People"]:
+    async def of(cls, suite: Suite) -> AsyncIterator["People"]:
         limits = Limits(max_connections=200)
         async with AsyncClient(timeout=30, trust_env=False, limits=limits) as http:
             yield cls(suite, http)

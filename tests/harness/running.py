@@ -50,13 +50,18 @@ def until(condition: Callable[[], T], what: str, within: float = PATIENCE) -> T:
     return value
 
 
-def free_fleet() -> Fleet:
-    """Addresses that are free now."""
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(6)]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
-        ports = [one.getsockname()[1] for one in sockets]
+        return [one.getsockname()[1] for one in sockets]
+
+
+def free_fleet() -> Fleet:
+    """Addresses that are free now."""
+    ports = free_ports(6)
     rest = {name: Address("127.0.0.1", port) for name, port in zip(SERVICES, ports[:3], strict=True)}
     grpc_ = {name: Address("127.0.0.1", port) for name, port in zip(SERVICES, ports[3:], strict=True)}
     return Fleet(rest=rest, grpc=grpc_)
@@ -69,7 +74,7 @@ def listeners(fleet: Fleet) -> list[str]:
 
 @dataclass
 class Served:
-    """A second process of a service, on the first one's database."""
+    """One process of a service, beside another on the same database."""
 
     name: str
     rest: str
@@ -77,7 +82,7 @@ class Served:
     process: subprocess.Popen[bytes]
 
     def ready(self) -> bool:
-        assert self.process.poll() is None, f"the second {self.name} has ended"
+        assert self.process.poll() is None, f"a process of {self.name} has ended"
         with contextlib.suppress(httpx2.HTTPError):
             return httpx2.get(f"{self.rest}/readyz").status_code == 200
         return False
@@ -93,14 +98,12 @@ class Served:
 
 
 @dataclass
-class Running:
-    """A running suite. `first` and `second` are base URLs of REST by service; `second` has identity and token."""
+class Suite:
+    """A suite that runs, however it was started."""
 
     place: Place
     fleet: Fleet
-    up: subprocess.Popen[bytes]
     contract: Contract
-    seconds: dict[str, Served] = field(default_factory=dict)
 
     @property
     def admin(self) -> Login:
@@ -128,8 +131,8 @@ class Running:
         return self.fleet.url(name)
 
     def urls(self, name: str) -> list[str]:
-        """Of every process of a service."""
-        return [self.url(name), *([self.seconds[name].rest] if name in self.seconds else [])]
+        """The ways to a service, by the number that tests call them."""
+        return [self.url(name)]
 
     def channel(
         self, name: str, kind: Kind = "operator", who: str = "admin", target: str | None = None
@@ -138,6 +141,25 @@ class Running:
         issued = Authority(self.place).keep(kind, who)
         tls = Tls.load(self.place.ca / "ca.pem", issued.cert, issued.key)
         return connect(target or self.fleet.target(name), tls, name)
+
+    def _command(self, name: str, fleet: Fleet) -> Command:
+        dsns = Database(
+            running=(self.place.secrets / f"{name}.dsn").read_text(),
+            owner=(self.place.secrets / f"{name}.owner.dsn").read_text(),
+        )
+        return fleet.serve(name, self.place, Authority(self.place), dsns)
+
+
+@dataclass
+class Running(Suite):
+    """A suite that `up` runs, with second processes of identity and token where a test asked for them."""
+
+    up: subprocess.Popen[bytes]
+    seconds: dict[str, Served] = field(default_factory=dict)
+
+    def urls(self, name: str) -> list[str]:
+        """Of every process of a service."""
+        return [self.url(name), *([self.seconds[name].rest] if name in self.seconds else [])]
 
     def second(self, name: str) -> Served:
         """A second process of a service, started at its first use; all share it."""
@@ -148,7 +170,7 @@ class Running:
     def start_second(self, name: str) -> Served:
         """One more process of a service on the same database; the caller stops it."""
         fleet, peers = free_fleet(), self.fleet
-        command = self._command(name)
+        command = self._command(name, peers)
         env = dict(command.env)
         prefix = f"WATCHWORD_{name.upper()}_"
         env |= {f"{prefix}REST": str(fleet.rest[name]), f"{prefix}GRPC": str(fleet.grpc[name])}
@@ -158,13 +180,6 @@ class Running:
         served = Served(name, fleet.url(name), fleet.target(name), process)
         until(served.ready, f"a second {name} is ready", START)
         return served
-
-    def _command(self, name: str) -> Command:
-        dsns = Database(
-            running=(self.place.secrets / f"{name}.dsn").read_text(),
-            owner=(self.place.secrets / f"{name}.owner.dsn").read_text(),
-        )
-        return self.fleet.serve(name, self.place, Authority(self.place), dsns)
 
     def pid(self, name: str) -> int:
         """The process of a service (or of `postgres`) that `up` runs."""
@@ -199,7 +214,7 @@ def running_suite(
     running: Running | None = None
     try:
         until(lambda: said_ready(up, log), f"the suite is ready; it said:\n{log.read_text()}", START)
-        running = Running(place, fleet, up, contract.read(place))
+        running = Running(place, fleet, contract.read(place), up)
         yield running
     finally:
         for second in running.seconds.values() if running else ():
