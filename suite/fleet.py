@@ -60,10 +60,17 @@ class Fleet:
 
     def migrate(self, name: str, place: Place, authority: Authority, database: Database) -> Command:
         """How to bring a service's database to its present form, with the owner's role."""
+        return self._as_owner("migrate", name, place, authority, database)
+
+    def rewrap(self, name: str, place: Place, authority: Authority, database: Database) -> Command:
+        """How to wrap a service's stored keys by the first of its key-encryption keys, with the owner's role."""
+        return self._as_owner("rewrap", name, place, authority, database)
+
+    def _as_owner(self, job: str, name: str, place: Place, authority: Authority, database: Database) -> Command:
         env = self._environment(name, place, authority, database)
         owner = _secret_file(place, f"{name}.owner.dsn", database.owner)
         env[f"WATCHWORD_{name.upper()}_OWNER_DATABASE_FILE"] = str(owner)
-        return Command(f"{name}.migrate", (*self.program, f"services.{name}", "migrate"), env)
+        return Command(f"{name}.{job}", (*self.program, f"services.{name}", job), env)
 
     def _environment(self, name: str, place: Place, authority: Authority, database: Database) -> dict[str, str]:
         issued = authority.keep("service", name)
@@ -104,6 +111,11 @@ def _secret_file(place: Place, name: str, text: str) -> Path:
     path = place.secrets / name
     write_private(path, text)
     return path
+
+
+def has_former_key(place: Place, name: str) -> bool:
+    """Whether a key-encryption key is being replaced: the former one stands below it in its file."""
+    return len(_key_file(place, name).read_text().split()) > 1
 
 
 def _key_file(place: Place, name: str) -> Path:

@@ -15,7 +15,11 @@ from suite.children import run
 from suite.contract import Contract, Demo
 from suite.databases import SERVICES, Server, close_to_public, furnish
 from suite.demo import BACKEND, seed
-from suite.fleet import UP, Fleet
+from suite.fleet import UP, Fleet, has_former_key
+from suite.kafka.broker import prepare as prepare_broker
+from suite.kafka.broker import ready_at as broker_at
+from suite.kafka.jars import VERSION
+from suite.kafka.java import require_extra
 from suite.leftover import stop_services
 from suite.operator import OPERATOR, operator
 from suite.place import Place, sole_use
@@ -112,6 +116,8 @@ class _Start:
         fleet = self.options.fleet
         database = await furnish(self.server, self.place, name)
         await run(fleet.migrate(name, self.place, authority, database), self.place.logs)
+        if has_former_key(self.place, name):
+            await run(fleet.rewrap(name, self.place, authority, database), self.place.logs)
         command = fleet.serve(name, self.place, authority, database)
         await self.supervisor.keep(command, ready_at(self.http, fleet.url(name), fleet.rest[name]))
 

@@ -1,9 +1,12 @@
 """What the database lets each role do: a running service reads events and appends; nobody changes what is written."""
 
+from urllib.parse import urlsplit
+
 import asyncpg
 import pytest
 
 from eventlog.migrate import migrate
+from eventlog.postgres import PostgresStore
 from tests.harness.database import Database
 from tests.harness.log import command, everything
 
@@ -124,3 +127,21 @@ async def test_an_owner_has_what_its_database_gives_to_owners_on_every_version(d
             "else PostgreSQL 15 denies it the schema public"
         )
         assert not await admin.fetchval(inherits, database.role)
+
+
+async def test_another_running_role_takes_turns_with_the_first(database: Database) -> None:
+    other = f"{database.role}_b"
+    async with database.store() as store, database.admin() as admin:
+        await store.append(command("c", {"a/1": 0}))
+        await admin.execute(f"CREATE ROLE {other} LOGIN NOINHERIT PASSWORD 'another'")
+        await migrate(database.owner_dsn, other)
+        dsn = database.dsn.replace(f"//{database.role}:", f"//{other}:").replace(password(database.dsn), "another", 1)
+        async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as pool, PostgresStore(dsn, pool) as second:
+            await second.append(command("d", {"a/1": 1}))
+            await store.append(command("e", {"a/1": 2}))
+            assert [row.command_id for row in await everything(second)] == ["c", "d", "e"]
+        await admin.execute(f"DROP OWNED BY {other}; DROP ROLE {other}")
+
+
+def password(dsn: str) -> str:
+    return str(urlsplit(dsn).password)
