@@ -417,3 +417,130 @@ class RetryParkedResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetryParkedResponse: _TypeAlias = RetryParkedResponse  # noqa: Y015
+
+@_typing.final
+class GetRelayRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRelayRequest: _TypeAlias = GetRelayRequest  # noqa: Y015
+
+@_typing.final
+class GetRelayResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELAY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def relay(self) -> Global___Relay:
+        """Absent where the service was given no Kafka."""
+
+    def __init__(
+        self,
+        *,
+        relay: Global___Relay | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["relay", b"relay"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relay", b"relay"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRelayResponse: _TypeAlias = GetRelayResponse  # noqa: Y015
+
+@_typing.final
+class Relay(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    LAG_FIELD_NUMBER: _builtins.int
+    SEEN_AGE_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    REPUBLISH_FROM_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    holder: _builtins.str
+    """The process that publishes; empty where none does now."""
+    position: _builtins.int
+    """All up to it is in the topic."""
+    head: _builtins.int
+    trouble: _builtins.str
+    """Why nothing is published, such as topic_missing, and what to do about it; empty where nothing hinders it."""
+    detail: _builtins.str
+    republish_from: _builtins.int
+    """Where an operator wishes to have it published again from; absent once that has begun."""
+    topic: _builtins.str
+    @_builtins.property
+    def lag(self) -> _duration_pb2.Duration:
+        """How old the newest heartbeat in the topic is; absent where there was none yet."""
+
+    @_builtins.property
+    def seen_age(self) -> _duration_pb2.Duration:
+        """How long ago the holder showed that it lives; absent where none ever did."""
+
+    def __init__(
+        self,
+        *,
+        holder: _builtins.str = ...,
+        position: _builtins.int = ...,
+        head: _builtins.int = ...,
+        lag: _duration_pb2.Duration | None = ...,
+        seen_age: _duration_pb2.Duration | None = ...,
+        trouble: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        republish_from: _builtins.int | None = ...,
+        topic: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_republish_from", b"_republish_from", "lag", b"lag", "republish_from", b"republish_from", "seen_age", b"seen_age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_republish_from", b"_republish_from", "detail", b"detail", "head", b"head", "holder", b"holder", "lag", b"lag", "position", b"position", "republish_from", b"republish_from", "seen_age", b"seen_age", "topic", b"topic", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__republish_from: _TypeAlias = _typing.Literal["republish_from"]  # noqa: Y015
+    _WhichOneofArgType__republish_from: _TypeAlias = _typing.Literal["_republish_from", b"_republish_from"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__republish_from) -> _WhichOneofReturnType__republish_from | None: ...
+
+Global___Relay: _TypeAlias = Relay  # noqa: Y015
+
+@_typing.final
+class RepublishRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_POSITION_FIELD_NUMBER: _builtins.int
+    from_position: _builtins.int
+    """The first position to publish again; 1 for all of it."""
+    def __init__(
+        self,
+        *,
+        from_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_position", b"from_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepublishRequest: _TypeAlias = RepublishRequest  # noqa: Y015
+
+@_typing.final
+class RepublishResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepublishResponse: _TypeAlias = RepublishResponse  # noqa: Y015

@@ -263,3 +263,126 @@ class ProjectionService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class RelayServiceStub:
+    """What an operator sees and does of the relay that publishes a service's log to Kafka. Any process of the service may be
+    asked, whichever holds the relay.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetRelay = channel.unary_unary(
+                '/watchword.log.v1.RelayService/GetRelay',
+                request_serializer=watchword_dot_log_dot_v1_dot_log__pb2.GetRelayRequest.SerializeToString,
+                response_deserializer=watchword_dot_log_dot_v1_dot_log__pb2.GetRelayResponse.FromString,
+                _registered_method=True)
+        self.Republish = channel.unary_unary(
+                '/watchword.log.v1.RelayService/Republish',
+                request_serializer=watchword_dot_log_dot_v1_dot_log__pb2.RepublishRequest.SerializeToString,
+                response_deserializer=watchword_dot_log_dot_v1_dot_log__pb2.RepublishResponse.FromString,
+                _registered_method=True)
+
+
+class RelayServiceServicer:
+    """What an operator sees and does of the relay that publishes a service's log to Kafka. Any process of the service may be
+    asked, whichever holds the relay.
+    """
+
+    def GetRelay(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Republish(self, request, context):
+        """Has the log published again from a position on, after what the topic holds by then. Answers at once; GetRelay shows
+        how far it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_RelayServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetRelay': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRelay,
+                    request_deserializer=watchword_dot_log_dot_v1_dot_log__pb2.GetRelayRequest.FromString,
+                    response_serializer=watchword_dot_log_dot_v1_dot_log__pb2.GetRelayResponse.SerializeToString,
+            ),
+            'Republish': grpc.unary_unary_rpc_method_handler(
+                    servicer.Republish,
+                    request_deserializer=watchword_dot_log_dot_v1_dot_log__pb2.RepublishRequest.FromString,
+                    response_serializer=watchword_dot_log_dot_v1_dot_log__pb2.RepublishResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'watchword.log.v1.RelayService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('watchword.log.v1.RelayService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class RelayService:
+    """What an operator sees and does of the relay that publishes a service's log to Kafka. Any process of the service may be
+    asked, whichever holds the relay.
+    """
+
+    @staticmethod
+    def GetRelay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.log.v1.RelayService/GetRelay',
+            watchword_dot_log_dot_v1_dot_log__pb2.GetRelayRequest.SerializeToString,
+            watchword_dot_log_dot_v1_dot_log__pb2.GetRelayResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Republish(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.log.v1.RelayService/Republish',
+            watchword_dot_log_dot_v1_dot_log__pb2.RepublishRequest.SerializeToString,
+            watchword_dot_log_dot_v1_dot_log__pb2.RepublishResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -114,3 +114,55 @@ class ProjectionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Applies the parked events of every stream again, in order."""
 
 def add_ProjectionServiceServicer_to_server(servicer: ProjectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class RelayServiceStub:
+    """What an operator sees and does of the relay that publishes a service's log to Kafka. Any process of the service may be
+    asked, whichever holds the relay.
+    """
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> RelayServiceAsyncStub: ...
+    GetRelay: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetRelayRequest, _log_pb2.GetRelayResponse]
+    Republish: _grpc.UnaryUnaryMultiCallable[_log_pb2.RepublishRequest, _log_pb2.RepublishResponse]
+    """Has the log published again from a position on, after what the topic holds by then. Answers at once; GetRelay shows
+    how far it is.
+    """
+
+@_typing.type_check_only
+class RelayServiceAsyncStub(RelayServiceStub):
+    """What an operator sees and does of the relay that publishes a service's log to Kafka. Any process of the service may be
+    asked, whichever holds the relay.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetRelay: _aio.UnaryUnaryMultiCallable[_log_pb2.GetRelayRequest, _log_pb2.GetRelayResponse]  # type: ignore[assignment]
+    Republish: _aio.UnaryUnaryMultiCallable[_log_pb2.RepublishRequest, _log_pb2.RepublishResponse]  # type: ignore[assignment]
+    """Has the log published again from a position on, after what the topic holds by then. Answers at once; GetRelay shows
+    how far it is.
+    """
+
+class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
+    """What an operator sees and does of the relay that publishes a service's log to Kafka. Any process of the service may be
+    asked, whichever holds the relay.
+    """
+
+    @_abc_1.abstractmethod
+    def GetRelay(
+        self,
+        request: _log_pb2.GetRelayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.GetRelayResponse, _abc.Awaitable[_log_pb2.GetRelayResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Republish(
+        self,
+        request: _log_pb2.RepublishRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.RepublishResponse, _abc.Awaitable[_log_pb2.RepublishResponse]]:
+        """Has the log published again from a position on, after what the topic holds by then. Answers at once; GetRelay shows
+        how far it is.
+        """
+
+def add_RelayServiceServicer_to_server(servicer: RelayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

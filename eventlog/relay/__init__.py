@@ -1,0 +1,9 @@
+"""Log → Kafka: one process of a service publishes its log to the service's topic (RULES 5).
+
+`eventlog.relay.relay` does it; it alone needs a Kafka client, so it is imported only where there is a cluster.
+"""
+
+from eventlog.relay.service import RelayFeed
+from eventlog.relay.state import SCHEMA, State, Status
+
+__all__ = ["SCHEMA", "RelayFeed", "State", "Status"]
