@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON, Sampler
 
 from chassis.tracing import TRACES
 from chassis.tracing.spans import Ids, Spans
@@ -26,9 +27,9 @@ class Kept:
 
 
 @contextmanager
-def tracing() -> Iterator[Kept]:
+def tracing(sampler: Sampler = DEFAULT_ON) -> Iterator[Kept]:
     """This process traces, into memory."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider(id_generator=Ids(), shutdown_on_exit=False)
+    exporter, provider = InMemorySpanExporter(), TracerProvider(sampler, id_generator=Ids(), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     TRACES.spans = Spans(provider)
     try:

@@ -1,6 +1,7 @@
 """An event is part of its request's trace, for its writer and for whoever applies it or reacts to it."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.testing import capture_logs
 
@@ -132,6 +134,16 @@ async def test_an_event_of_the_past_is_no_span(kept: Kept) -> None:
     old = msgspec.structs.replace(await requested(), time=time.time_ns() // 1000 - 61_000_000)
     await applying(projection(Drop("counter", "1"))).changes(old)
     assert {span.name for span in kept.all()} == {"request", "append counter.counted"}
+
+
+async def test_a_trace_is_sampled_whole_or_not_at_all() -> None:
+    """Its reader decides as its writer did, by the trace id, although the log does not say."""
+    with tracing(ParentBasedTraceIdRatio(0.5)) as kept:
+        for _ in range(40):
+            await applying(projection(Drop("counter", "1"))).changes(await requested())
+    traces = Counter(trace_id(span) for span in kept.all())
+    assert 0 < len(traces) < 40
+    assert set(traces.values()) == {3}
 
 
 class Answers(SpanExporter):
