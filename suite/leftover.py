@@ -1,4 +1,4 @@
-"""What a killed `up` left behind: its services end by themselves, its PostgreSQL is recognized, and both are ended."""
+"""What a killed `up` left behind: services end by themselves, its broker and PostgreSQL are recognized, and ended."""
 
 import signal
 from contextlib import suppress
@@ -49,7 +49,8 @@ def stop_leftover(cluster: Path) -> int | None:
 
 
 def stop_services(mark: str, data: Path) -> list[int]:
-    """Ends the services that still drain because their `up` of this DIR was killed, and returns their pids.
+    """Ends the services that still drain because their `up` of this DIR was killed, its broker too, and returns their
+    pids.
 
     They are known by the variable `mark` in their environment. Call only while holding the DIR.
     """

@@ -75,9 +75,10 @@ def _trouble(option: str, address: Address) -> str | None:
             probe.bind((address.host, address.port))
             probe.listen(1)
         except OSError as error:
+            moved = option if option.endswith("PORT") else f"{option} HOST:PORT"
             if error.errno != errno.EADDRINUSE:
-                return f"{address} cannot be listened on ({error.strerror}): choose another with {option} HOST:PORT"
-            return f"{address} is {_use(address)}, or choose another address with {option} HOST:PORT"
+                return f"{address} cannot be listened on ({error.strerror}): choose another with {moved}"
+            return f"{address} is {_use(address)}, or choose another address with {moved}"
     return None
 
 

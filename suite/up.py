@@ -23,7 +23,7 @@ from suite.kafka.java import require_extra
 from suite.leftover import stop_services
 from suite.operator import OPERATOR, operator
 from suite.place import Place, sole_use
-from suite.ports import refuse_shared, refuse_taken
+from suite.ports import Address, refuse_shared, refuse_taken
 from suite.postgres import answers, leave_socket, prepare
 from suite.readiness import ready_at, settled
 from suite.report import Report
@@ -51,17 +51,24 @@ def up(options: Options, report: Report) -> None:
 
 
 async def _run(options: Options, report: Report, stack: AsyncExitStack) -> None:
-    refuse_shared(options.fleet.listeners())
+    kafka = options.fleet.kafka
+    wanted = [*options.fleet.listeners(), *(kafka.listeners() if kafka else ())]
+    refuse_shared(wanted)
+    if kafka and kafka.embedded:
+        require_extra()
     place = Place(options.data.resolve())
     make_data(place.data, database_account(place.cluster))
     stack.enter_context(sole_use(place.data))
     place.furnish()
     if left := await asyncio.to_thread(stop_services, UP, place.data):
         report.line(f"Ended what a killed `up` had left: processes {', '.join(map(str, left))}")
-    refuse_taken(options.fleet.listeners())
+    refuse_taken(wanted)
     http = await stack.enter_async_context(httpx2.AsyncClient(timeout=2.0, trust_env=False))
     supervisor = Supervisor(place.logs, report)
     server = await _server(options.postgres, place, supervisor, stack, report)
+    if kafka and kafka.embedded:
+        with report.step(f"Apache Kafka {VERSION}"):
+            await _broker(kafka.brokers[0], place, supervisor)
     await _Start(options, place, server, supervisor, http, report).run()
     await supervisor.broken()
 
@@ -80,6 +87,12 @@ async def _server(
         await supervisor.keep(postgres.command, lambda _: answers(postgres.server), foundation=True)
         await close_to_public(postgres.server)
         return postgres.server
+
+
+async def _broker(address: Address, place: Place, supervisor: Supervisor) -> None:
+    """A broker of our own, which ends with the database."""
+    command = await prepare_broker(place, address, {UP: str(place.data)})
+    await supervisor.keep(command, broker_at(address), foundation=True)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -124,6 +137,8 @@ class _Start:
     def _say_ready(self, described: Contract) -> None:
         lines = [f"{name:<9} {described.api(name).rest}   gRPC {described.api(name).grpc}" for name in SERVICES]
         lines.append(f"{'issuer':<9} {described.issuer}")
+        if described.kafka is not None:
+            lines.append(f"{'kafka':<9} {described.kafka}")
         for who, login in (("admin", described.admin), ("user", described.user)):
             if login is not None:
                 lines.append(f"{who:<9} {login.username} / {login.password}")

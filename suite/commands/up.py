@@ -9,10 +9,12 @@ from chassis.settings import Networks, Url
 from suite.commands.common import Data, said_plainly
 from suite.errors import Halt
 from suite.fleet import GRPC, REST, Fleet
+from suite.kafka.choice import Kafka
 from suite.ports import Address
 from suite.report import Report
 from suite.up import Options
 from suite.up import up as run_up
+from watchword.kafka.connection import PREFIX
 
 
 def _listener(service: str, api: str) -> typer.models.OptionInfo:
@@ -44,6 +46,24 @@ def up(
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="A proxy whose forwarded headers are believed; may be repeated."),
     ] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(
+            metavar="embedded|HOST:PORT,…",
+            envvar="WATCHWORD_KAFKA",
+            help="Publish the logs to Apache Kafka, and read each other's from there: `embedded` runs one in DIR on "
+            "127.0.0.1:19092 (`embedded:PORT` elsewhere; it takes PORT and the one after it, and needs the extra "
+            "`kafka`), else your own brokers.",
+        ),
+    ] = None,
+    kafka_topics: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX",
+            envvar="WATCHWORD_KAFKA_TOPICS",
+            help="What the topics' names begin with, so that several suites share a cluster.",
+        ),
+    ] = PREFIX,
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Seed an administrator, a user and two clients.")
     ] = True,
@@ -61,8 +81,17 @@ def up(
             grpc=_addresses("grpc", identity=identity_grpc, token=token_grpc, policy=policy_grpc),
             public_url=None if public_url is None else _public_url(public_url),
             trusted_proxies=tuple(_proxy(text) for text in trusted_proxy or ()),
+            kafka=_kafka(kafka, kafka_topics),
         )
         run_up(Options(data, fleet, postgres, demo), Report())
+
+
+def _kafka(brokers: str | None, topics: str) -> Kafka | None:
+    if brokers is not None:
+        return Kafka.parse(brokers, topics)
+    if topics != PREFIX:
+        raise Halt(f"--kafka-topics {topics!r} without --kafka: name the brokers too, such as --kafka embedded")
+    return None
 
 
 def _public_url(text: str) -> str:

@@ -40,9 +40,10 @@ async def _run(options: Options, report: Report, stack: AsyncExitStack) -> None:
     place = Place(options.data.resolve())
     make_data(place.data, database_account(place.kafka))
     stack.enter_context(sole_use(place.data))
-    place.logs.mkdir(mode=0o700, exist_ok=True)
+    for directory in (place.secrets, place.logs):  # the first is empty, and tells the next start whose DIR it is
+        directory.mkdir(mode=0o700, exist_ok=True)
     await asyncio.to_thread(stop_services, UP, place.data)
-    refuse_taken(listeners("--port", options.address))
+    refuse_taken(listeners("--port PORT", options.address))
     if options.wipe and place.kafka.exists():
         shutil.rmtree(place.kafka)
     supervisor = Supervisor(place.logs, report)

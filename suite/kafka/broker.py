@@ -80,7 +80,7 @@ async def prepare(place: Place, address: Address, mark: Mapping[str, str], heap:
     require_extra()
     account = database_account(place.kafka)
     await _fetch(place)
-    program = (str(java(account)), f"-Xmx{heap}", *JVM, "-cp", ":".join(_class_path()))
+    program = (str(java(account)), f"-Xmx{heap}", *JVM)
     _make_directory(place.kafka, account)
     _write(place.kafka / "log4j2.properties", LOGGING, account)
     if not (place.kafka / "data").exists():
@@ -89,7 +89,7 @@ async def prepare(place: Place, address: Address, mark: Mapping[str, str], heap:
     return Command(
         name="kafka",
         argv=(*program, "kafka.Kafka", f"{HERE}/server.properties"),
-        env=ENVIRONMENT | dict(mark),
+        env=_environment() | dict(mark),
         cwd=place.kafka,
         account=account,
         holds_stdin=False,
@@ -125,8 +125,9 @@ async def _fetch(place: Place) -> None:
         await run(Command("kafka.jars", fetch, dict(os.environ)), place.logs, within=600)
 
 
-def _class_path() -> list[str]:
-    return [str(jars.kept() / jar.file) for jar in jars.locked()]
+def _environment() -> dict[str, str]:
+    """With the jars here rather than in the arguments, which are shown to whoever asks what holds a port."""
+    return ENVIRONMENT | {"CLASSPATH": ":".join(str(jars.kept() / jar.file) for jar in jars.locked())}
 
 
 async def _format(place: Place, address: Address, program: tuple[str, ...], account: Account | None) -> None:
@@ -136,7 +137,7 @@ async def _format(place: Place, address: Address, program: tuple[str, ...], acco
     _write(place.kafka / "format.properties", _properties(address, new.name), account)
     cluster = f"w{secrets.token_urlsafe(16)[1:]}"  # what begins with a dash would be read as an option
     argv = (*program, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", f"{HERE}/format.properties")
-    command = Command("kafka.format", argv, ENVIRONMENT, cwd=place.kafka, account=account, holds_stdin=False)
+    command = Command("kafka.format", argv, _environment(), cwd=place.kafka, account=account, holds_stdin=False)
     await run(command, place.logs)
     new.rename(place.kafka / "data")
 

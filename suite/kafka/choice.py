@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from suite.errors import Halt
 from suite.ports import Address
+from watchword.kafka.connection import PREFIX
 
 DEFAULT = Address("127.0.0.1", 19_092)
-TOPICS = "watchword"
-"""What the topics' names begin with where nobody chooses: watchword.identity.events.v1 …"""
 EMBEDDED = "embedded"
 EXAMPLE = "embedded, embedded:19092 or broker-1:9092,broker-2:9092"
-_PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
-"""Kafka's names are 249 characters at most, and the service's follows."""
+_TOPICS = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+"""What the services take too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +19,15 @@ class Kafka:
     """The brokers that carry the logs, and what the topics' names begin with."""
 
     brokers: tuple[Address, ...]
-    topics: str = TOPICS
+    topics: str = PREFIX
     embedded: bool = False
     """The one broker is ours to run."""
 
     @classmethod
-    def parse(cls, brokers: str, topics: str = TOPICS) -> "Kafka":
+    def parse(cls, brokers: str, topics: str = PREFIX) -> "Kafka":
         """Reads `embedded`, `embedded:PORT` or HOST:PORT[,HOST:PORT]. Raises Halt, with an example, for all else."""
-        if not _PREFIX.fullmatch(topics):
-            raise Halt(f"--kafka-topics {topics!r}: letters, digits, dots, _ and - begin a topic, such as {TOPICS}")
+        if not _TOPICS.fullmatch(topics):
+            raise Halt(f"--kafka-topics {topics!r}: letters, digits, dots, _ and - begin a topic, such as {PREFIX}")
         try:
             if brokers == EMBEDDED:
                 return cls((DEFAULT,), topics, embedded=True)
@@ -36,7 +35,7 @@ class Kafka:
                 return cls((_ours(brokers.removeprefix(f"{EMBEDDED}:")),), topics, embedded=True)
             return cls(tuple(Address.parse(part.strip()) for part in brokers.split(",")), topics)
         except Halt:
-            raise Halt(f"--kafka {brokers!r}: no such broker; {EXAMPLE}") from None
+            raise Halt(f"--kafka {brokers!r}: neither brokers nor `embedded`; such as {EXAMPLE}") from None
 
     def __str__(self) -> str:
         """HOST:PORT[,HOST:PORT]"""

@@ -18,6 +18,10 @@ from suite.cli import app
         ("--trusted-proxy", "nonsense", "such as 10.0.0.0/8"),
         ("--token-rest", "127.0.0.1:8401", "--identity-rest 127.0.0.1:8401"),
         ("--token-rest", "8401", "is not HOST:PORT"),
+        ("--kafka", "", "such as embedded"),
+        ("--kafka", "embedded:kafka", "such as embedded"),
+        ("--kafka", "embedded:8401", "--identity-rest 127.0.0.1:8401"),
+        ("--kafka-topics", "mine", "name the brokers too, such as --kafka embedded"),
     ],
 )
 def test_a_wrong_option_of_up_is_refused_before_anything_starts(

@@ -10,6 +10,7 @@ from suite.authority import Authority
 from suite.contract import Clients, ConfidentialClient, Demo, Login, PublicClient
 from suite.errors import Halt
 from suite.fleet import Fleet
+from suite.kafka.choice import Kafka
 from suite.place import Place
 
 DEMO = Demo(
@@ -51,6 +52,10 @@ def test_rest_stays_on_loopback_under_a_public_url(place: Place) -> None:
     found = written(place, DEMO, Fleet(public_url="https://id.example.org"))
     assert found["issuer"] == "https://id.example.org"
     assert found["token"] == {"rest": "http://127.0.0.1:8402", "grpc": "127.0.0.1:9402"}
+
+
+def test_it_names_the_brokers_where_there_are_some(place: Place) -> None:
+    assert written(place, DEMO, Fleet(kafka=Kafka.parse("embedded:29092")))["kafka"] == "127.0.0.1:29092"
 
 
 def test_without_a_demo_it_names_no_login(place: Place) -> None:

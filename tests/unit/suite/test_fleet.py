@@ -9,6 +9,7 @@ from suite.authority import Authority
 from suite.children import Command
 from suite.databases import SERVICES, Database
 from suite.fleet import Fleet
+from suite.kafka.choice import Kafka
 from suite.place import Place
 from suite.ports import Address
 
@@ -64,6 +65,13 @@ def test_a_service_is_told_its_peers_and_not_their_settings(place: Place, monkey
     assert env["WATCHWORD_TOKEN_LOG_LEVEL"] == "debug"
     assert "WATCHWORD_TOKEN_TOKEN_GRPC" not in env
     assert "WATCHWORD_IDENTITY_DATABASE" not in env
+
+
+def test_a_service_is_told_the_brokers_where_there_are_some(place: Place) -> None:
+    assert not [name for name in serve(place, Fleet()).env if "KAFKA" in name]
+    env = serve(place, Fleet(kafka=Kafka.parse("kafka-1:9092,kafka-2:9092", "mine"))).env
+    assert env["WATCHWORD_TOKEN_KAFKA"] == "kafka-1:9092,kafka-2:9092"
+    assert env["WATCHWORD_TOKEN_KAFKA_TOPICS"] == "mine"
 
 
 def test_no_service_is_given_the_logins_that_up_and_migrations_use(
