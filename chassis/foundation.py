@@ -25,10 +25,12 @@ from eventlog.projection import MemoryProjection, Projection, ProjectionFeed, Pr
 from eventlog.projection.durable import Durable
 from eventlog.projection.rows import SCHEMA as PROJECTION_SCHEMA
 from eventlog.readers import PostgresReaders
+from eventlog.relay import SCHEMA as RELAY_SCHEMA
+from eventlog.relay import Asked, RelayFeed
 from eventlog.sealing import Sealer, Wrapping
 from watchword.log.v1 import log_pb2_grpc
 
-__all__ = ["PROJECTION_SCHEMA", "Followed", "Foundation", "lay"]
+__all__ = ["PROJECTION_SCHEMA", "RELAY_SCHEMA", "Followed", "Foundation", "lay"]
 
 CONNECTIONS = 16
 HEAR = 3.0
@@ -37,6 +39,7 @@ PROJECTION_CALLERS = {
     f"watchword.log.v1.ProjectionService/{method}": {ADMINISTRATOR}
     for method in ("ListProjections", "RebuildProjection", "RetryParked")
 }
+RELAY_CALLERS = {f"watchword.log.v1.RelayService/{method}": {ADMINISTRATOR} for method in ("GetRelay", "Republish")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """`me` names this process among those of its service, in receipts."""
+    """`me` names this process among those of its service, in receipts. `relay` is None where there is no Kafka."""
 
     service: str
     me: str
@@ -60,6 +63,7 @@ class Foundation:
     store: PostgresStore
     readers: PostgresReaders
     wrapping: Wrapping
+    relay: Asked | None
 
     def log(self, events: Registry) -> Log:
         """The service's own log, to write to."""
@@ -104,7 +108,7 @@ class Foundation:
         return (await self.store.head()).position
 
     def serve_log(self, rpc: RpcServer, projections: Projections) -> None:
-        """EventLogService and ProjectionService."""
+        """EventLogService, ProjectionService and RelayService."""
         feed = EventLogFeed(self.store, self.readers, self.time.now, lambda reader: f"{acting().caller.label}/{reader}")
         rpc.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, feed, LOG_CALLERS)
         rpc.add(
@@ -112,6 +116,7 @@ class Foundation:
             ProjectionFeed(projections, administrator),
             PROJECTION_CALLERS,
         )
+        rpc.add(log_pb2_grpc.add_RelayServiceServicer_to_server, RelayFeed(self.relay, administrator), RELAY_CALLERS)
 
 
 async def lay(service: str, settings: ServiceSettings, process: Process) -> Foundation:
@@ -123,16 +128,38 @@ async def lay(service: str, settings: ServiceSettings, process: Process) -> Foun
     process.background("time", time.run)
     process.readiness.add("database", time.check)
     process.on_ready(time.became_ready)
+    me = secrets.token_hex(3)
     return Foundation(
         service=service,
-        me=secrets.token_hex(3),
+        me=me,
         tls=Tls.load(settings.ca, settings.cert, settings.key),
         pool=pool,
         time=time,
         store=store,
         readers=PostgresReaders(pool),
         wrapping=wrapping,
+        relay=_relay(service, me, settings, process, pool, store),
     )
+
+
+def _relay(
+    service: str,
+    me: str,
+    settings: ServiceSettings,
+    process: Process,
+    pool: asyncpg.Pool,
+    store: PostgresStore,
+) -> Asked | None:
+    """Publishes the service's log while the process lives, where it was given a cluster."""
+    cluster = settings.cluster
+    if cluster is None:
+        return None
+    from eventlog.relay.relay import Relay
+
+    relay = Relay(service, me, cluster, settings.kafka_create_topics, pool, store)
+    process.background("relay", relay.run)
+    process.readiness.show_relay(relay.status)
+    return relay
 
 
 async def _level(followed: Sequence[MemoryProjection], log: str) -> None:

@@ -80,6 +80,8 @@ def configure_logging(service: str, log_format: LogFormat = "json", level: str =
     root.setLevel(level.upper())
     for chatty in ("uvicorn", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It says the same each 100 ms that a cluster is away; whoever uses it says so once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def _rendered(log_format: LogFormat) -> list[structlog.typing.Processor]:
@@ -139,6 +141,56 @@ class ProjectionState(Protocol):
     def noticed(self) -> Mapping[str, int]:
         """How often what was wrong in its topic."""
         ...
+
+
+class RelayState(Protocol):
+    """What is shown of the relay to Kafka: positions of the log, and ages in seconds (None: never)."""
+
+    @property
+    def holding(self) -> bool:
+        """Whether it is this process that publishes."""
+        ...
+
+    @property
+    def holder(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def head(self) -> int: ...
+    @property
+    def lag(self) -> float | None: ...
+    @property
+    def seen_age(self) -> float | None: ...
+    @property
+    def trouble(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class RelayGauges(Collector):
+    """The relay as gauges, from a state read for this one answer."""
+
+    def __init__(self, state: RelayState) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """See prometheus_client's Collector."""
+        state = self._state
+        yield self._gauge("holding", "Whether this process is the relay", state.holding)
+        yield self._gauge("position", "Last position in the topic", state.position)
+        yield self._gauge("head", "Last position of the log", state.head)
+        yield self._gauge("lag_seconds", "Age of the newest heartbeat in the topic", state.lag)
+        yield self._gauge("seen_age_seconds", "Age of the holder's last sign of life", state.seen_age)
+        trouble = GaugeMetricFamily("watchword_relay_trouble", "What hinders it", labels=["code"])
+        if state.trouble:
+            trouble.add_metric([state.trouble], 1)
+        yield trouble
+
+    def _gauge(self, name: str, text: str, value: float | None) -> GaugeMetricFamily:
+        gauge = GaugeMetricFamily(f"watchword_relay_{name}", text)
+        if value is not None:
+            gauge.add_metric([], value)
+        return gauge
 
 
 class ProjectionGauges(Collector):

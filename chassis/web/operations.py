@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from chassis.readiness import Readiness, Report
-from chassis.telemetry import ProjectionGauges, ProjectionState
+from chassis.telemetry import ProjectionGauges, ProjectionState, RelayGauges, RelayState
 from chassis.web.gate import Handler
 from chassis.web.problem import Json
 
@@ -26,6 +26,8 @@ def operations(readiness: Readiness) -> dict[tuple[str, str], Handler]:
     async def metrics(_: Request) -> Response:
         gauges = CollectorRegistry()
         gauges.register(ProjectionGauges(await readiness.projections()))
+        if (relay := await readiness.relay()) is not None:
+            gauges.register(RelayGauges(relay))
         return Response(generate_latest(REGISTRY) + generate_latest(gauges), media_type=CONTENT_TYPE_LATEST)
 
     return {("GET", "/livez"): livez, ("GET", "/readyz"): readyz, ("GET", "/metrics"): metrics}
@@ -36,6 +38,20 @@ def _shown(report: Report) -> dict[str, object]:
         "ready": report.ready,
         "checks": {name: {"ok": reason is None, "reason": reason or ""} for name, reason in report.checks.items()},
         "projections": [_projection(state) for state in report.projections],
+        **({} if report.relay is None else {"relay": _relay(report.relay)}),
+    }
+
+
+def _relay(state: RelayState) -> dict[str, object]:
+    return {
+        "holding": state.holding,
+        "holder": state.holder,
+        "position": state.position,
+        "head": state.head,
+        "lag_seconds": None if state.lag is None else round(state.lag, 3),
+        "seen_age_seconds": None if state.seen_age is None else round(state.seen_age, 3),
+        "trouble": state.trouble,
+        "detail": state.detail,
     }
 
 

@@ -3,7 +3,7 @@
 `eventlog.relay.relay` does it; it alone needs a Kafka client, so it is imported only where there is a cluster.
 """
 
-from eventlog.relay.service import RelayFeed
+from eventlog.relay.service import Asked, RelayFeed
 from eventlog.relay.state import SCHEMA, State, Status
 
-__all__ = ["SCHEMA", "RelayFeed", "State", "Status"]
+__all__ = ["SCHEMA", "Asked", "RelayFeed", "State", "Status"]

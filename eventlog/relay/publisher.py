@@ -122,4 +122,5 @@ async def _cut(producer: AIOKafkaProducer) -> None:
         await asyncio.wait([sending], timeout=CLOSE / 2)
         sending.cancel()
         await asyncio.wait([sending])
+    producer._message_accumulator.fail_all(KafkaError("the relay stopped"))
     await producer.stop()

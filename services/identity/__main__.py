@@ -9,7 +9,7 @@ from limits import parse
 
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
-from chassis.foundation import PROJECTION_SCHEMA, Foundation, lay
+from chassis.foundation import PROJECTION_SCHEMA, RELAY_SCHEMA, Foundation, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
@@ -144,4 +144,4 @@ async def flushed(failures: Failures) -> AsyncIterator[Failures]:
 
 
 if __name__ == "__main__":
-    main("identity", IdentitySettings, compose, [PROJECTION_SCHEMA, SCHEMA])
+    main("identity", IdentitySettings, compose, [PROJECTION_SCHEMA, SCHEMA, RELAY_SCHEMA])

@@ -2,7 +2,7 @@
 
 from chassis.administration import by_action
 from chassis.auth import Bearers
-from chassis.foundation import PROJECTION_SCHEMA, lay
+from chassis.foundation import PROJECTION_SCHEMA, RELAY_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer
 from chassis.trust import Trust, knows_callers
@@ -66,4 +66,4 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
 
 
 if __name__ == "__main__":
-    main(POLICY, PolicySettings, compose, [PROJECTION_SCHEMA])
+    main(POLICY, PolicySettings, compose, [PROJECTION_SCHEMA, RELAY_SCHEMA])

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
-from chassis.foundation import PROJECTION_SCHEMA, lay
+from chassis.foundation import PROJECTION_SCHEMA, RELAY_SCHEMA, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
@@ -115,4 +115,4 @@ def shares(registered: MemoryRows) -> list[Share]:
 
 
 if __name__ == "__main__":
-    main("token", TokenSettings, compose, [PROJECTION_SCHEMA, SCHEMA], [SEAL_KEYS, KEYS])
+    main("token", TokenSettings, compose, [PROJECTION_SCHEMA, SCHEMA, RELAY_SCHEMA], [SEAL_KEYS, KEYS])
