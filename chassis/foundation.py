@@ -15,7 +15,7 @@ from chassis.positions import Waiting
 from chassis.process import Process
 from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, acting, administrator, connect
 from chassis.settings import ServiceSettings
-from chassis.tracing.events import appending, applying
+from chassis.tracing.events import appending, applying, publishing
 from eventlog.errors import unavailable
 from eventlog.events import Registry
 from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed
@@ -156,7 +156,8 @@ def _relay(
         return None
     from eventlog.relay.relay import Relay
 
-    relay = Relay(service, me, cluster, settings.kafka_create_topics, pool, store)
+    published = publishing(cluster.topic(service))
+    relay = Relay(service, me, cluster, settings.kafka_create_topics, pool, store, published)
     process.background("relay", relay.run)
     process.readiness.show_relay(relay.status)
     return relay

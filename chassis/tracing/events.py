@@ -1,7 +1,8 @@
 """Events as they are written, applied and reacted to: what is given is given back as it is where nothing is traced."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chassis.tracing import TRACES
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 Append = Callable[[Command], Awaitable[Appended]]
 React = Callable[[Event, Recorded], Awaitable[None]]
+Published = Callable[[Sequence[Recorded], int], Awaitable[None]]
+
+AT_ONCE = 50
+"""Spans that are made before others in the process get their turn."""
 
 
 def appending(append: Append) -> Append:
@@ -45,6 +50,21 @@ def reacting(name: str, react: React) -> React:
     async def traced(event: Event, row: Recorded) -> None:
         with spans.reacting(name, row):
             await react(event, row)
+
+    return traced
+
+
+def publishing(topic: str) -> Published | None:
+    """Makes each record that the relay has put into its topic a span; None where nothing is traced."""
+    spans = TRACES.spans
+    if spans is None:
+        return None
+
+    async def traced(rows: Sequence[Recorded], started: int) -> None:
+        for number, row in enumerate(rows, 1):
+            spans.published(topic, row, started)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     return traced
 

@@ -1,6 +1,8 @@
 """The relay of one service: publishes its log to Kafka, while it is this process's turn (RULES 5)."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,6 +12,7 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from eventlog.errors import Kind, LogUnavailable, Refusal
+from eventlog.events import Recorded
 from eventlog.feed import PAGE_EVENTS, first_of
 from eventlog.feed.source import PAGE_BYTES
 from eventlog.postgres import PostgresStore
@@ -24,6 +27,8 @@ from watchword.chain import GENESIS
 from watchword.kafka import BadRecord, Kafka
 from watchword.kafka.topic import CLUSTER_LOST, TopicMissing, open_topic
 
+Published = Callable[[Sequence[Recorded], int], Awaitable[None]]
+
 TURN = "relay"
 BEAT = 1.0
 FIRST_PAUSE = 1.0
@@ -34,13 +39,21 @@ log = structlog.get_logger()
 
 
 class Relay:
-    """One log → one topic. `me` names this process; `create` says whether it may make the topic.
+    """One log → one topic. `me` names this process; `create` says whether it may make the topic; `published` is told
+    what is in the topic now, and when its sending began, in nanoseconds since 1970.
 
     Nothing that a cluster does, or does not do, reaches further than this: it only shows in `status`.
     """
 
     def __init__(
-        self, service: str, me: str, kafka: Kafka, create: bool, pool: asyncpg.Pool, store: PostgresStore
+        self,
+        service: str,
+        me: str,
+        kafka: Kafka,
+        create: bool,
+        pool: asyncpg.Pool,
+        store: PostgresStore,
+        published: Published | None = None,
     ) -> None:
         self._service = service
         self._me = me
@@ -49,6 +62,7 @@ class Relay:
         self._create = create
         self._pool = pool
         self._store = store
+        self._published = published
         self._table = RelayTable(pool)
         self._state: State | None = None
         self._pause = FIRST_PAUSE
@@ -199,9 +213,13 @@ class Relay:
 
     async def _page(self, to: Publisher, most: int) -> None:
         rows = await self._store.read(self._held.position, min(most, PAGE_EVENTS), PAGE_BYTES)
-        if rows:
-            await to.events(rows)
-            self._now(position=rows[-1].position, chain_hash=rows[-1].chain_hash)
+        if not rows:
+            return
+        started = time.time_ns()
+        await to.events(rows)
+        self._now(position=rows[-1].position, chain_hash=rows[-1].chain_hash)
+        if self._published is not None:
+            await self._published(rows, started)
 
     async def _hash_at(self, position: int) -> bytes | None:
         """The chain hash at a position of this log; None where it has no such position."""

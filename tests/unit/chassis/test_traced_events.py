@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from chassis.telemetry import correlate
 from chassis.tracing import TRACES, exporting
-from chassis.tracing.events import appending, applying, reacting
+from chassis.tracing.events import appending, applying, publishing, reacting
 from chassis.tracing.export import Heard
 from eventlog.events import Event, Recorded
 from eventlog.log import Attempt, By, Log
@@ -65,6 +65,7 @@ async def test_without_a_collector_nothing_is_wrapped() -> None:
 
     append, applied = MemoryStore().append, projection()
     assert (appending(append), applying(applied), reacting("r", react)) == (append, applied, react)
+    assert publishing("watchword.test.events.v1") is None
 
 
 async def test_an_event_is_the_span_that_its_traceparent_names(kept: Kept) -> None:
@@ -116,9 +117,9 @@ async def test_a_reaction_that_fails_shows_without_its_message(kept: Kept) -> No
 
 
 async def test_what_the_relay_sends_continues_the_trace(kept: Kept) -> None:
-    row, spans = await requested(), TRACES.spans
-    assert spans is not None
-    spans.published("watchword.test.events.v1", row, time.time_ns())
+    row, published = await requested(), publishing("watchword.test.events.v1")
+    assert published is not None
+    await published([row], time.time_ns())
     sent = kept.one("send watchword.test.events.v1")
     assert (trace_id(sent), parent_id(sent)) == (row.correlation_id, span_id(kept.one("append counter.counted")))
 
