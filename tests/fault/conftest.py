@@ -7,6 +7,8 @@ import pytest
 import pytest_asyncio
 
 from tests.harness.people import People
+from tests.harness.replicas import Replicas
+from tests.harness.replicas import replicas as running_replicas
 from tests.harness.running import Running, running_suite
 
 HERE = Path(__file__).parent
@@ -29,3 +31,10 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 async def people(suite: Running) -> AsyncIterator[People]:
     async with People.of(suite) as people:
         yield people
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def replicas(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Replicas]:
+    """Two of each service behind nginx; whoever ends one starts it again."""
+    async with running_replicas(tmp_path_factory.mktemp("replicas") / "data") as running:
+        yield running
