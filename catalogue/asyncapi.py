@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from catalogue.bodies import INSTANT, Schema
+from eventlog.relay.topic import CONFIG
 from watchword.kafka import HEARTBEAT, Kafka
 
 Document = dict[str, Any]
@@ -54,7 +55,9 @@ def _service(type_: str) -> str:
 
 def _channel(service: str, schemas: Mapping[str, Schema]) -> Document:
     types = [type_ for type_ in schemas if _service(type_) == service]
-    settings = {"cleanup.policy": ["delete"], "retention.ms": -1}
+    settings = {name: int(value) for name, value in CONFIG.items() if value.isdecimal()} | {
+        "cleanup.policy": [CONFIG["cleanup.policy"]]
+    }
     return {
         "address": Kafka("").topic(service),
         "description": f"The log of {service}, published by its relay alone.",

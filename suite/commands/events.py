@@ -1,8 +1,9 @@
 """`watchword events tail` and `watchword events verify`"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,21 +13,22 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from eventlog.events import Recorded, rfc3339
+from eventlog.events import rfc3339
 from eventlog.verify import Checked, Misfit
 from eventlog.verify import verify as verify_log
+from suite import contract, reading
 from suite.commands.common import Data, said_plainly
 from suite.commands.reach import Json, reached
 from suite.databases import SERVICES
 from suite.errors import Halt
-from suite.operator import Operator
 from suite.place import Place
-from suite.reading import head, read
+from suite.reading import Row
 from suite.screen import as_json, console, plain
+from watchword.kafka import PREFIX
 
 app = typer.Typer(help="The services' event logs.", no_args_is_help=True)
 
-Show = Callable[[str, Recorded], None]
+Show = Callable[[str, Row], None]
 Log = Annotated[
     str | None,
     typer.Argument(metavar="[identity|token|policy]", help="Whose log; all where absent.", show_default=False),
@@ -44,15 +46,26 @@ def tail(
         int, typer.Option("--lines", "-n", help="How many of the last events, without --from.", min=0)
     ] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    kafka: Annotated[bool, typer.Option("--kafka", help="Read what is published in Kafka, not the feed.")] = False,
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="The cluster, where it is not the running suite's; implies --kafka."),
+    ] = None,
+    kafka_topics: Annotated[str, typer.Option(metavar="PREFIX", help="What the topics' names begin with.")] = PREFIX,
     json: Json = False,
 ) -> None:
     """Show events as they leave the services, and check on the way that each continues the chain of hashes.
 
-    The public body only: what is sealed never leaves its service. With --json: an event a line.
+    The public body only: what is sealed never leaves its service. With --json: an event a line. With --kafka,
+    WATCHWORD_KAFKA_SECURITY and its like open the cluster, as they do for the services.
     """
+    wanted = Wanted(first, lines, follow)
     show = _json_line if json else _line()
     with said_plainly(), suppress(KeyboardInterrupt):
-        asyncio.run(_tail(data, _logs(log), first, lines, follow, show))
+        if kafka or broker:
+            asyncio.run(_tail_topics(broker or _brokers(data), kafka_topics, _logs(log), wanted, show))
+        else:
+            asyncio.run(_tail_feeds(data, _logs(log), wanted, show))
 
 
 @app.command()
@@ -79,20 +92,49 @@ def _logs(named: str | None) -> Sequence[str]:
     return SERVICES if named is None else [named]
 
 
-async def _tail(data: Path, logs: Sequence[str], first: int | None, lines: int, follow: bool, show: Show) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events: from position `first`, else the last `lines`; with `follow` what comes then, too."""
+
+    first: int | None
+    lines: int
+    follow: bool
+
+
+async def _tail_feeds(data: Path, logs: Sequence[str], wanted: Wanted, show: Show) -> None:
     async with reached(data) as peers:
-        begins = {log: first or max(await head(peers, log) - lines + 1, 1) for log in logs}
-        if follow or len(logs) == 1:
-            streams = [_show_all(peers, log, begin, follow, show) for log, begin in begins.items()]
-            await asyncio.gather(*streams)
-            return
-        rows = [(log, row) for log, begin in begins.items() async for row in read(peers, log, begin)]
-    for log, row in sorted(rows, key=lambda one: (one[1].time, one[0], one[1].position)):
+        rows = {log: reading.tail(peers, log, wanted.first, wanted.lines, wanted.follow) for log in logs}
+        await _show(rows, wanted.follow, show)
+
+
+async def _tail_topics(servers: str, prefix: str, logs: Sequence[str], wanted: Wanted, show: Show) -> None:
+    from suite import topics
+
+    kafka = topics.cluster(servers, prefix)
+    rows = {log: topics.tail(kafka, log, wanted.first, wanted.lines, wanted.follow) for log in logs}
+    await _show(rows, wanted.follow, show)
+
+
+def _brokers(data: Path) -> str:
+    """Of the suite on DIR. Raises Halt where it has none."""
+    servers = contract.read(Place(data.absolute())).kafka
+    if servers is None:
+        raise Halt(f"the suite on {data} has no Kafka: `up --kafka` gives it one, --broker HOST:PORT names another")
+    return servers
+
+
+async def _show(tails: Mapping[str, AsyncIterator[Row]], follow: bool, show: Show) -> None:
+    """As they come; several logs that end in the order in which it happened."""
+    if follow or len(tails) == 1:
+        await asyncio.gather(*(_show_all(log, rows, show) for log, rows in tails.items()))
+        return
+    found = [(log, row) for log, rows in tails.items() async for row in rows]
+    for log, row in sorted(found, key=lambda one: (one[1].time, one[0], one[1].position)):
         show(log, row)
 
 
-async def _show_all(peers: Operator, log: str, begin: int, follow: bool, show: Show) -> None:
-    async for row in read(peers, log, begin, follow=follow):
+async def _show_all(log: str, rows: AsyncIterator[Row], show: Show) -> None:
+    async for row in rows:
         show(log, row)
 
 
@@ -104,7 +146,7 @@ def event_name(type_: str) -> str:
 def _line() -> Show:
     out = console()
 
-    def show(log: str, row: Recorded) -> None:
+    def show(log: str, row: Row) -> None:
         line = Text.assemble(
             (f"{log:<8} {row.position:>7} ", "bold"),
             (f"{rfc3339(row.time)[11:23]} ", "dim"),
@@ -120,7 +162,7 @@ def _line() -> Show:
     return show
 
 
-def _json_line(log: str, row: Recorded) -> None:
+def _json_line(log: str, row: Row) -> None:
     as_json(
         {
             "log": log,
