@@ -1,5 +1,6 @@
-"""One login is one trace through three services, and so is what follows from it; and a trace tells nothing secret."""
+"""One login is one trace through three services and the topic, and so is what follows; and it tells nothing secret."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from functools import partial
 import httpx2
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from suite.databases import SERVICES
 from tests.harness.collector import Collector, Seen, collecting
 from tests.harness.needles import found, spelled
 from tests.harness.people import People
 from tests.harness.running import Running, running_suite, until
+from watchword.kafka import Kafka
 
 LOGIN = {
     ("watchword-identity", "SERVER", "POST /v1/login"),
@@ -29,10 +32,11 @@ LOGIN = {
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A suite whose services export to one collector."""
+    """A suite whose services export to one collector, on the feed or on Kafka."""
 
     suite: Running
     collector: Collector
+    kafka: Kafka | None
 
     def trace(self, trace: str, wanted: set[tuple[str, str, str]]) -> list[Seen]:
         """The spans of a trace, once what is wanted is among them."""
@@ -40,13 +44,18 @@ class Traced:
         return self.collector.of(trace)
 
 
-@pytest.fixture(scope="module")
-def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
+@pytest.fixture(scope="module", params=["feed", "kafka"])
+def traced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
+    kafka, options = None, list[str]()
+    if request.param == "kafka":
+        kafka = Kafka(request.getfixturevalue("kafka").bootstrap, topics=f"traced-{secrets.token_hex(4)}")
+        options = [f"--kafka={kafka.servers}", f"--kafka-topics={kafka.topics}"]
     with collecting() as collector:
         environment = {f"WATCHWORD_{name.upper()}_OTLP": collector.url for name in SERVICES}
         environment |= {"OTEL_BSP_SCHEDULE_DELAY": "100"}
-        with running_suite(tmp_path_factory.mktemp("traced") / "data", environment=environment) as suite:
-            yield Traced(suite, collector)
+        data = tmp_path_factory.mktemp("traced") / "data"
+        with running_suite(data, *options, environment=environment) as suite:
+            yield Traced(suite, collector, kafka)
 
 
 @pytest_asyncio.fixture
@@ -76,6 +85,39 @@ async def test_one_login_is_one_trace_through_three_services(traced: Traced, use
     (started,) = [span for span in spans if span.name == "append session.started"]
     assert applied.parent == started.id
     assert applied.attributes["watchword.position"] == started.attributes["watchword.position"]
+
+
+@pytest.mark.parametrize("traced", ["kafka"], indirect=True)
+async def test_the_topics_carry_it_on(traced: Traced, users: People) -> None:
+    person = await users.register()
+    answer = await users.try_login(person.username, person.password, client=traced.suite.app)
+    kafka, trace = traced.kafka, answer.headers["x-correlation-id"]
+    assert kafka is not None
+    sent = {(f"watchword-{name}", "PRODUCER", f"send {kafka.topic(name)}") for name in ("identity", "token")}
+    spans = traced.trace(trace, LOGIN | sent)
+    assert_connected(spans, root="")
+    written = {span.attributes["watchword.event"]: span.id for span in spans if span.name.startswith("append ")}
+    carried = [*await records(kafka, "identity", trace, 2), *await records(kafka, "token", trace, 2)]
+    assert dict(carried) == {type_: f"00-{trace}-{span}-01" for type_, span in written.items()}
+
+
+async def records(kafka: Kafka, service: str, trace: str, count: int) -> list[tuple[str, str]]:
+    """Type and `traceparent` of so many records of a trace, as any client of Kafka reads them."""
+    consumer, found = (
+        AIOKafkaConsumer(bootstrap_servers=kafka.servers, enable_auto_commit=False),
+        list[dict[str, str]](),
+    )
+    consumer.assign([TopicPartition(kafka.topic(service), 0)])
+    await consumer.start()
+    try:
+        await consumer.seek_to_beginning()
+        async with asyncio.timeout(10):
+            while len(found) < count:
+                headers = {name: value.decode() for name, value in (await consumer.getone()).headers}
+                found += [headers] if headers.get("ce_correlationid") == trace else []
+    finally:
+        await consumer.stop()
+    return [(headers["ce_type"], headers["traceparent"]) for headers in found]
 
 
 async def test_it_continues_the_trace_of_whoever_logs_in(traced: Traced, users: People) -> None:
