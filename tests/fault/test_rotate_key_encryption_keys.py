@@ -1,5 +1,5 @@
-"""Key-encryption keys are put in the places of others under `up`, as docs/operations says: nobody notices, and the former
-ones are not needed any more."""
+"""Key-encryption keys take the places of others under `up`, as docs/operations says: nobody notices, and the former ones
+are not needed any more."""
 
 import os
 import re

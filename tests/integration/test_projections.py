@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -358,6 +359,44 @@ async def test_an_operator_sees_rebuilds_and_retries_by_name(pool: asyncpg.Pool)
                 await service.RebuildProjection(log_pb2.RebuildProjectionRequest(name=name), None)
             assert refusal.value.code == code
     assert doing.done == [1, 2]
+
+
+class Once:
+    """A database that is gone once, in the midst of something."""
+
+    def __init__(self) -> None:
+        self.gone = False
+
+    def lost(self) -> None:
+        if not self.gone:
+            self.gone = True
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+async def test_a_lost_database_parks_nothing_in_a_table(pool: asyncpg.Pool) -> None:
+    store, database = await written("a:1"), Once()
+
+    async def decode(row: Recorded) -> Event | None:
+        database.lost()
+        return await NOTES.decode(row)
+
+    one = table(pool, store, replace(NOTES, decode=decode))
+    async with reached(one, 1):
+        assert await texts(one.rows) == {"a": "1"}
+        assert not await one.rows.parked()
+
+
+async def test_a_lost_database_parks_nothing_of_a_reaction(pool: asyncpg.Pool) -> None:
+    store, doing, database = await written("a:1", "a:2"), Doing(), Once()
+
+    async def react(event: Event, row: Recorded) -> None:
+        database.lost()
+        await doing.react(event, row)
+
+    one = Reaction("reaction", Rows(pool, "reaction"), at_home(store), "a", foreign(notes), react)
+    async with reached(one, 2):
+        assert doing.done == [1, 2]
+        assert not await one.rows.parked()
 
 
 async def test_a_projection_goes_on_after_its_database_was_gone(pool: asyncpg.Pool, database: Database) -> None:

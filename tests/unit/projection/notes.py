@@ -11,7 +11,7 @@ from eventlog.events import Event, Recorded, Registry, Sealed, encode
 from eventlog.feed import Batch, Echo, EventLogFeed, LocalFeed, Progress, Transport
 from eventlog.projection import Change, Drop, Projection, Put, foreign
 from eventlog.projection.rows import Checkpoint, Loaded, Rows
-from eventlog.readers import MemoryReaders
+from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Command, MemoryStore, NewEvent, Store, Write
 from watchword.chain import GENESIS
 from watchword.clock import boot_ns
@@ -102,6 +102,20 @@ class Table(Rows):
 
     async def parked(self) -> frozenset[str]:
         return self.stuck
+
+
+class SlowReaders(MemoryReaders):
+    """Readers that are written down only once the test lets them be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def report(self, reader: Reader) -> None:
+        self.asked.set()
+        await self.go_on.wait()
+        await super().report(reader)
 
 
 class Script:

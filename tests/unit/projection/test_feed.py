@@ -12,7 +12,7 @@ from eventlog.events import Recorded
 from eventlog.feed import PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost
 from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Head, MemoryStore
-from tests.unit.projection.notes import Written, feed_of, served, until, write, written
+from tests.unit.projection.notes import SlowReaders, Written, feed_of, served, until, write, written
 from watchword.chain import GENESIS, link
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2
@@ -183,6 +183,29 @@ async def test_a_slow_reader_costs_the_owner_one_page() -> None:
     await asyncio.sleep(0)
     assert 0 < len(first.events) < 500
     assert store.pages == 1
+    await answers.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_reader_stands_among_the_readers_before_it_is_told_how_fresh_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("eventlog.feed.owner.INTERVAL", 0.01)
+    readers, stamp = SlowReaders(), boot_ns()
+
+    async def reports() -> AsyncIterator[log_pb2.ReadRequest]:
+        yield log_pb2.ReadRequest(open=log_pb2.ReadOpen(reader="orders"))
+        yield log_pb2.ReadRequest(progress=log_pb2.Progress(stamp=stamp))
+        await asyncio.Event().wait()
+
+    answers = feed_of(MemoryStore(), readers).Read(reports(), None)
+    told = asyncio.ensure_future(anext(answers))
+    await readers.asked.wait()
+    await asyncio.wait([told], timeout=0.3)
+    assert not told.done()
+    readers.go_on.set()
+    async with asyncio.timeout(10):
+        assert (await told).freshness.stamp == stamp
+    assert [reader.name for reader in await readers.live(boot_ns() // 1000)] == ["orders"]
     await answers.aclose()  # type: ignore[attr-defined]
 
 

@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
+from eventlog.errors import unavailable
 from services.token.commands.keys import RINGS, all_keys, ensure_keys, keep_rings, rotate_by_command, rotate_ring
 from services.token.domain import DAY, MINUTE, SECOND
 from services.token.domain.events import events
 from services.token.domain.keyring import KEYRING, REFRESH_RING, signing_ring
 from services.token.queries import OwnKeys
-from tests.unit.token.world import IDENTITY, World, header_of, refresh_of
+from services.token.schedule import Schedule
+from tests.unit.token.world import IDENTITY, World, header_of, refresh_of, refused
 from watchword.errors import TokenRefused
 
 ES256 = signing_ring("ES256")
@@ -130,6 +132,27 @@ async def test_every_compromised_refresh_key_ends_its_families_also_where_an_ear
     assert not (await world.family(started)).revoked_at
     await rotate_by_command(world.a.token, [REFRESH_RING], True, families_of, IDENTITY)
     assert (await world.family(started)).revoked_at
+
+
+async def test_a_compromised_refresh_key_is_dropped_where_its_families_cannot_be_named_yet_and_they_end_by_the_clock(
+    world: World,
+) -> None:
+    started = refresh_of(await world.login())
+    key, family = started.split(".")[1:3]
+
+    async def behind(key_id: str) -> list[str]:
+        raise unavailable("not_yet_applied", "the table of families lags behind: ask again")
+
+    async def families_of(key_id: str) -> list[str]:
+        return [family] if key_id == key else []
+
+    before = world.head
+    assert await rotate_by_command(world.a.token, [REFRESH_RING], True, behind, IDENTITY) == world.head
+    assert world.said(before) == ["key.published", "key.activated", "key.compromised"]
+    assert await refused(world, started) == []
+    await Schedule(world.b.token, families_of, [])._tick()
+    assert (await world.family(started)).revoked_at
+    assert await states(world, REFRESH_RING) == ["compromised", "active"]
 
 
 async def test_a_rotation_that_does_not_hold_keeps_no_key(world: World) -> None:

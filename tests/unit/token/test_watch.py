@@ -11,10 +11,11 @@ from chassis.rpc.callers import _ACTING, Acting, Caller
 from eventlog.feed import LocalFeed
 from eventlog.projection import MemoryProjection
 from eventlog.readers import MemoryReaders, Reader
+from eventlog.store import Command, Head, MemoryStore, NewEvent, Write
 from services.token.commands.revoke import revoke_session
 from services.token.projections import TRUST
 from services.token.watch import WatchedTrust, Watching
-from tests.unit.projection.notes import Table
+from tests.unit.projection.notes import SlowReaders, Table, until
 from tests.unit.token.world import IDENTITY, World
 from watchword.chain import link
 from watchword.clock import boot_ns
@@ -220,6 +221,53 @@ async def begin_second_snapshot(watch: Watch) -> None:
     while not (answer := await watch.take()).snapshot_begins:
         pass
     assert not answer.snapshot_complete
+
+
+class Unlucky(MemoryStore):
+    """A log to which, as its head is read, an event is written of a version that this release cannot read."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    async def head(self) -> Head:
+        newer = NewEvent("watchword.token.session.revoked.v99", b"{}")
+        command = Command("newer", "tester", "c", [Write("session/ses_1", 0, [newer])], [])
+        await self.world.store.append(command)
+        return await self.world.store.head()
+
+
+async def test_no_head_is_proven_of_which_the_last_event_was_being_parked(owner: Owner) -> None:
+    owner.watching = Watching(owner.trust, owner.memory, Unlucky(owner.world), owner.readers, owner.world.clock.now)
+    async with owner.running():
+        watch = Watch(owner)
+        await watch.take()
+        watch.report(watch.position)
+        proof = asyncio.ensure_future(watch.take())
+        await until(lambda: owner.memory.parked == {"session/ses_1"})
+        assert owner.memory.applied == owner.world.head
+        await asyncio.wait([proof], timeout=0.3)
+        assert not proof.done()
+        proof.cancel()
+
+
+async def test_a_watcher_stands_among_the_readers_before_anything_is_proven_to_it(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.token.watch.INTERVAL", 0.01)
+    readers = SlowReaders()
+    owner.watching = Watching(owner.trust, owner.memory, owner.world.store, readers, owner.world.clock.now)
+    async with owner.running():
+        watch = Watch(owner)
+        await watch.take()
+        watch.report(watch.position)
+        proof = asyncio.ensure_future(watch.take())
+        await readers.asked.wait()
+        await asyncio.wait([proof], timeout=0.3)
+        assert not proof.done()
+        readers.go_on.set()
+        assert (await proof).HasField("freshness")
+        assert [reader.name for reader in await readers.live(owner.world.clock.now())] == ["backend/orders/orders-1"]
 
 
 async def test_a_watcher_that_hangs_up_is_forgotten(owner: Owner) -> None:
