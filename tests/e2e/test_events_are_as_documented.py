@@ -1,5 +1,6 @@
-"""What leaves the services is what docs/events says, to the field, over the feed and in Kafka, and the tools for security
-teams show it: after a run that does all that people, their mistakes and thieves do.
+"""What leaves the services is what docs/events says, to the field, over the feed and in Kafka.
+
+The tools for security teams show it: after a run that does all that people, their mistakes and thieves do.
 """
 
 import asyncio
