@@ -24,6 +24,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 Ev = TypeVar("Ev", bound=Event)
 
+Append = Callable[[Command], Awaitable[Appended]]
+
+CACHED = 20_000
 SNAPSHOT_EVERY = 50
 ATTEMPTS = 100
 PATIENCE = 8.0
@@ -124,20 +127,13 @@ class Log:
     """One service's log, as its commands use it. `append` stands in for the store's, around which it does more."""
 
     def __init__(
-        self,
-        store: Store,
-        registry: Registry,
-        sealer: Sealer,
-        now: Callable[[], int],
-        cache_size: int = 20_000,
-        append: Callable[[Command], Awaitable[Appended]] | None = None,
+        self, store: Store, registry: Registry, sealer: Sealer, now: Callable[[], int], append: Append | None = None
     ) -> None:
         self.store = store
         self.registry = registry
         self.sealer = sealer
         self.now = now
         self._cache: OrderedDict[str, tuple[int, Any]] = OrderedDict()
-        self._cache_size = cache_size
         self._append = append or store.append
         self._snapshots: set[asyncio.Future[None]] = set()
 
@@ -289,7 +285,7 @@ class Log:
         if version >= self._cache.get(stream, (0, None))[0]:
             self._cache[stream] = (version, state)
             self._cache.move_to_end(stream)
-        if len(self._cache) > self._cache_size:
+        if len(self._cache) > CACHED:
             self._cache.popitem(last=False)
 
     def _forget(self, versions: dict[str, int]) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from chassis.tracing import TRACES
 from eventlog.events import Event, Recorded
+from eventlog.log import Append
 from eventlog.projection import Change, Projection
 from eventlog.store import Appended, Command
 
 if TYPE_CHECKING:
     from chassis.tracing.spans import Spans
 
-Append = Callable[[Command], Awaitable[Appended]]
 React = Callable[[Event, Recorded], Awaitable[None]]
 Published = Callable[[Sequence[Recorded], int], Awaitable[None]]
 
