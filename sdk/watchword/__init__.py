@@ -11,8 +11,10 @@ from watchword.clock import LogClock, boot_ns
 from watchword.errors import TimeUnknown, TokenRefused, Unavailable, UnusableKey, WatchwordError
 from watchword.freshness import Freshness
 from watchword.jwks import JwksKeys
+from watchword.kafka.connection import Kafka
 from watchword.keys import KeySource, StaticKeys, VerificationKey, read_jwk
 from watchword.revocations import Revocation, Revocations
+from watchword.transport import Transport
 from watchword.verifier import ANY_AUDIENCE, AnyAudience, Introspect, Verifier, WhenStale
 from watchword.watch import RevocationWatch
 
@@ -23,6 +25,7 @@ __all__ = [
     "Freshness",
     "Introspect",
     "JwksKeys",
+    "Kafka",
     "KeySource",
     "LogClock",
     "Revocation",
@@ -31,6 +34,7 @@ __all__ = [
     "StaticKeys",
     "TimeUnknown",
     "TokenRefused",
+    "Transport",
     "Unavailable",
     "UnusableKey",
     "VerificationKey",

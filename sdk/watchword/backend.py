@@ -3,9 +3,10 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -15,6 +16,8 @@ from watchword.clock import LogClock, boot_ns
 from watchword.errors import Unavailable
 from watchword.freshness import Freshness
 from watchword.jwks import JwksKeys
+from watchword.kafka.connection import Kafka
+from watchword.knowledge import Knowledge
 from watchword.revocations import Revocations
 from watchword.token.v1 import token_pb2
 from watchword.token.v1.token_pb2_grpc import TokenServiceStub
@@ -46,12 +49,17 @@ async def connect(
     jwks_url: str | None = None,
     max_staleness: timedelta = timedelta(seconds=5),
     when_stale: WhenStale = "deny",
+    kafka: Kafka | None = None,
 ) -> AsyncIterator[Verifier]:
     """A verifier that follows the issuer while the context lasts.
 
     `token_grpc` is token's HOST:PORT; `ca`, `cert` and `key` are paths of PEM files for mutual TLS. `server_name` is
     the DNS name that token's certificate must carry, wherever it is reached: so nobody else to whom the same authority
     gave a certificate can answer in its place. None: the host of `token_grpc`.
+
+    With `kafka` revocations are read from token's topic as long as that keeps up, and over gRPC where it does not
+    (`Verifier.transport` says which, and why); snapshots, stamps and receipts stay with gRPC. It needs the extra
+    `watchword[kafka]`, else ImportError; ValueError or OSError where what it says cannot be used.
 
     It waits up to `max_staleness` for the first snapshot; where none has come, the context begins all the same and
     tokens are denied as stale until one has.
@@ -71,6 +79,7 @@ async def connect(
             jwks_url=jwks_url,
             max_staleness=max_staleness,
             when_stale=when_stale,
+            kafka=kafka,
         ) as verifier,
     ):
         yield verifier
@@ -87,6 +96,7 @@ async def connect_over(
     jwks_url: str | None = None,
     max_staleness: timedelta = timedelta(seconds=5),
     when_stale: WhenStale = "deny",
+    kafka: Kafka | None = None,
 ) -> AsyncIterator[Verifier]:
     """As `connect`, over a channel to token and an HTTP client of one's own."""
     revocations, freshness, clock = Revocations(), Freshness(), LogClock()
@@ -98,6 +108,7 @@ async def connect_over(
         freshness=freshness,
         clock=clock,
         max_staleness=max_staleness,
+        topic=None if kafka is None else _topic(kafka),
     )
     verifier = Verifier(
         issuer=issuer,
@@ -109,6 +120,7 @@ async def connect_over(
         max_staleness=max_staleness,
         when_stale=when_stale,
         introspect=introspect_over(channel) if when_stale == "introspect" else None,
+        transport=lambda: watch.transport,
     )
     following = asyncio.create_task(watch.run())
     try:
@@ -120,6 +132,17 @@ async def connect_over(
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await keys.close()
+
+
+def _topic(kafka: Kafka) -> Callable[[Knowledge], Awaitable[None]]:
+    if (wrong := kafka.wrong()) is not None:
+        raise ValueError(wrong)
+    kafka.client()  # a file that cannot be read is said here, and not taken for a cluster that was lost
+    try:
+        from watchword.kafka.follow import follow
+    except ImportError as missing:
+        raise ImportError("reading from Kafka needs aiokafka: pip install 'watchword[kafka]'") from missing
+    return partial(follow, kafka)
 
 
 def _named(server: str | None) -> list[tuple[str, str]]:

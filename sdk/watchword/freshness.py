@@ -35,6 +35,11 @@ class Freshness:
         self.position = position
         self._settle()
 
+    def forget(self) -> None:
+        """Nothing counts as applied or proven any more."""
+        self.position, self._stamp_ns, self.time_us = None, None, None
+        self._pending.clear()
+
     def age_ns(self, now_ns: int) -> int | None:
         """Nanoseconds since the newest proven stamp at `now_ns`; None where nothing is proven yet.
 

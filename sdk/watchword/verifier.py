@@ -12,6 +12,7 @@ from watchword.compact import Compact, decode_object, split
 from watchword.errors import TokenRefused, Unavailable
 from watchword.keys import KeySource, VerificationKey
 from watchword.revocations import Revocations
+from watchword.transport import Transport
 
 WhenStale = Literal["deny", "introspect"]
 Introspect = Callable[[str], Awaitable[bool]]
@@ -29,8 +30,8 @@ class Verifier:
 
     `age_ns` answers how old the revocations are, in ns, None where that is unknown (see `Freshness.age_ns`); past
     `max_staleness` a token is denied, or `introspect` is asked whether it is active (it raises `Unavailable` where it
-    cannot say). `clock` holds the log's time. `remember` bounds how many verified tokens are remembered by their hash;
-    revocation, expiry and staleness are judged at every call.
+    cannot say). `transport` tells which way revocations come. `clock` holds the log's time. `remember` bounds how many
+    verified tokens are remembered by their hash; revocation, expiry and staleness are judged at every call.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Verifier:
         max_access_token_life: timedelta = timedelta(minutes=60),
         skew: timedelta = timedelta(seconds=30),
         remember: int = 10_000,
+        transport: Callable[[], Transport] = lambda: Transport("process"),
     ) -> None:
         if not issuer or not audience:
             raise ValueError("an issuer and an audience are required")
@@ -64,7 +66,13 @@ class Verifier:
         self._max_life_s = max_access_token_life // timedelta(seconds=1)
         self._skew_us = _microseconds(skew)
         self._remember = remember
+        self._transport = transport
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+
+    @property
+    def transport(self) -> Transport:
+        """Which way revocations come now, and what hinders the way that was asked for."""
+        return self._transport()
 
     async def verify(self, token: str) -> Claims:
         """The claims of an access token that is good now; `TokenRefused` says what is wrong with any other."""

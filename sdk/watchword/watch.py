@@ -3,29 +3,27 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import grpc
 
-from watchword.clock import LogClock, boot_ns
-from watchword.errors import WatchwordError
+from watchword.clock import LogClock
 from watchword.freshness import Freshness
+from watchword.kafka.tail import Tail
+from watchword.knowledge import BadStream, Knowledge
 from watchword.revocations import Revocations
 from watchword.token.v1 import token_pb2
 from watchword.token.v1.token_pb2_grpc import TokenServiceStub
-from watchword.wire import from_message, from_timestamp
+from watchword.transport import Transport
 
 FIRST_DELAY_S = 0.05
 LAST_DELAY_S = 2.0
+JUDGE_EVERY_S = 0.1
 
 _log = logging.getLogger(__name__)
 _Call = grpc.aio.StreamStreamCall[token_pb2.WatchRevocationsRequest, token_pb2.WatchRevocationsResponse]
-
-
-class BadStream(WatchwordError):
-    """The owner sent what the protocol does not allow, or what this version cannot apply."""
 
 
 class RevocationWatch:
@@ -34,6 +32,10 @@ class RevocationWatch:
     `reader` is the name in receipts, unique among the readers that live at one time. Nothing is known (`freshness` has
     no age) before the first snapshot is complete; a later snapshot takes the place of what was known in one step. A
     stream that breaks, or is silent for twice `max_staleness` (5 s at least), is opened anew with back-off.
+
+    `topic` reads token's topic into the `Knowledge` that it is given, for ever (`watchword.kafka.follow`). While that
+    keeps up, revocations come from there, and the stream carries the snapshot, stamps and receipts only; where it does
+    not, the stream is opened anew with everything.
     """
 
     def __init__(
@@ -45,29 +47,41 @@ class RevocationWatch:
         freshness: Freshness,
         clock: LogClock,
         max_staleness: timedelta = timedelta(seconds=5),
+        topic: Callable[[Knowledge], Awaitable[None]] | None = None,
     ) -> None:
         self._stub = TokenServiceStub(channel)
-        self._revocations = revocations
-        self._freshness = freshness
-        self._clock = clock
-        self._open = token_pb2.WatchOpen(reader=reader)
-        self._open.max_staleness.FromTimedelta(max_staleness)
         self._report_every_s = min(1.0, max_staleness.total_seconds() / 3)
         self._silence_s = max(2 * max_staleness.total_seconds(), 5.0)
-        self._moved = asyncio.Event()
-        self._proven = asyncio.Event()
+        quiet_ns = int(2e9 * self._report_every_s)
+        self._knowledge = Knowledge(revocations, freshness, clock, quiet_ns, Tail() if topic else None)
+        self._topic = topic
+        self._reader = reader
+        self._max_staleness = max_staleness
         self._delay_s = FIRST_DELAY_S
-        self._staged: Revocations | None = None
-        self._whole = False
-        self._position = 0
-        self._sent_ns = 0
+
+    @property
+    def transport(self) -> Transport:
+        """Which way revocations come now, and why not from the topic where they should."""
+        return self._knowledge.transport
 
     async def proven(self) -> None:
         """Waits until the first snapshot is complete and its age is known."""
-        await self._proven.wait()
+        await self._knowledge.proven.wait()
 
     async def run(self) -> None:
         """Follows for ever; ends only by being cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_for_ever())
+            if self._topic is not None:
+                tasks.create_task(self._judge_for_ever())
+                tasks.create_task(_awaited(self._topic(self._knowledge)))
+
+    async def _judge_for_ever(self) -> None:
+        while True:
+            self._knowledge.judge()
+            await asyncio.sleep(JUDGE_EVERY_S)
+
+    async def _follow_for_ever(self) -> None:
         while True:
             try:
                 await self._follow()
@@ -75,23 +89,42 @@ class RevocationWatch:
                 _log.warning("the stream of revocations broke: %s", error.code().name)
             except (BadStream, TimeoutError, ValueError) as error:
                 _log.warning("the stream of revocations is given up: %s", type(error).__name__)
-            await asyncio.sleep(self._delay_s * secrets.SystemRandom().uniform(0.5, 1))
-            self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
+            if not self._knowledge.turned.is_set():
+                await asyncio.sleep(self._delay_s * secrets.SystemRandom().uniform(0.5, 1))
+                self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
     async def _follow(self) -> None:
-        self._staged, self._whole, self._position = None, False, 0
-        async with self._stream() as call:
-            while True:
-                async with asyncio.timeout(self._silence_s):
-                    message = await call.read()
+        opened = token_pb2.WatchOpen(reader=self._reader, stamps_only=self._knowledge.open())
+        opened.max_staleness.FromTimedelta(self._max_staleness)
+        async with self._stream(opened) as call:
+            while not self._knowledge.turned.is_set():
+                message = await self._next(call)
                 if not isinstance(message, token_pb2.WatchRevocationsResponse):
                     return
-                self._take(message)
+                self._knowledge.message(message)
+                if message.snapshot_complete:
+                    self._delay_s = FIRST_DELAY_S
+
+    async def _next(self, call: _Call) -> object:
+        """The next message; None where the stream is to be opened anew first."""
+        reading = asyncio.ensure_future(call.read())
+        turning = asyncio.ensure_future(self._knowledge.turned.wait())
+        try:
+            await asyncio.wait({reading, turning}, timeout=self._silence_s, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                return reading.result()
+            if turning.done():
+                return None
+            raise TimeoutError
+        finally:
+            reading.cancel()
+            turning.cancel()
+            await asyncio.gather(reading, turning, return_exceptions=True)
 
     @asynccontextmanager
-    async def _stream(self) -> AsyncIterator[_Call]:
+    async def _stream(self, opened: token_pb2.WatchOpen) -> AsyncIterator[_Call]:
         call = self._stub.WatchRevocations()
-        reports = asyncio.create_task(self._report(call))
+        reports = asyncio.create_task(self._report(call, opened))
         try:
             yield call
         finally:
@@ -99,45 +132,14 @@ class RevocationWatch:
             reports.cancel()
             await asyncio.gather(reports, return_exceptions=True)
 
-    async def _report(self, call: _Call) -> None:
-        await call.write(token_pb2.WatchRevocationsRequest(open=self._open))
+    async def _report(self, call: _Call, opened: token_pb2.WatchOpen) -> None:
+        await call.write(token_pb2.WatchRevocationsRequest(open=opened))
         while True:
-            self._moved.clear()
-            self._sent_ns = boot_ns()
-            progress = token_pb2.WatchProgress(applied=self._freshness.position or 0, stamp=self._sent_ns)
-            await call.write(token_pb2.WatchRevocationsRequest(progress=progress))
+            await call.write(token_pb2.WatchRevocationsRequest(progress=self._knowledge.report()))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._report_every_s):
-                    await self._moved.wait()
+                    await self._knowledge.moved.wait()
 
-    def _take(self, message: token_pb2.WatchRevocationsResponse) -> None:
-        if message.snapshot_begins:
-            self._staged = Revocations()
-        elif message.revocations and self._staged is None and not self._whole:
-            raise BadStream("revocations came before a snapshot")
-        into = self._revocations if self._staged is None else self._staged
-        for revocation in message.revocations:
-            into.apply(from_message(revocation))
-        self._position = message.position or self._position
-        if message.snapshot_complete and self._staged is not None:
-            self._revocations.replace(self._staged)
-            self._staged, self._whole, self._delay_s = None, True, FIRST_DELAY_S
-        if self._whole and self._staged is None:
-            self._settle(message)
-        if message.HasField("freshness"):
-            self._take_freshness(message.freshness)
 
-    def _settle(self, message: token_pb2.WatchRevocationsResponse) -> None:
-        self._freshness.applied(self._position)
-        if message.revocations or message.snapshot_complete:
-            self._moved.set()
-
-    def _take_freshness(self, echo: token_pb2.WatchFreshness) -> None:
-        if echo.stamp > self._sent_ns:
-            raise BadStream("a stamp came back that was never sent")
-        time_us = from_timestamp(echo.time)
-        self._clock.observe(time_us)
-        self._freshness.echoed(echo.head, echo.stamp, time_us)
-        self._revocations.forget(self._clock.now())
-        if self._freshness.age_ns(boot_ns()) is not None:
-            self._proven.set()
+async def _awaited(following: Awaitable[None]) -> None:
+    await following

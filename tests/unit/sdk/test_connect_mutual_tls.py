@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tests.unit.sdk.fakes import AUDIENCE, claims, sign, until
-from tests.unit.sdk.test_revocation_watch import Owner
+from tests.unit.sdk.owner import Owner
 from watchword import TokenRefused, connect
 
 TOKEN = "token.watchword"
