@@ -43,10 +43,16 @@ def rotate(
             "its families, whose people log in again.",
         ),
     ] = False,
+    key: Annotated[
+        str,
+        typer.Option(metavar="ID", help="With --compromised: drop this key, be it an older one that verifies still."),
+    ] = "",
     json: Json = False,
 ) -> None:
     """Make the next key active. Without --compromised nothing that is valid fails: the old key verifies on."""
-    request = RotateKeyRequest(refresh=refresh, alg=alg, compromised=compromised)
+    if key and not compromised:
+        raise typer.BadParameter("a key is named only where it is --compromised", param_hint="--key")
+    request = RotateKeyRequest(refresh=refresh, alg=alg, compromised=compromised, key_id=key)
     answer = asked(data, lambda peers: ask(peers.token.RotateKey, request, timeout=PATIENCE))
     if json:
         as_json({"position": answer.position, "keys": [_plain(key) for key in answer.keys]})

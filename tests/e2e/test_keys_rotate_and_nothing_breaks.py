@@ -186,6 +186,20 @@ async def test_a_compromised_signing_key_opens_nothing_although_its_set_is_cache
     assert await accepted(people, (await people.login(person, client=client)).access_token) == GOOD
 
 
+async def test_an_older_refresh_key_is_dropped_by_its_id(suite: Running, people: People) -> None:
+    person = await people.register()
+    exposed = await people.login(person)
+    await rotate(suite, "--refresh")
+    later = await people.login(person)
+    rotated = await rotate(suite, "--refresh", "--compromised", "--key", exposed.refresh_token.split(".")[1])
+    states = {key["key_id"]: key["state"] for key in rotated["keys"]}
+    assert states[exposed.refresh_token.split(".")[1]] == "compromised"
+    assert states[later.refresh_token.split(".")[1]] == "active"
+    assert (await people.refresh(exposed.refresh_token)).status_code == 400
+    assert await people.introspect(exposed.access_token) == {"active": False}
+    assert (await people.refresh(later.refresh_token)).status_code == 200
+
+
 async def test_a_compromised_refresh_key_ends_its_families_and_no_others(suite: Running, people: People) -> None:
     suite.second("token")
     person = await people.register()

@@ -16,7 +16,7 @@ from eventlog.readers import Readers
 from services.token.api.wire import to_client, to_key, to_receipts, to_struct, wanted_client
 from services.token.commands.clients import grant_caller, register_client, revoke_certificate
 from services.token.commands.issue import NewFamily, Overtaken, start_family
-from services.token.commands.keys import RINGS, FamiliesOf, all_keys, rotate_by_command
+from services.token.commands.keys import RINGS, FamiliesOf, all_keys, drop_by_command, rotate_by_command
 from services.token.commands.revoke import (
     revoke_client,
     revoke_family,
@@ -214,7 +214,10 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
 
     async def RotateKey(self, request: token_pb2.RotateKeyRequest, context: Any) -> token_pb2.RotateKeyResponse:
         by = await rpc.administrator(context)
-        position = await rotate_by_command(self._token, _rings(request), request.compromised, self._families, by)
+        if request.key_id:
+            position = await drop_by_command(self._token, _compromised(request), self._families, by)
+        else:
+            position = await rotate_by_command(self._token, _rings(request), request.compromised, self._families, by)
         await self._revoking.settled(position)
         return token_pb2.RotateKeyResponse(keys=map(to_key, await all_keys(self._token)), position=position)
 
@@ -244,6 +247,12 @@ def _rings(request: token_pb2.RotateKeyRequest) -> list[str]:
     if not set(wanted) <= set(RINGS):
         raise Refusal(Kind.INVALID, "unknown_algorithm", f"there are {', '.join(ALGORITHMS)}")
     return wanted
+
+
+def _compromised(request: token_pb2.RotateKeyRequest) -> str:
+    if not request.compromised:
+        raise Refusal(Kind.INVALID, "invalid_request", "a key is named only where it is compromised")
+    return request.key_id
 
 
 def _reason(reason: str) -> str:

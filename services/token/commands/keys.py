@@ -5,10 +5,11 @@ from functools import partial
 
 import structlog
 
-from eventlog.errors import Refusal
+from eventlog.errors import Kind, Refusal
 from eventlog.log import Attempt, By
 from services.token.adapters.signer import make_refresh_key, make_signing_key
 from services.token.commands.revoke import revoke_family
+from services.token.domain.events import KeyPublished
 from services.token.domain.keyring import (
     ALGORITHMS,
     KEYRING,
@@ -19,6 +20,7 @@ from services.token.domain.keyring import (
     Key,
     Keyring,
     NewKey,
+    drop,
     expired,
     rotate,
     signing_ring,
@@ -77,11 +79,45 @@ async def rotate_by_command(token: Token, names: list[str], compromised: bool, f
     for name in names:
         position = await rotate_ring(token, name, compromised, by, lambda ring: True)
     if compromised and REFRESH_RING in names:
-        try:
-            return max(position, await end_families_of_dropped_keys(token, families_of, by))
-        except Refusal as refusal:
-            log.warning("families_end_later", reason=refusal.code)
+        return max(position, await _end_families(token, families_of, by))
     return position
+
+
+async def drop_by_command(token: Token, key_id: str, families_of: FamiliesOf, by: By) -> int:
+    """Drops one key that is compromised, whether it is active or only verifies still. The last position.
+
+    Families that a refresh key derives end as in `rotate_by_command`. Raises Refusal `unknown_key` where no key of that
+    id verifies anything.
+    """
+    name = await _ring_of(token, key_id)
+    made = await _make(token.vault, name)
+
+    async def decide(attempt: Attempt) -> bool:
+        events = drop(await attempt.read(KEYRING, name), key_id, made)
+        if events:
+            await attempt.write(KEYRING, name, *events)
+        return any(isinstance(event, KeyPublished) for event in events)
+
+    outcome = await token.log.decide(by, decide)
+    if not outcome.value:
+        await token.vault.destroy(made.id, made.purpose)
+    return max(outcome.position, await _end_families(token, families_of, by) if name == REFRESH_RING else 0)
+
+
+async def _ring_of(token: Token, key_id: str) -> str:
+    for name in RINGS:
+        key = (await token.log.fresh(KEYRING, name)).find(key_id)
+        if key is not None and key.verifies:
+            return name
+    raise Refusal(Kind.INVALID, "unknown_key", "no key of that id signs or verifies: see `watchword keys list`")
+
+
+async def _end_families(token: Token, families_of: FamiliesOf, by: By) -> int:
+    try:
+        return await end_families_of_dropped_keys(token, families_of, by)
+    except Refusal as refusal:
+        log.warning("families_end_later", reason=refusal.code)
+        return 0
 
 
 async def end_families_of_dropped_keys(token: Token, families_of: FamiliesOf, by: By) -> int:

@@ -86,6 +86,20 @@ def rotate(ring: Keyring, made: list[NewKey], compromised: bool) -> list[Event]:
     return events
 
 
+def drop(ring: Keyring, key_id: str, made: NewKey) -> list[Event]:
+    """A key of the ring verifies nothing any more. No event where the ring has no such key.
+
+    The active key is followed by the next one; `made` is published where the ring would be without one.
+    """
+    key = ring.find(key_id)
+    if key is None or not key.verifies:
+        return []
+    if key.state == "active":
+        return rotate(ring, [made], compromised=True)
+    published = [made.published()] if key.state == "published" else []
+    return [*published, KeyCompromised(key_id=key.id, purpose=key.purpose)]
+
+
 def expired(ring: Keyring, now: int) -> list[KeyRemoved]:
     """Verifying keys of which nothing can be valid any more."""
     life = {SIGNING: VERIFYING, REFRESH: REFRESH_VERIFYING}

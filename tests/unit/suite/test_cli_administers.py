@@ -93,10 +93,19 @@ def test_what_a_client_is_called_commands_no_terminal(suite: Small) -> None:
 def test_rotating_asks_for_what_the_options_say(suite: Small) -> None:
     assert suite.json("keys", "rotate", "--refresh", "--compromised")["position"] == 8
     suite.watchword("keys", "rotate", "--alg", "ES256")
-    first, second = suite.token.rotations
+    suite.watchword("keys", "rotate", "--refresh", "--compromised", "--key", "k0")
+    first, second, third = suite.token.rotations
     assert (first.refresh, first.compromised, first.alg) == (True, True, "")
     assert (second.refresh, second.compromised, second.alg) == (False, False, "ES256")
+    assert (first.key_id, third.key_id, third.compromised) == ("", "k0", True)
     assert suite.json("keys", "list")[0]["since"] == "2030-03-17T17:46:40Z"
+
+
+def test_a_key_is_named_only_where_it_is_compromised(suite: Small) -> None:
+    refused = suite.watchword("keys", "rotate", "--key", "k0")
+    assert refused.exit_code == 2
+    assert "--compromised" in refused.stderr
+    assert not suite.token.rotations
 
 
 @pytest.mark.parametrize("target", ["session", "family", "subject", "client"])

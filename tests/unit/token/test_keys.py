@@ -4,8 +4,16 @@ import asyncio
 
 import pytest
 
-from eventlog.errors import unavailable
-from services.token.commands.keys import RINGS, all_keys, ensure_keys, keep_rings, rotate_by_command, rotate_ring
+from eventlog.errors import Refusal, unavailable
+from services.token.commands.keys import (
+    RINGS,
+    all_keys,
+    drop_by_command,
+    ensure_keys,
+    keep_rings,
+    rotate_by_command,
+    rotate_ring,
+)
 from services.token.domain import DAY, MINUTE, SECOND
 from services.token.domain.events import events
 from services.token.domain.keyring import KEYRING, REFRESH_RING, signing_ring
@@ -113,6 +121,40 @@ async def test_a_compromised_signing_key_is_a_revocation_and_leaves_the_jwks_at_
             await process.verified(before.answer.access_token)
     after = await world.refresh(refresh_of(before))
     await world.a.verified(after.answer.access_token)
+
+
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [
+        ("verifying", ["compromised", "active", "published"]),
+        ("active", ["verifying", "compromised", "active", "published"]),
+        ("published", ["verifying", "active", "compromised", "published"]),
+    ],
+)
+async def test_a_compromised_signing_key_is_named_and_its_ring_goes_on(
+    world: World, state: str, after: list[str]
+) -> None:
+    await world.rotate(ES256)
+    ring = await world.b.token.log.fresh(KEYRING, ES256)
+    named = next(key for key in ring.keys if key.state == state)
+    await drop_by_command(world.b.token, named.id, nobody, IDENTITY)
+    assert await states(world) == after
+    assert named.id not in {key["kid"] for key in (await OwnKeys(world.a.token).jwks())["keys"]}
+    assert header_of(await world.login())["kid"] != named.id
+    kept = {name.partition("/")[2] for name in world.wrapped._wrapped}
+    assert kept == {key.id for key in await all_keys(world.a.token)}
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+async def test_a_key_that_verifies_nothing_cannot_be_named(world: World, dropped: bool) -> None:
+    key = (await all_keys(world.a.token))[0].id if dropped else "nobody"
+    if dropped:
+        await drop_by_command(world.a.token, key, nobody, IDENTITY)
+    before = world.head
+    with pytest.raises(Refusal) as refusal:
+        await drop_by_command(world.a.token, key, nobody, IDENTITY)
+    assert refusal.value.code == "unknown_key"
+    assert world.head == before
 
 
 async def test_every_compromised_refresh_key_ends_its_families_also_where_an_earlier_command_did_not_get_so_far(

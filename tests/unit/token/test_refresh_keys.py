@@ -3,7 +3,7 @@
 import pytest
 
 from services.token.adapters.refresh_secrets import refresh_token
-from services.token.commands.keys import rotate_by_command
+from services.token.commands.keys import drop_by_command, rotate_by_command
 from services.token.domain.events import RefreshRotated
 from services.token.domain.keyring import REFRESH_RING, signing_ring
 from tests.unit.token.world import IDENTITY, World, header_of, refresh_of, refused
@@ -71,6 +71,22 @@ async def test_a_family_that_has_moved_to_another_key_survives_the_compromise_of
     await world.rotate(REFRESH_RING, compromised=True)
     assert await refused(world, third) == []
     await world.refresh(refresh_of(await world.login()))
+
+
+async def test_an_older_refresh_key_is_dropped_by_its_id_and_the_active_one_stays(world: World) -> None:
+    of_it, of_the_active = refresh_of(await world.login()), ""
+    await world.rotate(REFRESH_RING)
+    of_the_active = refresh_of(await world.login())
+    family = await world.family(of_it)
+
+    async def families_of(key_id: str) -> list[str]:
+        return [family.id] if key_id == of_it.split(".")[1] else []
+
+    before = world.head
+    assert await drop_by_command(world.b.token, of_it.split(".")[1], families_of, IDENTITY) == world.head
+    assert world.said(before) == ["key.compromised", "family.revoked"]
+    assert await refused(world, of_it) == []
+    assert refresh_of(await world.refresh(of_the_active)).split(".")[1] == of_the_active.split(".")[1]
 
 
 async def test_no_successor_is_given_again_whose_key_was_dropped(world: World) -> None:

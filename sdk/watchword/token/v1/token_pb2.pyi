@@ -762,20 +762,26 @@ class RotateKeyRequest(_message.Message):
     REFRESH_FIELD_NUMBER: _builtins.int
     ALG_FIELD_NUMBER: _builtins.int
     COMPROMISED_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
     refresh: _builtins.bool
     alg: _builtins.str
     """For a signing key: the algorithm whose key rotates; all where empty."""
     compromised: _builtins.bool
+    key_id: _builtins.str
+    """With `compromised`: the key that is dropped, whether it is the active one or an older one that verifies still. Its
+    ring is found by it.
+    """
     def __init__(
         self,
         *,
         refresh: _builtins.bool = ...,
         alg: _builtins.str = ...,
         compromised: _builtins.bool = ...,
+        key_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alg", b"alg", "compromised", b"compromised", "refresh", b"refresh"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alg", b"alg", "compromised", b"compromised", "key_id", b"key_id", "refresh", b"refresh"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
