@@ -10,6 +10,7 @@ The fixtures are known to all tests through tests/conftest.py.
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import random
 import shutil
@@ -17,7 +18,7 @@ import signal
 import socket
 import subprocess
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -76,9 +77,13 @@ class Broker:
 
 @dataclass
 class OwnBroker:
-    """A broker that one test may break. It keeps its address, and its data until it is replaced."""
+    """A broker that one test may break. It keeps its address, and its data until it is replaced.
+
+    `settings` are added to the broker's own; in them, {listeners} stands for the listeners that it has anyway.
+    """
 
     data: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
     address: Address = field(default_factory=free_address)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -104,6 +109,7 @@ class OwnBroker:
             make_data(place.data, database_account(place.kafka))
             place.logs.mkdir()
         command = apart(prepare(place, self.address, {}, HEAP))
+        command = dataclasses.replace(command, argv=(*command.argv, *self._overriding()))
         with (place.logs / "kafka.log").open("ab") as log:
             self._process = _run(command, log.fileno())
 
@@ -122,8 +128,9 @@ class OwnBroker:
             self._end(signal.SIGTERM)
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open, and nothing is answered."""
+        """SIGSTOP: connections stay open, and nothing is answered any more when this returns."""
         self.process.send_signal(signal.SIGSTOP)
+        until(lambda: not answers(self.address, 0.2), "Kafka stands still")
 
     def thaw(self) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -140,6 +147,11 @@ class OwnBroker:
         """The end of its log."""
         log = Place(self.data).logs / "kafka.log"
         return log.read_text(errors="replace")[-2_000:] if log.exists() else ""
+
+    def _overriding(self) -> Iterator[str]:
+        listeners = f"PLAINTEXT://{self.address},CONTROLLER://{controller(self.address)}"
+        for name, value in self.settings.items():
+            yield from ("--override", f"{name}={value.replace('{listeners}', listeners)}")
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -178,9 +190,9 @@ def own_kafka(tmp_path: Path) -> Iterator[OwnBroker]:
 
 
 @contextlib.contextmanager
-def own_broker(data: Path) -> Iterator[OwnBroker]:
+def own_broker(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[OwnBroker]:
     """A broker with its data in that directory, which it makes; ended at the end, however it was left."""
-    broker = OwnBroker(data)
+    broker = OwnBroker(data, settings or {})
     try:
         broker.start()
         yield broker
