@@ -21,7 +21,12 @@ class Detour:
     @property
     def kept(self) -> int:
         """Bytes that the service has said and nobody has heard yet."""
-        return sum(len(data) for _, data in self._kept)
+        return len(self.said)
+
+    @property
+    def said(self) -> bytes:
+        """What the service has said and nobody has heard yet."""
+        return b"".join(data for _, data in self._kept)
 
     def hold(self) -> None:
         """From now on what the service says is kept."""

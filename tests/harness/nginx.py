@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,22 +16,54 @@ import psutil
 from tests.harness.running import until
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx" / "watchword.conf"
-AROUND = """daemon off;
-pid {directory}/pid;
-error_log {directory}/error.log notice;
-{user}
-worker_processes 2;
+STREAM = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+LISTENS = "127.0.0.1:8400"
+NAMED = {
+    name: (f"127.0.0.1:{port}", f"127.0.0.1:{port + 10}")
+    for name, port in (("identity", 8401), ("token", 8402), ("policy", 8403))
+}
+"""What the configuration calls the first and the second process of each service."""
+AROUND = """{user}
+daemon off;
+pid pid;
+error_log error.log notice;
+{inside}
 events {{ worker_connections 1024; }}
-http {{
-    access_log {directory}/access.log;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    include {directory}/watchword.conf;
-}}
 """
+HTTP = """worker_processes 2;
+http {
+    access_log access.log;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include watchword.conf;
+}
+"""
+
+
+def launch(directory: Path, inside: str, listens: str) -> "subprocess.Popen[bytes]":
+    """nginx with all its files in a directory of its own; returns once it listens at HOST:PORT."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin")
+    assert program is not None, "these tests need nginx: apt-get install nginx-light libnginx-mod-stream"
+    directory.mkdir(exist_ok=True)
+    user = "user root;" if os.geteuid() == 0 else ""
+    (directory / "nginx.conf").write_text(AROUND.format(user=user, inside=inside))
+    said = directory / "start.log"
+    command = [program, "-p", f"{directory}/", "-c", "nginx.conf", "-e", "error.log"]
+    with said.open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    host, _, port = listens.rpartition(":")
+
+    def listening() -> bool:
+        assert process.poll() is None, said.read_text()
+        with suppress(OSError), closing(socket.create_connection((host, int(port)), 1)):
+            return True
+        return False
+
+    until(listening, f"nginx listens at {listens}")
+    return process
 
 
 @dataclass
@@ -40,71 +72,61 @@ class Nginx:
 
     directory: Path
     places: Mapping[str, str]
-    url: str
+    process: "subprocess.Popen[bytes]"
     out: set[str] = field(default_factory=set)
-    process: "subprocess.Popen[bytes] | None" = None
 
-    def start(self) -> None:
-        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin")
-        assert program is not None, "these tests need nginx: apt-get install nginx-light"
-        self.write()
-        log = (self.directory / "start.log").open("wb")
-        with log:
-            command = [program, "-p", str(self.directory), "-c", "nginx.conf", "-e", "error.log"]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(self._listens, f"nginx listens; see {self.directory}")
-
-    def write(self) -> None:
-        """The configuration, as things stand."""
-        self.directory.mkdir(exist_ok=True)
-        user = "user root;" if os.geteuid() == 0 else ""
-        (self.directory / "nginx.conf").write_text(AROUND.format(directory=self.directory, user=user))
-        text = CONFIGURATION.read_text()
-        for named in re.findall(r"(?:server|listen) (127\.0\.0\.1:\d+)", text):
-            mark = " down" if named in self.out else ""
-            text = re.sub(rf"(server|listen) {re.escape(named)}\b", rf"\1 {self.places[named]}{mark}", text)
-        (self.directory / "watchword.conf").write_text(text)
+    @property
+    def url(self) -> str:
+        """The one origin."""
+        return f"http://{self.places[LISTENS]}"
 
     def reload(self) -> None:
         """Takes the configuration over; returns when nobody works by the former one any more."""
-        assert self.process is not None
         former = self._workers()
-        self.write()
+        write(self.directory, self.places, self.out)
         self.process.send_signal(signal.SIGHUP)
         until(lambda: self._workers() and not self._workers() & former, "nginx has taken its configuration over", 30)
 
     def _workers(self) -> set[int]:
-        assert self.process is not None
         return {child.pid for child in psutil.Process(self.process.pid).children()}
 
-    def _listens(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.directory / "start.log").read_text()
-        host, _, port = self.url.removeprefix("http://").rpartition(":")
-        with suppress(OSError), closing(socket.create_connection((host, int(port)), 1)):
-            return True
-        return False
 
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
+def write(directory: Path, places: Mapping[str, str], out: set[str]) -> None:
+    """The configuration that is delivered, at a test's own addresses."""
+    text = CONFIGURATION.read_text()
+    for named, place in places.items():
+        text = re.sub(rf"{re.escape(named)}\b", place + (" down" if named in out else ""), text)
+    (directory / "watchword.conf").write_text(text)
 
 
 @contextmanager
 def nginx(directory: Path, places: Mapping[str, str]) -> Iterator[Nginx]:
-    """nginx with files in a directory of its own, while the context lasts."""
-    front = Nginx(directory, places, f"http://{places[LISTENS]}")
-    front.start()
+    """nginx before the services, while the context lasts."""
+    directory.mkdir()
+    write(directory, places, set())
+    process = launch(directory, HTTP, places[LISTENS])
     try:
-        yield front
+        yield Nginx(directory, places, process)
     finally:
-        front.stop()
+        _stop(process)
 
 
-LISTENS = "127.0.0.1:8400"
-NAMED = {
-    name: (f"127.0.0.1:{port}", f"127.0.0.1:{port + 10}")
-    for name, port in (("identity", 8401), ("token", 8402), ("policy", 8403))
-}
-"""What the configuration calls the first and the second process of each service."""
+@contextmanager
+def passing(directory: Path, ways: Mapping[str, Sequence[str]]) -> Iterator[None]:
+    """nginx that passes TCP on, as one address for several: from each HOST:PORT to those behind it in turn."""
+    servers = [
+        f"upstream way{number} {{ {' '.join(f'server {one} max_fails=0;' for one in behind)} }}\n"
+        f"server {{ listen {listens}; proxy_pass way{number}; proxy_connect_timeout 1s; proxy_timeout 1h; }}\n"
+        for number, (listens, behind) in enumerate(ways.items())
+    ]
+    module = f"load_module {STREAM};\n" if STREAM.exists() else ""
+    process = launch(directory, f"{module}stream {{\n{''.join(servers)}}}", next(iter(ways)))
+    try:
+        yield
+    finally:
+        _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    process.wait(10)

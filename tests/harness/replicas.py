@@ -21,7 +21,7 @@ from suite.place import Place
 from suite.ports import Address
 from suite.postgres import embedded
 from suite.readiness import settled
-from tests.harness.nginx import LISTENS, NAMED, Nginx, nginx
+from tests.harness.nginx import LISTENS, NAMED, Nginx, nginx, passing
 from tests.harness.running import START, Served, Suite, free_ports, until
 
 PAUSE = 2.5
@@ -31,7 +31,7 @@ BOTH = (0, 1)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Code that runs services. An older one knows fewer settings, and one address of each peer."""
+    """Code that runs services. An older one knows fewer settings, and no more than one address of each peer."""
 
     root: Path | None = None
 
@@ -49,6 +49,8 @@ class Replicas(Suite):
 
     fleets: tuple[Fleet, Fleet]
     front: Nginx
+    behind_one: dict[str, str]
+    """By service, the one address before its processes, for releases that know no more."""
     served: dict[tuple[str, int], Served] = field(default_factory=dict)
 
     def urls(self, name: str) -> list[str]:
@@ -69,7 +71,9 @@ class Replicas(Suite):
             del env[prefix + one_machine]
         if release is NOW:
             env[f"{prefix}DRAIN_PAUSE"] = str(PAUSE)
-            env |= {f"{prefix}{peer.upper()}_GRPC": self.targets(peer) for peer in SERVICES if peer != name}
+        for peer in SERVICES:
+            if peer != name:
+                env[f"{prefix}{peer.upper()}_GRPC"] = self.targets(peer) if release is NOW else self.behind_one[peer]
         with (self.place.logs / f"{name}.{number}.log").open("ab") as log:
             process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         served = self.served[name, number] = Served(name, fleet.url(name), fleet.target(name), process)
@@ -97,7 +101,18 @@ class Replicas(Suite):
         await self.stopped(name, number)
         await self.started(name, number)
 
+    async def replaced(self, name: str, number: int, release: Release = NOW) -> None:
+        """Puts another release in a process's place, which need not know how to go: nginx is told first."""
+        self.front.out.add(NAMED[name][number])
+        await asyncio.to_thread(self.front.reload)
+        await self.stopped(name, number)
+        await self.started(name, number, release)
+        await self.level()
+        self.front.out.clear()
+        await asyncio.to_thread(self.front.reload)
+
     def kill(self, name: str, number: int) -> None:
+        """`kill -9`; whoever does so starts it again."""
         process = self.served.pop((name, number)).process
         process.kill()
         process.wait()
@@ -116,7 +131,7 @@ class Replicas(Suite):
 @asynccontextmanager
 async def replicas(data: Path, release: Release = NOW) -> AsyncIterator[Replicas]:
     """Everything of the release given, seeded, level and behind nginx; the data directory must not exist yet."""
-    place, ports = Place(data), free_ports(13)
+    place, ports = Place(data), free_ports(16)
     fleets = (_fleet(ports[:6], ports[12]), _fleet(ports[6:12], ports[12]))
     places = {LISTENS: f"127.0.0.1:{ports[12]}"}
     places |= {NAMED[name][number]: str(fleets[number].rest[name]) for name in SERVICES for number in BOTH}
@@ -131,7 +146,12 @@ async def replicas(data: Path, release: Release = NOW) -> AsyncIterator[Replicas
         with ExitStack() as stack:
             front = stack.enter_context(nginx(data / "nginx", places))
             backend = authority.keep("backend", BACKEND)
-            suite = Replicas(place, fleets[0], describe(fleets[0], authority.certificate, backend, None), fleets, front)
+            described = describe(fleets[0], authority.certificate, backend, None)
+            behind_one = {name: f"127.0.0.1:{port}" for name, port in zip(SERVICES, ports[13:], strict=True)}
+            suite = Replicas(place, fleets[0], described, fleets, front, behind_one)
+            if release is not NOW:
+                ways = {behind_one[name]: [fleet.target(name) for fleet in fleets] for name in SERVICES}
+                stack.enter_context(passing(data / "passing", ways))
             stack.callback(suite.end)
             await asyncio.gather(*(suite.started(name, number, release) for name in SERVICES for number in BOTH))
             async with operator(place, suite.targets) as peers:

@@ -122,6 +122,7 @@ class Asker:
 
     suite: Replicas
     heard: Heard
+    again: bool
 
     async def live(self, closing: asyncio.Event) -> None:
         entity = policy_pb2.Entity(type="account", id="acc_nobody")
@@ -131,7 +132,7 @@ class Asker:
             stub: Any = policy_pb2_grpc.PolicyServiceStub(channel)
             while not closing.is_set():
                 try:
-                    answer = await ask(stub.Check, question, wait_for_ready=True)
+                    answer = await ask(stub.Check, question, wait_for_ready=True, again=self.again)
                 except Refusal as refusal:
                     self.heard.fails("check", refusal)
                 else:
@@ -148,7 +149,7 @@ class Visit:
     heard: Heard
     working: "list[asyncio.Task[None]]"
 
-    async def goes_on(self, times: int = 5) -> None:
+    async def goes_on(self, times: int = 3) -> None:
         """Returns once every kind of request has gone well so many times more."""
         before, deadline = Counter(self.heard.well), time.monotonic() + PATIENCE
         while len(self.heard.well) < KINDS or any(n < before[what] + times for what, n in self.heard.well.items()):
@@ -165,7 +166,10 @@ KINDS = 9
 
 @asynccontextmanager
 async def visited(suite: Replicas, visitors: int = 4, keeping: bool = True) -> AsyncIterator[Visit]:
-    """A load through nginx while the context lasts. Without `keeping`, each request has a connection of its own."""
+    """A load through nginx while the context lasts.
+
+    Without `keeping` nobody relies on a connection: each request has one of its own, and a lost check is asked again.
+    """
     heard, closing = Heard(), asyncio.Event()
     limits = Limits(max_connections=2, max_keepalive_connections=2 if keeping else 0)
     async with AsyncExitStack() as stack:
@@ -173,7 +177,7 @@ async def visited(suite: Replicas, visitors: int = 4, keeping: bool = True) -> A
         for _ in range(visitors):
             http = AsyncClient(base_url=suite.front.url, timeout=TIMEOUT, trust_env=False, limits=limits)
             people.append(Visitor(suite, await stack.enter_async_context(http), heard))
-        lives = [*(one.live for one in people), Asker(suite, heard).live]
+        lives = [*(one.live for one in people), Asker(suite, heard, again=not keeping).live]
         working = [asyncio.ensure_future(live(closing)) for live in lives]
         try:
             yield Visit(heard, working)
