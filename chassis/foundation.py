@@ -18,7 +18,7 @@ from chassis.settings import ServiceSettings
 from chassis.tracing.events import appending, applying, publishing
 from eventlog.errors import unavailable
 from eventlog.events import Registry
-from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed
+from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed, Source
 from eventlog.log import Log
 from eventlog.postgres import PostgresSealKeys, PostgresStore
 from eventlog.projection import MemoryProjection, Projection, ProjectionFeed, Projections, Rows, Sink, TableProjection
@@ -28,6 +28,7 @@ from eventlog.readers import PostgresReaders
 from eventlog.relay import SCHEMA as RELAY_SCHEMA
 from eventlog.relay import Asked, RelayFeed
 from eventlog.sealing import Sealer, Wrapping
+from watchword.kafka import Kafka
 from watchword.log.v1 import log_pb2_grpc
 
 __all__ = ["PROJECTION_SCHEMA", "RELAY_SCHEMA", "Followed", "Foundation", "lay"]
@@ -62,6 +63,7 @@ class Foundation:
     time: LogTime
     store: PostgresStore
     readers: PostgresReaders
+    cluster: Kafka | None
     wrapping: Wrapping
     relay: Asked | None
 
@@ -74,11 +76,16 @@ class Foundation:
         """The service's own log, to follow."""
         return LocalFeed(self.service, self.store, self.readers, self.time.now)
 
-    def peer(self, name: str, target: str) -> RemoteFeed:
-        """Another service's log at HOST:PORT, to follow."""
-        return RemoteFeed(name, connect(target, self.tls, name))
+    def peer(self, name: str, target: str) -> Source:
+        """Another service's log at HOST:PORT, to follow; from its topic, where a cluster is read."""
+        owner = RemoteFeed(name, connect(target, self.tls, name))
+        if self.cluster is None:
+            return owner
+        from eventlog.feed.kafka import KafkaFeed
 
-    def follow(self, projection: Projection, source: LocalFeed | RemoteFeed, sink: Sink) -> Followed:
+        return KafkaFeed(owner, self.cluster)
+
+    def follow(self, projection: Projection, source: Source, sink: Sink) -> Followed:
         """Keeps a projection in the table, where it is this process's turn, and in this process's memory."""
         rows = Rows(self.pool, projection.name)
         seen = projection if source.log == self.service else applying(projection)
@@ -86,7 +93,7 @@ class Foundation:
         table = TableProjection(projection, rows, source, self.reader(source, f"{projection.name}-table"))
         return Followed(table, memory, rows)
 
-    def reader(self, source: LocalFeed | RemoteFeed, name: str) -> str:
+    def reader(self, source: Source, name: str) -> str:
         """How a reader of this process is named; the owner of another log puts this service's name before it."""
         return f"service/{self.service}/{self.me}/{name}" if source.log == self.service else f"{self.me}/{name}"
 
@@ -137,6 +144,7 @@ async def lay(service: str, settings: ServiceSettings, process: Process) -> Foun
         time=time,
         store=store,
         readers=PostgresReaders(pool),
+        cluster=settings.cluster if settings.kafka_read else None,
         wrapping=wrapping,
         relay=_relay(service, me, settings, process, pool, store),
     )

@@ -71,13 +71,19 @@ async def written(*texts: str) -> MemoryStore:
 @asynccontextmanager
 async def served(feed: EventLogFeed) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to a server in this process."""
+    server, port = await serving(feed)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel
+    await server.stop(0)
+
+
+async def serving(feed: EventLogFeed) -> tuple[grpc.aio.Server, int]:
+    """A server in this process, and its port."""
     server = grpc.aio.server()
     log_pb2_grpc.add_EventLogServiceServicer_to_server(feed, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield channel
-    await server.stop(0)
+    return server, port
 
 
 def feed_of(store: Store, readers: MemoryReaders | None = None) -> EventLogFeed:
