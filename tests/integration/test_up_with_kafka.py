@@ -21,6 +21,8 @@ from tests.harness.running import clean_environment
 from tests.harness.topics import create, publish, read
 from tests.integration.running_up import READY, free_ports, running_up
 
+pytestmark = pytest.mark.timeout(300)  # several processes with a Java each, on a machine that may be busy
+
 
 def brokers(data: Path) -> list[psutil.Process]:
     """The brokers that run for that DIR."""
