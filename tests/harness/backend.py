@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.harness.running import GaveUp, Running, clean_environment
+from watchword.kafka import Kafka
 
 PATIENCE = 60.0
 PROGRAM = Path(__file__).with_name("backend_process.py")
@@ -39,6 +40,10 @@ class Backend:
     async def says(self, token: str) -> str:
         self.put(token)
         return await self.answer()
+
+    async def transport(self) -> str:
+        """Which way its revocations come now."""
+        return await self.says("transport?")
 
     async def until_it_says(self, token: str, wanted: str) -> None:
         """Returns at the first such answer. Raises GaveUp."""
@@ -87,7 +92,9 @@ def _port(address: str) -> int:
 
 
 @asynccontextmanager
-async def backend(suite: Running, reader: str, max_staleness: float, token_grpc: str) -> AsyncIterator[Backend]:
+async def backend(
+    suite: Running, reader: str, max_staleness: float, token_grpc: str, kafka: Kafka | None = None
+) -> AsyncIterator[Backend]:
     """A backend for the suite's own audience while the context lasts, which reaches token at HOST:PORT."""
     told = {
         "issuer": suite.contract.issuer,
@@ -98,6 +105,7 @@ async def backend(suite: Running, reader: str, max_staleness: float, token_grpc:
         "key": suite.contract.backend.key,
         "reader": reader,
         "max_staleness": max_staleness,
+        "kafka": None if kafka is None else {"servers": kafka.servers, "topics": kafka.topics},
     }
     command = (sys.executable, str(PROGRAM), json.dumps(told))
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=clean_environment())

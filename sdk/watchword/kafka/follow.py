@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from watchword.clock import boot_ns
 from watchword.kafka.connection import Kafka
+from watchword.kafka.tail import SILENCE
 from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, open_topic
 from watchword.knowledge import Knowledge
 
@@ -15,6 +17,10 @@ READ_S = 0.25
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.1, 2.0
 
 _log = logging.getLogger(__name__)
+
+
+class TopicSilent(Exception):
+    """Nothing came for as long as a relay that lives is never silent."""
 
 
 class Topic(Protocol):
@@ -43,7 +49,7 @@ async def follow_topic(opens: Opens, knowledge: Knowledge) -> None:
                 await _read(topic, knowledge)
         except TopicMissing:
             knowledge.lost("topic_missing")
-        except CLUSTER_LOST as error:
+        except (TopicSilent, *CLUSTER_LOST) as error:
             _log.debug("the topic was lost: %r", error)
             knowledge.lost("topic_lost")
         except Exception:  # noqa: BLE001  whatever it is, the stream must go on
@@ -57,7 +63,13 @@ async def _read(topic: Topic, knowledge: Knowledge) -> None:
     while True:
         place = await knowledge.place()
         await topic.seek(place.position, place.offset)
+        heard = boot_ns()
         while knowledge.reads_from(place):
-            for found in await topic.read(READ_S):
+            page = await topic.read(READ_S)
+            if page:
+                heard = boot_ns()
+            elif boot_ns() - heard > SILENCE:
+                raise TopicSilent
+            for found in page:
                 if knowledge.reads_from(place):
                     knowledge.record(found.offset, found.what)
