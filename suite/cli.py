@@ -5,7 +5,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from suite.commands import admin, certs, clients, events, kafka, keys, projections, revoke, status, tour, up, users
+from suite.commands import (
+    admin,
+    certs,
+    clients,
+    events,
+    kafka,
+    keys,
+    projections,
+    relay,
+    revoke,
+    status,
+    tour,
+    up,
+    users,
+)
 
 
 class Group(TyperGroup):
@@ -40,4 +54,5 @@ app.add_typer(keys.app, name="keys")
 app.command("revoke")(revoke.revoke)
 app.add_typer(admin.app, name="admin")
 app.add_typer(projections.app, name="projections")
+app.add_typer(relay.app, name="relay")
 app.add_typer(certs.app, name="certs")

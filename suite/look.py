@@ -40,9 +40,25 @@ class ProjectionLook(msgspec.Struct, frozen=True):
         return self.applied >= self.head and (self.lag_seconds is not None or not self.name.endswith("@memory"))
 
 
+class RelayLook(msgspec.Struct, frozen=True):
+    """What publishes a service's log to `topic`. `lag_seconds`: how old the newest heartbeat in the topic is;
+    `seen_seconds`: how long ago its holder showed that it lives; None: never.
+    """
+
+    topic: str
+    holder: str
+    position: int
+    head: int
+    lag_seconds: float | None
+    seen_seconds: float | None
+    trouble: str
+    detail: str
+    republish_from: int | None
+
+
 class ServiceLook(msgspec.Struct, frozen=True):
     """One service. `trouble` says in sentences what is wrong; it is empty where all is well. `notes` say what was wrong
-    and did no harm.
+    and did no harm. `relay` is None where the service was given no Kafka.
     """
 
     service: str
@@ -53,6 +69,7 @@ class ServiceLook(msgspec.Struct, frozen=True):
     projections: list[ProjectionLook]
     trouble: list[str]
     notes: list[str] = []
+    relay: RelayLook | None = None
 
 
 async def look(running: Contract, peers: Operator, http: httpx2.AsyncClient) -> list[ServiceLook]:
@@ -62,7 +79,9 @@ async def look(running: Contract, peers: Operator, http: httpx2.AsyncClient) -> 
 
 async def _service(name: str, running: Contract, peers: Operator, http: httpx2.AsyncClient) -> ServiceLook:
     api = running.api(name)
-    over_rest, over_grpc = await asyncio.gather(_readyz(http, api.rest), _projections(peers, name))
+    over_rest, over_grpc, relay = await asyncio.gather(
+        _readyz(http, api.rest), _projections(peers, name), _relay(peers, name)
+    )
     rest_trouble, grpc_trouble = over_rest[1], over_grpc[1]
     return ServiceLook(
         service=name,
@@ -71,8 +90,14 @@ async def _service(name: str, running: Contract, peers: Operator, http: httpx2.A
         reachable=over_rest[0] is not None and over_grpc[0] is not None,
         ready=over_rest[0] is True,
         projections=list(over_grpc[0] or ()),
-        trouble=[*rest_trouble, *grpc_trouble, *(line for one in over_grpc[0] or () for line in _wrong(one))],
+        trouble=[
+            *rest_trouble,
+            *grpc_trouble,
+            *(line for one in over_grpc[0] or () for line in _wrong(one)),
+            *wrong_with(relay),
+        ],
         notes=[line for one in over_grpc[0] or () for line in _noticed(one)],
+        relay=relay,
     )
 
 
@@ -118,6 +143,47 @@ def shown(one: log_pb2.Projection) -> ProjectionLook:
         trouble=one.trouble,
         noticed=dict(one.noticed),
     )
+
+
+async def _relay(peers: Operator, name: str) -> RelayLook | None:
+    """None also where the service does not answer, which its projections tell already."""
+    try:
+        return relay_shown(await ask(peers.relays[name].GetRelay, log_pb2.GetRelayRequest()))
+    except Refusal:
+        return None
+
+
+def relay_shown(answer: log_pb2.GetRelayResponse) -> RelayLook | None:
+    """A relay as its service tells of it; None where there is none."""
+    if not answer.HasField("relay"):
+        return None
+    one = answer.relay
+    return RelayLook(
+        topic=one.topic,
+        holder=one.holder,
+        position=one.position,
+        head=one.head,
+        lag_seconds=one.lag.ToMicroseconds() / 1e6 if one.HasField("lag") else None,
+        seen_seconds=one.seen_age.ToMicroseconds() / 1e6 if one.HasField("seen_age") else None,
+        trouble=one.trouble,
+        detail=one.detail,
+        republish_from=one.republish_from if one.HasField("republish_from") else None,
+    )
+
+
+def wrong_with(one: RelayLook | None) -> list[str]:
+    """What is wrong with a relay, in sentences."""
+    if one is None:
+        return []
+    if one.seen_seconds is None or one.seen_seconds > STALE or not one.holder:
+        seen = "never" if one.seen_seconds is None else f"{one.seen_seconds:.1f} s ago"
+        return [f"relay: no process of the service publishes its log; last seen {seen}"]
+    if one.trouble:
+        return [f"relay: {one.trouble}: {one.detail}"]
+    if one.lag_seconds is None or one.lag_seconds > STALE:
+        last = "not said yet" if one.lag_seconds is None else f"last said {one.lag_seconds:.1f} s ago"
+        return [f"relay: {one.position} of {one.head} are in {one.topic}; that all are was {last}"]
+    return []
 
 
 def _wrong(one: ProjectionLook) -> list[str]:

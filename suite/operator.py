@@ -19,7 +19,11 @@ from watchword.token.v1 import token_pb2_grpc
 
 if TYPE_CHECKING:
     from watchword.identity.v1.identity_pb2_grpc import IdentityServiceAsyncStub
-    from watchword.log.v1.log_pb2_grpc import EventLogServiceAsyncStub, ProjectionServiceAsyncStub
+    from watchword.log.v1.log_pb2_grpc import (
+        EventLogServiceAsyncStub,
+        ProjectionServiceAsyncStub,
+        RelayServiceAsyncStub,
+    )
     from watchword.policy.v1.policy_pb2_grpc import PolicyServiceAsyncStub
     from watchword.token.v1.token_pb2_grpc import TokenServiceAsyncStub
 
@@ -35,6 +39,7 @@ class Operator:
     policy: "PolicyServiceAsyncStub"
     logs: "Mapping[str, EventLogServiceAsyncStub]"
     projections: "Mapping[str, ProjectionServiceAsyncStub]"
+    relays: "Mapping[str, RelayServiceAsyncStub]"
     channels: Mapping[str, grpc.aio.Channel]
 
 
@@ -58,5 +63,6 @@ async def operator(place: Place, target: Callable[[str], str]) -> AsyncIterator[
             policy=policy_pb2_grpc.PolicyServiceStub(channels["policy"]),
             logs={name: log_pb2_grpc.EventLogServiceStub(channel) for name, channel in channels.items()},
             projections={name: log_pb2_grpc.ProjectionServiceStub(channel) for name, channel in channels.items()},
+            relays={name: log_pb2_grpc.RelayServiceStub(channel) for name, channel in channels.items()},
             channels=channels,
         )

@@ -114,6 +114,7 @@ async def publisher(kafka: Kafka, service: str, log_id: str, check: Callable[[],
 
 async def _cut(producer: AIOKafkaProducer) -> None:
     """Ends a producer at once. Its own stop waits, and sends again, until a batch that nobody takes is delivered."""
+    producer._closed = True
     sending = producer._sender.sender_task
     if sending is not None:
         sending.cancel()
@@ -122,5 +123,3 @@ async def _cut(producer: AIOKafkaProducer) -> None:
         await asyncio.wait([sending], timeout=CLOSE / 2)
         sending.cancel()
         await asyncio.wait([sending])
-    producer._message_accumulator.fail_all(KafkaError("the relay stopped"))
-    await producer.stop()

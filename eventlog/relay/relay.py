@@ -201,6 +201,8 @@ class Relay:
             log.info("relay_republishes", first=first)
             self._now(position=first - 1, chain_hash=chain_hash)
             await self._page(to, head.position - first + 1)
+        # Whoever watches sees the wish until the position shows what became of it.
+        await self._table.tell(self._held)
         await self._table.granted(first)
 
     async def _follow(self, to: Publisher) -> None:

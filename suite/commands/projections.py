@@ -44,7 +44,7 @@ def list_projections(data: Data, json: Json = False) -> None:
 def rebuild(service: Service, name: Name, data: Data, json: Json = False) -> None:
     """Make a projection anew from its log, beside the old rows; they are replaced when it has caught up."""
     with said_plainly():
-        _refuse_unknown(service)
+        refuse_unknown(service)
     request = RebuildProjectionRequest(name=name)
     answer = asked(data, lambda peers: ask(peers.projections[service].RebuildProjection, request, timeout=PATIENCE))
     if json:
@@ -60,7 +60,7 @@ def retry(service: Service, name: Name, data: Data, json: Json = False) -> None:
     Exit code 1 where some are still parked.
     """
     with said_plainly():
-        _refuse_unknown(service)
+        refuse_unknown(service)
     request = RetryParkedRequest(name=name)
     answer = asked(data, lambda peers: ask(peers.projections[service].RetryParked, request, timeout=PATIENCE))
     if json:
@@ -77,6 +77,7 @@ async def _all(peers: Operator) -> list[tuple[str, ProjectionLook]]:
     return [(name, shown(one)) for name, answer in zip(SERVICES, answers, strict=True) for one in answer.projections]
 
 
-def _refuse_unknown(service: str) -> None:
+def refuse_unknown(service: str) -> None:
+    """Raises Halt for what is no service."""
     if service not in SERVICES:
         raise Halt(f"{service!r} is no service: {', '.join(SERVICES)}")

@@ -25,6 +25,7 @@ ADVICE = {
     "certificates_unknown": "That service has not heard from token for a minute: `watchword status` says more.",
     "client_exists": "Choose another --id, or leave it out: then one is made.",
     "account_unknown": "`watchword users create NAME` makes one; where it exists, somebody lags: `watchword status`.",
+    "no_kafka": "`watchword up --kafka HOST:PORT` gives it one.",
     "not_yet_applied": "Try again; `watchword status` shows who lags behind.",
     "projection_unknown": "`watchword projections list` shows them.",
 }

@@ -12,7 +12,7 @@ from rich.table import Table
 from suite import contract
 from suite.commands.common import Data, said_plainly
 from suite.commands.reach import Json
-from suite.look import ProjectionLook, ServiceLook, look
+from suite.look import ProjectionLook, RelayLook, ServiceLook, look, wrong_with
 from suite.operator import operator
 from suite.place import Place
 from suite.screen import as_json, console, row, table
@@ -63,6 +63,9 @@ def _print(found: Sequence[ServiceLook]) -> None:
     if projections := [(one.service, each) for one in found for each in one.projections]:
         out.print()
         out.print(projection_table(projections))
+    if relays := [(one.service, one.relay) for one in found if one.relay is not None]:
+        out.print()
+        out.print(relay_table(relays))
     if notes := [f"{one.service}: {line}" for one in found for line in one.notes]:
         out.print()
         out.print("\n".join(notes), style="yellow")
@@ -94,4 +97,16 @@ def projection_table(found: Sequence[tuple[str, ProjectionLook]]) -> Table:
         lag = "" if one.lag_seconds is None else f"{one.lag_seconds:.2f} s"
         style = "bold red" if one.parked_events or not one.level else None
         row(shown, service, one.name, one.log, one.via, one.applied, one.head, lag, one.parked_events, style=style)
+    return shown
+
+
+def relay_table(found: Sequence[tuple[str, RelayLook]]) -> Table:
+    """What publishes each log to Kafka, for people."""
+    shown = table(
+        "service", "topic", "holder", "position", "head", "lag", "trouble", numbers=["position", "head", "lag"]
+    )
+    for service, one in found:
+        lag = "" if one.lag_seconds is None else f"{one.lag_seconds:.2f} s"
+        style = "bold red" if wrong_with(one) else None
+        row(shown, service, one.topic, one.holder, one.position, one.head, lag, one.trouble, style=style)
     return shown

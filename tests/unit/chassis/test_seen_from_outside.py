@@ -14,6 +14,7 @@ import structlog
 from chassis.readiness import Readiness
 from chassis.telemetry import configure_logging, correlate, correlation_id
 from chassis.web import application
+from eventlog.errors import LogUnavailable
 
 
 @pytest.fixture
@@ -175,6 +176,58 @@ async def test_metrics_show_requests_and_projections() -> None:
     assert 'watchword_projection_trouble{code="topic_lost",log="identity",projection="sessions"} 1.0' in told
     assert 'watchword_projection_noticed{code="record_foreign",log="identity",projection="sessions"} 2.0' in told
     assert 'trouble{log="token"' not in told
+
+
+@dataclass(frozen=True, slots=True)
+class Relaying:
+    holding: bool = True
+    holder: str = "7f3a"
+    position: int = 7
+    head: int = 9
+    lag: float | None = 1.25
+    seen_age: float | None = None
+    trouble: str = "kafka_lost"
+    detail: str = "Kafka does not answer"
+
+
+async def _relaying() -> Relaying:
+    return Relaying()
+
+
+async def test_the_relay_is_shown_and_decides_nothing() -> None:
+    readiness = Readiness()
+    assert "relay" not in (await get(readiness, "/readyz?verbose")).json()
+    assert "watchword_relay" not in (await get(readiness, "/metrics")).text
+    readiness.show_relay(_relaying)
+    report = await get(readiness, "/readyz?verbose")
+    assert (report.status_code, report.json()["relay"]) == (
+        200,
+        {
+            "holding": True,
+            "holder": "7f3a",
+            "position": 7,
+            "head": 9,
+            "lag_seconds": 1.25,
+            "seen_age_seconds": None,
+            "trouble": "kafka_lost",
+            "detail": "Kafka does not answer",
+        },
+    )
+    told = (await get(readiness, "/metrics")).text
+    for line in ("holding 1.0", "position 7.0", "head 9.0", "lag_seconds 1.25", 'trouble{code="kafka_lost"} 1.0'):
+        assert f"watchword_relay_{line}\n" in told
+    assert "\nwatchword_relay_seen_age_seconds " not in told
+
+
+async def test_a_relay_whose_state_cannot_be_read_is_not_shown() -> None:
+    readiness = Readiness()
+
+    async def unreadable() -> Relaying:
+        raise LogUnavailable
+
+    readiness.show_relay(unreadable)
+    assert (await get(readiness, "/readyz?verbose")).status_code == 200
+    assert (await get(readiness, "/metrics")).status_code == 200
 
 
 async def test_a_path_that_is_none_makes_no_series_of_its_own() -> None:

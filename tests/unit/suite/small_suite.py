@@ -144,6 +144,27 @@ class Projected(log_pb2_grpc.ProjectionServiceServicer):
         return found
 
 
+@dataclass
+class Relayed(log_pb2_grpc.RelayServiceServicer):
+    """A relay as the test says that it is; asked to republish, it has done so when it is looked at next."""
+
+    shown: log_pb2.Relay | None = None
+    wishes: list[int] = field(default_factory=list)
+
+    async def GetRelay(self, request: Any, context: Any) -> log_pb2.GetRelayResponse:
+        answer = log_pb2.GetRelayResponse(relay=self.shown)
+        if self.shown is not None:
+            self.shown.ClearField("republish_from")
+        return answer
+
+    async def Republish(self, request: Any, context: Any) -> log_pb2.RepublishResponse:
+        if self.shown is None:
+            raise Refusal(Kind.PRECONDITION, "no_kafka", "this service was given no Kafka to publish to")
+        self.wishes.append(request.from_position)
+        self.shown.republish_from = request.from_position
+        return log_pb2.RepublishResponse()
+
+
 class Small:
     """The running services, and the place that the commands are told of."""
 
@@ -158,6 +179,7 @@ class Small:
         self.policy: Roles = cast(Any, Roles)()
         self.stores = {name: MemoryStore() for name in SERVICES}
         self.projections = {name: Projected() for name in SERVICES}
+        self.relays = {name: Relayed() for name in SERVICES}
         self.unready: dict[str, str | None] = dict.fromkeys(SERVICES)
         self._loop = loop
         self._servers: list[RpcServer] = []
@@ -196,6 +218,8 @@ class Small:
         server.add(log_pb2_grpc.add_EventLogServiceServicer_to_server, feed, _all("log.v1.EventLogService"))
         served = self.projections[name]
         server.add(log_pb2_grpc.add_ProjectionServiceServicer_to_server, served, _all("log.v1.ProjectionService"))
+        relay = self.relays[name]
+        server.add(log_pb2_grpc.add_RelayServiceServicer_to_server, relay, _all("log.v1.RelayService"))
         add: Any = {
             "identity": identity_pb2_grpc.add_IdentityServiceServicer_to_server,
             "token": token_pb2_grpc.add_TokenServiceServicer_to_server,
