@@ -92,13 +92,14 @@ class People:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": client or self.suite.app}
         return await self.http.post(self.url("token", where) + "/oauth2/token", data=form | more)
 
-    async def introspect(self, token: str, where: int = 0) -> dict[str, Any]:
+    async def introspect(self, token: str, where: int = 0, headers: Any = None) -> dict[str, Any]:
         """As the client that may introspect any token."""
         service = self.suite.service
         answer = await self.http.post(
             self.url("token", where) + "/oauth2/introspect",
             data={"token": token},
             auth=(service.client_id, service.client_secret),
+            headers=headers,
         )
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()

@@ -125,6 +125,8 @@ class Replicas(Suite):
 
     def end(self) -> None:
         for one in self.served.values():
+            one.process.terminate()
+        for one in self.served.values():
             one.stop()
 
 

@@ -149,7 +149,7 @@ class Visit:
     heard: Heard
     working: "list[asyncio.Task[None]]"
 
-    async def goes_on(self, times: int = 3) -> None:
+    async def goes_on(self, times: int = 2) -> None:
         """Returns once every kind of request has gone well so many times more."""
         before, deadline = Counter(self.heard.well), time.monotonic() + PATIENCE
         while len(self.heard.well) < KINDS or any(n < before[what] + times for what, n in self.heard.well.items()):
