@@ -9,7 +9,7 @@ export PIP_NO_INPUT = 1
 
 ARGS ?=
 BIN := .venv/bin
-PACKAGES := eventlog chassis services suite sdk/watchword catalogue
+PACKAGES := eventlog chassis services suite sdk/watchword catalogue examples
 COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-package watchword pyproject.toml --extra build
 

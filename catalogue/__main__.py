@@ -5,23 +5,24 @@ It neither writes nor passes what an old reader could not read.
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from catalogue.compatibility import breaks
 from catalogue.record import EVENTS, GOLDEN, examples, files, promised, written
 
 
-def main(arguments: list[str]) -> int:
-    """0 where all is well, 1 where something is wrong, which stderr names, 2 for other arguments."""
+def main(arguments: list[str], events: Path = EVENTS) -> int:
+    """Keeps `events`. 0 where all is well, 1 where something is wrong, which stderr names, 2 for other arguments."""
     if arguments not in ([], ["--check"]):
         return _said("python -m catalogue [--check]", (), 2)
-    before, now = promised(EVENTS), written()
+    before, now = promised(events), written()
     if broken := breaks(before, now):
         return _said("What was promised is broken. Leave it as it was, and write a new version:", broken, 1)
     schemas = now | {type_: schema for type_, schema in before.items() if type_ not in now}
-    made = {EVENTS / name: text for name, text in files(schemas, examples(GOLDEN)).items()}
+    made = {events / name: text for name, text in files(schemas, examples(GOLDEN)).items()}
     stale = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     if arguments:
-        named = (str(path.relative_to(EVENTS.parent)) for path in stale)
+        named = (str(path.relative_to(events.parent)) for path in stale)
         return (
             _said("docs/events is not what the event types say: run make generate, and commit.", named, 1)
             if stale

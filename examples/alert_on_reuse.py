@@ -38,6 +38,5 @@ async def watch(servers: str, topic: str = "watchword.token.events.v1", state: s
             kept.write_text(json.dumps([last, record.offset + 1]))
 
 
-if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        asyncio.run(watch(*sys.argv[1:]))
+with suppress(KeyboardInterrupt):
+    asyncio.run(watch(*sys.argv[1:]))

@@ -15,10 +15,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAuthorizationFailedError
 from aiokafka.protocol.admin import CreateAclsRequest
+from typer.testing import CliRunner
 
 from eventlog.relay.publisher import publisher
 from eventlog.relay.topic import prepare
 from eventlog.store import Head
+from suite.cli import app
 from suite.databases import SERVICES
 from tests.harness.kafka import OwnBroker, free_address, own_broker
 from watchword.kafka import Heartbeat, Kafka
@@ -161,3 +163,13 @@ async def test_each_reads_and_writes_what_it_should_and_nothing_else(guarded: Ka
     kafka = as_user(guarded, user)
     assert {name for name in SERVICES if await may_read(kafka, name)} == READS[user]
     assert {name for name in SERVICES if await may_write(kafka, name)} == WRITES[user]
+
+
+@pytest.mark.parametrize(("user", "code", "said"), [("siem", 0, ""), ("stranger", 1, "there is no topic")])
+def test_tail_reads_as_whom_the_environment_says(guarded: Kafka, user: str, code: int, said: str) -> None:
+    asyncio.run(publish(as_user(guarded, "watchword-token"), "token"))
+    opening = {"SECURITY": "sasl_plaintext", "SASL": "PLAIN", "USERNAME": user, "PASSWORD": f"password of {user}"}
+    env = {f"WATCHWORD_KAFKA_{name}": value for name, value in opening.items()}
+    result = CliRunner(env=env).invoke(app, ["events", "tail", "token", "--broker", guarded.servers])
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert said in result.stderr
