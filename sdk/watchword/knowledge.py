@@ -16,6 +16,7 @@ from watchword.transport import Transport
 from watchword.wire import from_message, from_timestamp
 
 MAX_SENT = 10_000
+UNHEARD_NS = 5_000_000_000
 
 _log = logging.getLogger(__name__)
 
@@ -38,11 +39,19 @@ class Knowledge:
 
     `moved` is set when something has been applied that the owner waits to hear of, `proven` once an age is known,
     `turned` when the stream has to be opened anew. Heartbeats of the topic prove an age where the owner has not
-    answered for `quiet_ns`.
+    answered for `quiet_ns`. An owner that has forgotten this reader counts on all denying 5 s (`UNHEARD_NS`) after
+    they hear nothing: so for one of a longer `max_staleness_ns` a heartbeat is older by the difference.
     """
 
     def __init__(
-        self, revocations: Revocations, freshness: Freshness, clock: LogClock, quiet_ns: int, tail: Tail | None = None
+        self,
+        revocations: Revocations,
+        freshness: Freshness,
+        clock: LogClock,
+        *,
+        quiet_ns: int,
+        max_staleness_ns: int,
+        tail: Tail | None = None,
     ) -> None:
         self.moved = asyncio.Event()
         self.proven = asyncio.Event()
@@ -52,6 +61,7 @@ class Knowledge:
         self._freshness = freshness
         self._clock = clock
         self._quiet_ns = quiet_ns
+        self._older_ns = max(0, max_staleness_ns - UNHEARD_NS)
         self._tail = tail
         self._staged: Revocations | None = None
         self._staged_position = 0
@@ -202,7 +212,7 @@ class Knowledge:
         if self._echoed_ns is None or now - self._echoed_ns <= self._quiet_ns:
             return
         late_us = max(0, self._clock.now() - beat.time)
-        self._freshness.echoed(beat.position, now - late_us * 1000, beat.time)
+        self._freshness.echoed(beat.position, now - late_us * 1000 - self._older_ns, beat.time)
         self._revocations.forget(self._clock.now())
 
     def _turn(self) -> None:

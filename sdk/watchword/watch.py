@@ -52,8 +52,14 @@ class RevocationWatch:
         self._stub = TokenServiceStub(channel)
         self._report_every_s = min(1.0, max_staleness.total_seconds() / 3)
         self._silence_s = max(2 * max_staleness.total_seconds(), 5.0)
-        quiet_ns = int(2e9 * self._report_every_s)
-        self._knowledge = Knowledge(revocations, freshness, clock, quiet_ns, Tail() if topic else None)
+        self._knowledge = Knowledge(
+            revocations,
+            freshness,
+            clock,
+            quiet_ns=int(2e9 * self._report_every_s),
+            max_staleness_ns=int(1e9 * max_staleness.total_seconds()),
+            tail=Tail() if topic else None,
+        )
         self._topic = topic
         self._reader = reader
         self._max_staleness = max_staleness

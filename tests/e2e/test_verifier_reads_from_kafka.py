@@ -1,4 +1,4 @@
-"""A backend's verifier that reads its revocations from Kafka keeps what it promises, whatever becomes of the cluster."""
+"""A backend's verifier that reads its revocations from Kafka keeps its promises, whatever becomes of the cluster."""
 
 import asyncio
 import time

@@ -22,9 +22,17 @@ class Told:
     revocations: Revocations = field(default_factory=Revocations)
     freshness: Freshness = field(default_factory=Freshness)
     tail: Tail = field(default_factory=Tail)
+    max_staleness: int = 5
 
     def __post_init__(self) -> None:
-        self.knowledge = Knowledge(self.revocations, self.freshness, LogClock(), 0, self.tail)
+        self.knowledge = Knowledge(
+            self.revocations,
+            self.freshness,
+            LogClock(),
+            quiet_ns=0,
+            max_staleness_ns=self.max_staleness * 1_000_000_000,
+            tail=self.tail,
+        )
         self.knowledge.open()
 
     def snapshot(self, position: int) -> None:
@@ -40,6 +48,14 @@ class Told:
     def echo(self, head: int, stamp: int) -> None:
         fresh = token_pb2.WatchFreshness(head=head, stamp=stamp, time=to_timestamp(NOW * MICROSECONDS))
         self.knowledge.message(Response(freshness=fresh))
+
+    def beat(self, before: float = 0) -> None:
+        """A heartbeat of so many seconds before the last echo."""
+        self.knowledge.record(0, self.log.beat(NOW * MICROSECONDS - int(before * MICROSECONDS)))
+
+    def age_s(self) -> float:
+        age = self.freshness.age_ns(boot_ns())
+        return float("inf") if age is None else age / 1e9
 
     def proven(self) -> bool:
         return self.freshness.age_ns(boot_ns()) is not None
@@ -103,3 +119,28 @@ def test_each_record_is_applied_while_the_owner_sends_revocations_too() -> None:
     )
     its.topic(its.log, 1)
     assert (its.known(), its.freshness.position, its.tail.position) == ({"ses_1"}, 1, 1)
+
+
+def test_without_the_logs_time_a_heartbeat_proves_nothing() -> None:
+    its = Told()
+    its.snapshot(0)
+    its.beat()
+    assert not its.proven()
+
+
+def test_a_heartbeat_is_as_old_as_the_logs_time_makes_it() -> None:
+    its = Told()
+    its.snapshot(0)
+    its.echo(0, its.knowledge.report().stamp)
+    its.freshness.forget()
+    its.beat(before=3)
+    assert 3 <= its.age_s() < 4
+
+
+def test_who_may_trust_for_longer_than_a_forgetful_owner_counts_on_may_not_do_so_by_heartbeats() -> None:
+    its = Told(max_staleness=60)
+    its.snapshot(0)
+    its.echo(0, its.knowledge.report().stamp)
+    its.freshness.forget()
+    its.beat()
+    assert 55 <= its.age_s() < 56
