@@ -1,0 +1,84 @@
+"""The one public origin: each of its paths reaches the service that serves it, and nothing else is reached.
+
+Asked of a running suite: behind the Ingress by its rules, and behind a real nginx with deploy/nginx/watchword.conf.
+"""
+
+import re
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.deploy.kustomized import OVERLAYS, SERVICES, overlay
+from tests.harness.nginx import LISTENS, NAMED, Nginx, nginx
+from tests.harness.running import Running, free_fleet
+
+INSIDE = {"/livez", "/readyz", "/metrics", "/openapi.json"}
+
+
+def tables(suite: Running) -> dict[str, set[str]]:
+    """The paths that each service documents, with something in the place of each parameter."""
+    found: dict[str, set[str]] = {}
+    for service in SERVICES:
+        paths = httpx2.get(f"{suite.url(service)}/openapi.json").json()["paths"]
+        found[service] = {re.sub(r"\{[^}]*\}", "some", path) for path in paths} - INSIDE
+    assert all(found.values())
+    return found
+
+
+def behind(name: str, path: str) -> str | None:
+    """The service that the Ingress of an overlay sends a path to: the longest match, an exact one first."""
+    (ingress,) = overlay(name).kind("Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    matches = [one for one in rule["http"]["paths"] if _matches(one["pathType"], one["path"], path)]
+    if not matches:
+        return None
+    best = max(matches, key=lambda one: (len(one["path"]), one["pathType"] == "Exact"))
+    service: str = best["backend"]["service"]["name"]
+    return service
+
+
+def _matches(kind: str, wanted: str, path: str) -> bool:
+    assert kind in ("Exact", "Prefix")
+    return path == wanted or (kind == "Prefix" and path.startswith(f"{wanted.rstrip('/')}/"))
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_path_reaches_its_service_through_the_ingress(name: str, suite: Running) -> None:
+    for service, paths in tables(suite).items():
+        assert {path: behind(name, path) for path in paths} == dict.fromkeys(paths, service)
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_ingress_sends_nowhere_what_nobody_serves(name: str, suite: Running) -> None:
+    served = [path for paths in tables(suite).values() for path in paths]
+    (ingress,) = overlay(name).kind("Ingress")
+    for one in ingress["spec"]["rules"][0]["http"]["paths"]:
+        assert any(_matches(one["pathType"], one["path"], path) for path in served), one
+        assert one["backend"]["service"]["port"] == {"name": "rest"}
+    assert [path for path in [*INSIDE, "/docs", "/docs/start.js", "/"] if behind(name, path)] == []
+
+
+@pytest.fixture(scope="module")
+def proxy(suite: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    places = {LISTENS: str(free_fleet().rest["token"])}
+    for service, (first, second) in NAMED.items():
+        places[first] = places[second] = str(suite.fleet.rest[service])
+    with nginx(tmp_path_factory.mktemp("nginx") / "nginx", places) as running:
+        yield running
+
+
+def test_every_path_reaches_its_service_through_nginx(suite: Running, proxy: Nginx) -> None:
+    """Another service would say 404 of it; its own says 405 of a method that it does not have there."""
+    for service, paths in tables(suite).items():
+        for path in paths:
+            asked = {one: httpx2.request("PATCH", f"{suite.url(one)}{path}", json={}).status_code for one in SERVICES}
+            assert asked[service] == 405, (service, path)
+            elsewhere = [one for one in SERVICES if one != service and asked[one] == 405]
+            assert httpx2.request("PATCH", f"{proxy.url}{path}", json={}).status_code == 405, (service, path)
+            assert elsewhere == [], path
+
+
+def test_what_is_meant_for_operators_stays_behind_nginx(proxy: Nginx) -> None:
+    for path in [*INSIDE, "/docs", "/docs/start.js", "/v1/../metrics", "/%6detrics", "//metrics"]:
+        assert httpx2.get(f"{proxy.url}{path}").status_code == 404, path
