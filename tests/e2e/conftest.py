@@ -1,18 +1,45 @@
-"""One suite for all end-to-end tests, with second processes of identity and token where a test asks for them."""
+"""One suite for all end-to-end tests, on each transport: over the feed alone, and with a real Kafka between.
 
+Second processes of identity and token run beside it where a test asks for them.
+"""
+
+import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 
+from suite.databases import SERVICES
+from tests.harness.kafka import Broker
 from tests.harness.people import People
-from tests.harness.running import Running, running_suite
+from tests.harness.running import START, Running, running_suite, until
 
 
-@pytest.fixture(scope="session")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_suite(tmp_path_factory.mktemp("suite") / "data") as running:
+@pytest.fixture(scope="session", params=["feed", "kafka"])
+def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    data = tmp_path_factory.mktemp("suite") / "data"
+    if request.param == "feed":
+        with running_suite(data) as running:
+            yield running
+        return
+    broker: Broker = request.getfixturevalue("kafka")
+    with running_suite(data, "--kafka", broker.bootstrap, "--kafka-topics", f"e2e-{uuid.uuid4().hex[:12]}") as running:
+        until(lambda: read_from_topics(running), "each service reads the others from their topics", START)
         yield running
+        until(lambda: read_from_topics(running), "each service still reads the others from their topics", START)
+
+
+def read_from_topics(running: Running) -> bool:
+    """Whether every projection of another's log is served from that log's topic now."""
+    return all(one["via"] == ("local" if one["log"] == name else "kafka") for name, one in projections(running))
+
+
+def projections(running: Running) -> list[tuple[str, dict[str, Any]]]:
+    """Every projection, with the service that keeps it."""
+    reports = {name: httpx2.get(f"{running.url(name)}/readyz?verbose").json() for name in SERVICES}
+    return [(name, one) for name, report in reports.items() for one in report["projections"]]
 
 
 @pytest_asyncio.fixture
