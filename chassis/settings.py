@@ -27,6 +27,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_\w+)?)")
 
 
+DNS = "dns:///"
+"""Before a peer's NAME:PORT: each address that the name has is a process of the peer's."""
+
+
 class WrongSetting(Exception):
     """The settings cannot be used. The message is for the operator: a line per setting, its reason and an example."""
 
@@ -57,10 +61,12 @@ def _target(text: Any) -> str:
 
 
 def _peer(text: Any) -> str:
+    if isinstance(text, str) and text.startswith(DNS):
+        return DNS + _target(text.removeprefix(DNS))
     peers = _brokers(text)
     addresses = [_literal(_address(peer).host) for peer in peers.split(",")]
     if len(addresses) > 1 and {one and one.version for one in addresses} not in ({4}, {6}):
-        raise ValueError("several are listed by address, all IPv4 or all IPv6; one name may stand for several")
+        raise ValueError(f"several are listed by address, all IPv4 or all IPv6, or stand behind {DNS}NAME:PORT")
     return peers
 
 

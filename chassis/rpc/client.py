@@ -52,8 +52,8 @@ _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 def connect(target: str, tls: Tls, peer: str) -> grpc.aio.Channel:
     """A channel to the service `peer` (identity, token, policy) at HOST:PORT. It connects by itself, again and again.
 
-    Where the name stands for several addresses, or several are listed (ADDRESS:PORT,ADDRESS:PORT), calls go to all that
-    are ready in turn.
+    Behind `dns:///NAME:PORT` each address of the name is a process of the peer's; or several addresses are listed,
+    ADDRESS:PORT,ADDRESS:PORT. Then calls go in turn to all that say that they are ready.
 
     The server's certificate must carry the DNS name `<peer>.watchword`, wherever it is reached: so a process that
     holds another service's certificate cannot answer in its place. Call within a running event loop.
@@ -66,12 +66,12 @@ def connect(target: str, tls: Tls, peer: str) -> grpc.aio.Channel:
 
 def spread(target: str) -> tuple[str, tuple[tuple[str, Any], ...]]:
     """What gRPC calls a target, and the options for one behind which there may be several processes."""
-    host = target.rpartition(":")[0]
+    if target.startswith("dns:///"):
+        return target, _SEVERAL
     if "," in target:
         return f"{'ipv6' if target.startswith('[') else 'ipv4'}:{target}", _SEVERAL
-    if host.startswith("[") or host.replace(".", "").isdecimal():
-        return target, ()
-    return f"dns:///{target}", _SEVERAL
+    # One address may be before several that nobody here can tell apart; whoever of them answers is asked on.
+    return target, ()
 
 
 class _Traced(grpc.aio.UnaryUnaryClientInterceptor):

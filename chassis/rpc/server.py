@@ -43,6 +43,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     # Peers have certificates: a burst of gRPC's own pings, such as its bandwidth probes, must not cut off a call.
     ("grpc.http2.max_ping_strikes", 0),
+    # Who has to connect anew finds processes that were added; what is under way on the old connection goes on.
+    ("grpc.max_connection_age_ms", 600_000),
 )
 _HEALTH: Allowed = {f"{health.SERVICE_NAME}/{method}": EVERYBODY for method in ("Check", "Watch")}
 _REFLECTION = f"{reflection.SERVICE_NAME}/ServerReflectionInfo"

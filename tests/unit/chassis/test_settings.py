@@ -54,6 +54,12 @@ def test_a_service_is_told_by_its_environment(told: pytest.MonkeyPatch) -> None:
     assert settings.database.get_secret_value().endswith("@/trial")
 
 
+@pytest.mark.parametrize("peers", ["10.0.0.1:9402,10.0.0.2:9402", "[::1]:9402,[::2]:9402", "dns:///token:9402"])
+def test_a_peer_may_be_several_processes(told: pytest.MonkeyPatch, peers: str) -> None:
+    told.setenv(f"{PREFIX}TOKEN_GRPC", peers)
+    assert Settings.load().token_grpc == peers
+
+
 def test_a_secret_is_never_shown(told: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(Settings.load())
 
@@ -67,6 +73,7 @@ def test_a_secret_is_never_shown(told: pytest.MonkeyPatch) -> None:
         ("TOKEN_GRPC", "http://127.0.0.1:9402"),
         ("TOKEN_GRPC", "127.0.0.1:9402,token.example.org:9402"),
         ("TOKEN_GRPC", "127.0.0.1:9402,[::1]:9402"),
+        ("TOKEN_GRPC", "dns:///10.0.0.1"),
         ("DRAIN_PAUSE", "-1"),
         ("ISSUER", "127.0.0.1:8402"),
         ("ISSUER", "http://127.0.0.1:8402/"),

@@ -98,13 +98,26 @@ async def outcome(two: Two, stub: Any) -> str:
 @pytest.mark.parametrize(
     ("target", "called"),
     [
-        ("127.0.0.1:9402", "127.0.0.1:9402"),
-        ("[::1]:9402", "[::1]:9402"),
-        ("token-rpc.watchword:9402", "dns:///token-rpc.watchword:9402"),
+        ("127.0.0.1:9402", ""),
+        ("token:9402", ""),
+        ("dns:///token:9402", "dns:///token:9402"),
         ("10.0.0.1:9402,10.0.0.2:9402", "ipv4:10.0.0.1:9402,10.0.0.2:9402"),
         ("[::1]:9402,[::2]:9402", "ipv6:[::1]:9402,[::2]:9402"),
     ],
 )
-def test_a_name_or_a_list_stands_for_several(target: str, called: str) -> None:
-    assert spread(target)[0] == called
-    assert bool(spread(target)[1]) == (called != target)
+def test_a_list_or_every_address_of_a_name_are_several(target: str, called: str) -> None:
+    assert spread(target)[0] == (called or target)
+    assert bool(spread(target)[1]) == bool(called)
+
+
+async def test_every_address_of_a_name_is_asked() -> None:
+    server = RpcServer(TOKEN, Admission())
+    two = Two()
+    server.add(log_pb2_grpc.add_ProjectionServiceServicer_to_server, Numbered(7, two), {LIST: EVERYBODY})
+    port = await server.start("127.0.0.1:0")
+    await server.serving(True)
+    try:
+        async with connect(f"dns:///localhost:{port}", DEMO, "token") as channel:
+            assert await two.question(log_pb2_grpc.ProjectionServiceStub(channel)) == 7
+    finally:
+        await server.stop(0)
