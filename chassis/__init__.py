@@ -5,7 +5,7 @@ telemetry.py   logs, the correlation id, metrics
 readiness.py   whether the process is ready, and why not
 process.py     start in order, supervise, drain; `python -m services.X [migrate]`
 tracing/       requests, calls and events as spans over OTLP, where a collector is set
-http.py        uvicorn under the process's control, with bounded request heads
+http.py        uvicorn under the process's control: bounded request heads, a start and an end that cost nobody a request
 database.py    the pool of connections to the service's own database
 clock.py       the log's time here, and since when the process is ready
 positions.py   Watchword-Position: its grammar, waiting for it, naming what was written
