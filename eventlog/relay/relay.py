@@ -80,8 +80,9 @@ class Relay:
 
     async def status(self) -> Status:
         """How the relay of the service stands, whoever holds it. Raises LogUnavailable."""
-        state, wish = await self._table.load()
+        told, wish = await self._table.load()
         head = await self._store.head()
+        state = self._state or told
         return Status(
             holding=self._state is not None,
             holder=state.holder,
@@ -149,7 +150,7 @@ class Relay:
             except (MessageSizeTooLargeError, RecordListTooLargeError):
                 self._hindered(self._too_large())
             except (TopicMissing, *CLUSTER_LOST) as error:
-                self._hindered(Trouble("kafka_lost", f"Kafka does not answer at {self._kafka.servers}: {error!r}"))
+                self._hindered(self._lost(error))
             except Exception as error:
                 log.exception("relay_failed")
                 self._hindered(Trouble("relay_failed", repr(error)))
@@ -240,6 +241,10 @@ class Relay:
         if trouble.code != self._held.trouble:
             log.warning("relay_hindered", topic=self.topic, code=trouble.code, detail=trouble.detail)
         self._now(trouble=trouble.code, detail=trouble.detail)
+
+    def _lost(self, error: Exception) -> Trouble:
+        why = ": ".join(part for part in (type(error).__name__, str(error)) if part)
+        return Trouble("kafka_lost", f"Kafka does not serve this service at {self._kafka.servers} ({why})")
 
     def _another(self, why: str) -> Trouble:
         return Trouble(

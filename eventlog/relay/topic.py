@@ -7,14 +7,19 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    KafkaConnectionError,
     KafkaError,
+    LeaderNotAvailableError,
     NoError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from eventlog.relay.trouble import Trouble
 from watchword.kafka import Kafka
@@ -35,10 +40,10 @@ async def prepare(kafka: Kafka, service: str, create: bool) -> None:
     """
     topic = kafka.topic(service)
     async with asyncio.timeout(2 * PATIENCE), _admin(kafka) as admin:
-        partitions = await _partitions(admin, topic)
+        partitions = await _partitions(admin, kafka, topic)
         if partitions is None:
             await _make(admin, kafka, topic, create)
-            partitions = await _appearing(admin, topic)
+            partitions = await _appearing(admin, kafka, topic)
         if partitions != 1:
             raise Trouble(
                 "topic_has_partitions",
@@ -82,10 +87,21 @@ def _to(kafka: Kafka) -> str:
 async def _admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**kafka.client(), client_id="watchword-relay")
     try:
-        await admin.start()
+        try:
+            await admin.start()
+        except KafkaConnectionError:
+            await _reach(kafka)
+            raise
         yield admin
     finally:
         await bounded(admin.close)
+
+
+async def _reach(kafka: Kafka) -> None:
+    """Raises why no broker lets this service in: a client says only that none does."""
+    opening = kafka.client()
+    for host, port, _ in collect_hosts(opening.pop("bootstrap_servers")):
+        (await create_conn(host, port, client_id="watchword-relay", **opening)).close()
 
 
 async def bounded(close: Callable[[], Awaitable[object]]) -> None:
@@ -95,10 +111,19 @@ async def bounded(close: Callable[[], Awaitable[object]]) -> None:
             await close()
 
 
-async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> int | None:
-    """How many it has; None where this caller is shown none. Who asks for all makes none by asking."""
-    found = [one for one in await admin.describe_topics() if one["topic"] == topic]
-    return len(found[0]["partitions"]) if found else None
+async def _partitions(admin: AIOKafkaAdminClient, kafka: Kafka, topic: str) -> int | None:
+    """How many it has; None where there is no such topic, which asking does not make."""
+    answer = await admin._send_request(MetadataRequest([topic], allow_auto_topic_creation=False))
+    told: dict[str, Any] = answer.to_object()["topics"][0]
+    match for_code(told["error_code"])():
+        case UnknownTopicOrPartitionError():
+            return None
+        case TopicAuthorizationFailedError():
+            raise not_authorized(kafka, topic, "to show")
+        case NoError() | LeaderNotAvailableError():
+            return len(told["partitions"])
+        case error:
+            raise error
 
 
 async def _make(admin: AIOKafkaAdminClient, kafka: Kafka, topic: str, create: bool) -> None:
@@ -108,9 +133,7 @@ async def _make(admin: AIOKafkaAdminClient, kafka: Kafka, topic: str, create: bo
     answer = (await admin.create_topics([new], timeout_ms=int(PATIENCE * 1000))).to_object()
     refused = answer["topic_errors"][0]
     error = for_code(refused["error_code"])
-    if error is TopicAlreadyExistsError:
-        raise not_authorized(kafka, topic, "to show")
-    if error is not NoError:
+    if error not in (NoError, TopicAlreadyExistsError):
         raise _missing(kafka, topic, f"Kafka refused to make it ({refused.get('error_message') or error.__name__})")
 
 
@@ -118,9 +141,9 @@ def _missing(kafka: Kafka, topic: str, why: str) -> Trouble:
     return Trouble("topic_missing", f"there is no topic {topic}, and {why}: {creating(kafka, topic)}")
 
 
-async def _appearing(admin: AIOKafkaAdminClient, topic: str) -> int:
+async def _appearing(admin: AIOKafkaAdminClient, kafka: Kafka, topic: str) -> int:
     """Its partitions, once the brokers know of it."""
-    while not (partitions := await _partitions(admin, topic)):
+    while not (partitions := await _partitions(admin, kafka, topic)):
         await asyncio.sleep(0.05)
     return partitions
 

@@ -206,6 +206,7 @@ async def test_a_stopped_holder_is_replaced_within_5_s_and_each_position_is_seen
                 await home.shows(relay, lambda status: status.position > continued.position + 50)
             head = await home.append(1)
             assert (await home.level(relay)).holder == "second"
+            assert first.poll() is None
     assert first_sight(await home.positions()) == list(range(1, head + 1))
 
 
