@@ -168,6 +168,8 @@ class _Following:
         while waiting.found and not merge.beyond(waiting.found[0].what, boot_ns()):
             found = waiting.found.popleft()
             row = merge.from_topic(found.offset, found.what)
+            if isinstance(found.what, Heartbeat) and self._just_written(found.what):
+                merge.lives(found.what)
             if row is not None:
                 rows.append(row)
             elif isinstance(found.what, Heartbeat) and echo is None:
@@ -178,6 +180,9 @@ class _Following:
             waiting.done.set()
             self._waiting = None
         return Batch(rows, echo, merge.offset)
+
+    def _just_written(self, beat: Heartbeat) -> bool:
+        return self._clock.known and self._clock.now() - beat.time < SILENCE_NS // 1000
 
     def _proof(self, beat: Heartbeat) -> Echo | None:
         """What a heartbeat proves where the owner cannot be asked (RULES 4): it is as old as the larger of the time

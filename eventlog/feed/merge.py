@@ -23,6 +23,9 @@ class Merge:
     Events are taken from the topic as long as it goes on where the reader stands and keeps up with the heads that the
     owner tells of. Where it does not, `trouble` says why, and the owner is asked for the events, until the topic has
     what the owner had a second ago. It begins with the owner, which answers at once.
+
+    A log that was restored finds in its topic what it does not know any more. So nothing above the owner's own head is
+    taken before the relay has shown that it `lives`: to a topic of another log it writes nothing.
     """
 
     position: int
@@ -30,6 +33,7 @@ class Merge:
     offset: int | None = None
     trouble: Trouble | None = "topic_behind"
     noticed: dict[str, int] = field(default_factory=dict)
+    _live: bool = False
     _topic_at: int = _NOWHERE
     _told: int = 0
     _told_at: int = 0
@@ -58,7 +62,7 @@ class Merge:
                 self._heartbeat(what)
             case Record() if what.position <= self.position:
                 self._known(what)
-            case Record() if what.position == self.position + 1:
+            case Record() if what.position == self.position + 1 and not self._forgotten(what):
                 return self._next(offset, what)
             case Record():
                 self._notice("record_foreign")
@@ -69,12 +73,17 @@ class Merge:
 
         What lies above the owner's own head a second later is no record of its log. `now` in ns.
         """
-        if not isinstance(what, Record) or what.position <= self.position + 1:
+        if not isinstance(what, Record) or not (self._gap_to(what) or self._forgotten(what)):
             self._gap_since = None
             return False
-        self._fall_back("topic_trimmed" if self._topic_at == _NOWHERE else "topic_behind")
+        if self._gap_to(what):
+            self._fall_back("topic_trimmed" if self._topic_at == _NOWHERE else "topic_behind")
         self._gap_since = self._gap_since or now
-        return what.position <= self._told or self._told_at < self._gap_since + PATIENCE_NS
+        if what.position <= self._told or self._told_at < self._gap_since + PATIENCE_NS:
+            return True
+        if not self._gap_to(what):
+            self._fall_back("topic_of_another_log")
+        return False
 
     def heard(self, head: int, now: int) -> None:
         """The owner told of a head; `now` in ns. Judges by the head that it told of a second ago, or longer."""
@@ -85,16 +94,28 @@ class Merge:
             self._judge()
         self._head, self._head_since = head, now
 
+    def lives(self, beat: Heartbeat) -> None:
+        """The relay wrote this heartbeat, which was taken already, just now."""
+        if beat.position <= self.position and self.trouble != "topic_of_another_log":
+            self._live = True
+
     def lost(self) -> None:
         """The cluster does not answer, has no such topic, or is silent."""
         self._fall_back("topic_lost")
-        self._topic_at = _NOWHERE
+        self._topic_at, self._live = _NOWHERE, False
 
     def _judge(self) -> None:
         if self.trouble is None and self.position < self._head:
             self._fall_back("topic_behind")
-        elif self.trouble != "topic_of_another_log" and self._topic_at >= self._head:
+        elif self._live and self.trouble != "topic_of_another_log" and self._topic_at >= self._head:
             self.trouble = None
+
+    def _gap_to(self, record: Record) -> bool:
+        return record.position > self.position + 1
+
+    def _forgotten(self, record: Record) -> bool:
+        """Whether the owner may not have this record, which comes next, any more."""
+        return not self._live and record.position == self.position + 1 and record.position > self._told
 
     def _next(self, offset: int, record: Record) -> Recorded | None:
         row = _row(record)
@@ -134,6 +155,7 @@ class Merge:
     def _fall_back(self, trouble: Trouble) -> None:
         if self.trouble != "topic_of_another_log" or trouble == "topic_lost":
             self.trouble = trouble
+        self._live = self._live and trouble != "topic_of_another_log"
 
 
 def _row(record: Record) -> Recorded:

@@ -53,9 +53,10 @@ def trouble(merge: Merge) -> str | None:
 def level(rows: Sequence[Recorded]) -> Merge:
     """One that reads the topic, level with these rows."""
     merge = start()
+    merge.heard(len(rows), 0)
     for offset, row in enumerate(rows):
         assert merge.from_topic(offset, record(row)) == row
-    merge.heard(len(rows), 0)
+    merge.lives(beat(rows[-1]))
     merge.heard(len(rows), PATIENCE_NS)
     assert trouble(merge) is None
     return merge
@@ -71,8 +72,10 @@ def test_it_begins_with_the_owner_and_goes_over_once_the_topic_has_what_the_owne
     assert trouble(merge) == "topic_behind"
     assert merge.from_topic(0, record(rows[0])) is None
     assert merge.from_topic(1, record(rows[1])) is None
-    assert trouble(merge) == "topic_behind"
     merge.heard(2, 2 * PATIENCE_NS)
+    assert trouble(merge) == "topic_behind", "its relay may be dead, or another log's"
+    merge.lives(beat(rows[1]))
+    merge.heard(2, 3 * PATIENCE_NS)
     assert trouble(merge) is None
     assert merge.noticed == {}
 
@@ -123,6 +126,42 @@ def test_what_lies_above_the_owners_head_is_no_record_of_its_log() -> None:
     assert merge.noticed == {"record_foreign": 1}
 
 
+def test_what_a_restored_log_has_forgotten_is_not_taken_from_its_topic() -> None:
+    rows = log(5)
+    merge = start()
+    for row in rows[:2]:
+        merge.from_owner(row)
+    merge.heard(2, 0)
+    assert merge.from_topic(0, record(rows[1])) is None
+    assert merge.from_topic(1, beat(rows[1])) is None, "an old one, of when this was the head"
+    for now in (1, 2):
+        merge.heard(2, now * PATIENCE_NS)
+    assert merge.beyond(record(rows[2]), 2 * PATIENCE_NS)
+    merge.heard(2, 3 * PATIENCE_NS)
+    for forgotten in rows[2:]:
+        assert not merge.beyond(record(forgotten), 3 * PATIENCE_NS)
+        assert merge.from_topic(2, record(forgotten)) is None
+        assert trouble(merge) == "topic_of_another_log"
+    assert merge.position == 2
+    other = log(3, "b")[2]
+    assert merge.from_owner(msgspec.structs.replace(other, chain_hash=link(rows[1].chain_hash, other)))
+
+
+def test_what_the_owner_has_not_told_of_yet_waits_for_it_until_the_relay_lives() -> None:
+    rows = log(4)
+    merge = start()
+    merge.heard(1, 0)
+    assert merge.from_topic(0, record(rows[0])) == rows[0]
+    assert merge.beyond(record(rows[1]), 1)
+    merge.heard(2, 2)
+    assert not merge.beyond(record(rows[1]), 2)
+    assert merge.from_topic(1, record(rows[1])) == rows[1]
+    merge.lives(beat(rows[1]))
+    for row in rows[2:]:
+        assert not merge.beyond(record(row), 3)
+        assert merge.from_topic(2, record(row)) == row
+
+
 def test_a_forged_body_is_noticed_and_left_to_the_owner() -> None:
     rows = log(3)
     merge = level(rows[:2])
@@ -161,6 +200,7 @@ def test_a_topic_of_another_log_is_said_and_left_until_it_is_ours_again(as_beat:
     merge.heard(2, 6 * PATIENCE_NS)
     assert trouble(merge) == "topic_of_another_log"
     merge.from_topic(3, beat(ours[1]))
+    merge.lives(beat(ours[1]))
     merge.heard(2, 7 * PATIENCE_NS)
     assert trouble(merge) is None
 
@@ -173,6 +213,7 @@ def test_a_lost_cluster_is_said_and_what_was_known_of_its_topic_is_forgotten() -
     merge.heard(2, 6 * PATIENCE_NS)
     assert trouble(merge) == "topic_lost"
     merge.from_topic(0, record(rows[1]))
+    merge.lives(beat(rows[1]))
     merge.heard(2, 7 * PATIENCE_NS)
     assert trouble(merge) is None
     assert merge.noticed == {}
@@ -181,6 +222,7 @@ def test_a_lost_cluster_is_said_and_what_was_known_of_its_topic_is_forgotten() -
 def test_the_offset_is_a_hint_only_where_the_last_event_came_from_the_topic() -> None:
     rows = log(2)
     merge = start()
+    merge.heard(2, 0)
     merge.from_topic(7, record(rows[0]))
     assert merge.offset == 7
     merge.from_owner(rows[1])
