@@ -189,10 +189,14 @@ def test_a_service_is_reached_where_its_peers_look_for_it(service: str) -> None:
     ports = {port["name"]: port["port"] for port in built.one("Service", service)["spec"]["ports"]}
     labels = built.one("Deployment", service)["spec"]["template"]["metadata"]["labels"]
     assert built.one("Service", service)["spec"]["selector"].items() <= labels.items()
+    pods = built.one("Service", f"{service}-pods")["spec"]
+    assert pods["clusterIP"] == "None"
+    assert pods["selector"] == built.one("Service", service)["spec"]["selector"]
+    assert [port["port"] for port in pods["ports"]] == [ports["grpc"]]
     for peer in SERVICES:
         told = built.settings(peer)
         if peer != service:
-            assert told[f"WATCHWORD_{peer.upper()}_{service.upper()}_GRPC"] == f"{service}:{ports['grpc']}"
+            assert told[f"WATCHWORD_{peer.upper()}_{service.upper()}_GRPC"] == f"dns:///{service}-pods:{ports['grpc']}"
         else:
             assert told[f"WATCHWORD_{peer.upper()}_GRPC"] == f"0.0.0.0:{ports['grpc']}"
             assert told[f"WATCHWORD_{peer.upper()}_REST"] == f"0.0.0.0:{ports['rest']}"
