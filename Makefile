@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run kafka setup setup-dev check test lint generate generated-check lock tools clean
+.PHONY: help run kafka setup setup-dev check test bench lint generate generated-check lock tools clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -21,6 +21,7 @@ help:  ## Say what there is to do
 	@echo '  make run ARGS="--kafka embedded"   the same, with Apache Kafka between the services'
 	@echo '  make kafka                    run that Apache Kafka alone on 127.0.0.1:19092, empty at each start'
 	@echo '  make test                     set up and run all tests, with coverage'
+	@echo '  make bench                    measure: how fast a revocation spreads, what a request costs (bench/RESULTS.md)'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
 	@echo
 	@echo '  make setup | setup-dev        only the set-up: to run, or to develop'
@@ -69,10 +70,13 @@ check:
 test: setup-dev
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
+bench: setup-dev
+	@GRPC_ENABLE_FORK_SUPPORT=0 $(BIN)/python -m bench
+
 lint: setup-dev generated-check
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy --strict $(PACKAGES) tests
+	@$(BIN)/mypy --strict $(PACKAGES) tests bench
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/buf lint proto
 

@@ -25,13 +25,13 @@ class LocalFeed:
         after = progress().applied
         try:
             while True:
+                # Events first: a revocation among them must not wait for what only proves how fresh they are.
+                if page := await self._store.read(after, PAGE_EVENTS, PAGE_BYTES):
+                    yield Batch(page, None)
+                    after = page[-1].position
                 stamp, reported = boot_ns(), progress().applied
                 head = await self._store.head()
                 yield Batch([], Echo(head.position, head.now, stamp, head.chain_hash, reported))
-                while after < head.position:
-                    page = await self._store.read(after, PAGE_EVENTS, PAGE_BYTES)
-                    yield Batch(page, None)
-                    after = page[-1].position
                 said = progress()
                 await self._readers.report(
                     Reader(reader, said.applied, int(max_staleness * 1_000_000), self._now(), said.parked)
