@@ -1,17 +1,25 @@
 """One suite for all tests that break a part of it; `up` and what it starts again must mend it."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.deploy.tools import REQUIRED
+from tests.harness.nginx import lacks
 from tests.harness.people import People
 from tests.harness.replicas import Replicas
 from tests.harness.replicas import replicas as running_replicas
 from tests.harness.running import Running, running_suite
 
 HERE = Path(__file__).parent
+NO_NGINX = lacks()
+if NO_NGINX and os.environ.get(REQUIRED) == "1":
+    raise pytest.UsageError(f"tests/fault/test_replicas_*.py cannot run: {NO_NGINX}")
+
+collect_ignore_glob = ["test_replicas_*.py"] if NO_NGINX else []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,6 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.timeout(300))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names what was not collected."""
+    if NO_NGINX:
+        terminalreporter.section("not run on this machine")
+        terminalreporter.line(f"tests/fault/test_replicas_*.py: {NO_NGINX}")
 
 
 @pytest.fixture(scope="session")

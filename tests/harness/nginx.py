@@ -43,10 +43,20 @@ http {
 """
 
 
+def found() -> str | None:
+    """The program, where there is one."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def lacks() -> str | None:
+    """Why nginx cannot run here as tests want it; None where it can."""
+    return None if found() and STREAM.exists() else "apt-get install nginx-light libnginx-mod-stream"
+
+
 def launch(directory: Path, inside: str, listens: str) -> "subprocess.Popen[bytes]":
     """nginx with all its files in a directory of its own; returns once it listens at HOST:PORT."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin")
-    assert program is not None, "these tests need nginx: apt-get install nginx-light libnginx-mod-stream"
+    program = found()
+    assert program is not None, "there is no nginx"
     directory.mkdir(exist_ok=True)
     user = "user root;" if os.geteuid() == 0 else ""
     (directory / "nginx.conf").write_text(AROUND.format(user=user, inside=inside))
@@ -119,8 +129,7 @@ def passing(directory: Path, ways: Mapping[str, Sequence[str]]) -> Iterator[None
         f"server {{ listen {listens}; proxy_pass way{number}; proxy_connect_timeout 1s; proxy_timeout 1h; }}\n"
         for number, (listens, behind) in enumerate(ways.items())
     ]
-    module = f"load_module {STREAM};\n" if STREAM.exists() else ""
-    process = launch(directory, f"{module}stream {{\n{''.join(servers)}}}", next(iter(ways)))
+    process = launch(directory, f"load_module {STREAM};\nstream {{\n{''.join(servers)}}}", next(iter(ways)))
     try:
         yield
     finally:
