@@ -9,10 +9,11 @@ from aiokafka import AIOKafkaProducer
 
 from eventlog.postgres.turn import TurnLost, turn
 from eventlog.relay import Status
+from eventlog.relay.publisher import publisher
 from tests.harness.database import Database
 from tests.harness.kafka import Broker, OwnBroker
 from tests.harness.log import command, event
-from tests.harness.relaying import PATIENCE, House, first_sight, house
+from tests.harness.relaying import PATIENCE, SERVICE, House, first_sight, house
 from tests.unit.projection.notes import running
 from watchword.chain import GENESIS, link
 from watchword.clock import boot_ns
@@ -219,6 +220,20 @@ async def test_a_holder_that_was_stopped_knows_it_before_it_hears_of_it(
         monkeypatch.setattr("eventlog.postgres.turn.boot_ns", lambda: later)
         with pytest.raises(TurnLost):
             mine.check()
+
+
+async def test_who_may_have_lost_the_turn_sends_nothing_more(home: House) -> None:
+    def lost() -> None:
+        raise TurnLost("as it must")
+
+    await home.append(1)
+    await home.make_topic()
+    async with publisher(home.kafka, SERVICE, await home.store.log_id(), lost) as to:
+        with pytest.raises(TurnLost):
+            await to.events(await home.store.read(0, 10))
+        with pytest.raises(TurnLost):
+            await to.heartbeat(await home.store.head())
+    assert await home.raw() == []
 
 
 async def test_a_turn_that_is_not_kept_passes_on(home: House) -> None:
