@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ ENTER = """
 set -e
 root=$1 user=$2 run=$3 sockets=$4; shift 4
 mount --bind "$root" "$root"
+mount --make-private "$root"
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/tmp"
@@ -31,6 +33,23 @@ mount --bind "$sockets" "$root/run/postgres"
 mount -o remount,bind,ro "$root"
 exec chroot --userspec="$user" "$root" "$@"
 """
+# buildah wants `/` to be a mount, which it is not where all of this runs in a chroot. What lies between is private,
+# so that nobody outside ever sees `/` a second time, where it might be cleaned up.
+MOUNTED = """
+mount -t tmpfs tmpfs "$0"
+mount --make-private "$0"
+mkdir "$0/root"
+mount --rbind / "$0/root"
+mount --make-rprivate "$0/root"
+exec chroot "$0/root" "$@"
+"""
+
+
+@cache
+def unshare() -> tuple[str, ...]:
+    """Starts a program with mounts of its own. In a chroot they cannot be made private all at once."""
+    private = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+    return ("unshare", "--mount", *(() if private else ("--propagation=unchanged",)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +63,7 @@ class Image:
         """What runs `argv` in the image as that pod, with nothing of this machine's environment."""
         told = [*self.config["Env"], *(f"{name}={value}" for name, value in pod.env.items())]
         where = (str(self.root), user or self.config["User"], str(pod.run), str(pod.sockets))
-        return ["unshare", "--mount", "sh", "-c", ENTER, "sh", *where, "/usr/bin/env", "-i", *told, *argv]
+        return [*unshare(), "sh", "-c", ENTER, "sh", *where, "/usr/bin/env", "-i", *told, *argv]
 
     def run(self, argv: Sequence[str], pod: "Pod", user: str | None = None) -> subprocess.CompletedProcess[str]:
         """Runs it to its end."""
@@ -86,7 +105,13 @@ class Buildah:
         """Its output. Raises CalledProcessError with what it said."""
         storage = self.work / "storage"
         where = [f"--root={storage / 'root'}", f"--runroot={storage / 'run'}", "--storage-driver=vfs"]
-        done = subprocess.run(["buildah", *where, *arguments], capture_output=True, text=True)
+        root = self.work / "root"
+        root.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [*unshare(), "sh", "-ec", MOUNTED, str(root), "buildah", *where, *arguments],
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, f"buildah {arguments[0]}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout.strip()
 

@@ -4,11 +4,16 @@ The kinds of Kubernetes itself are checked against its schemas. Those of cert-ma
 and CloudNativePG are not known to kubernetes-validate: of them only what is asserted here holds.
 """
 
+import base64
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from kubernetes_validate.utils import validate
 
 from chassis.process import LAST_RESORT
@@ -18,15 +23,17 @@ from services.identity.settings import IdentitySettings
 from services.policy.settings import PolicySettings
 from services.token.settings import TokenSettings
 from suite.authority import uri
-from tests.deploy.kustomized import OVERLAYS, SERVICES, Object, manifests, overlay
+from tests.deploy.kustomized import K8S, OVERLAYS, SERVICES, Manifests, Object, manifests, overlay
 
-KUBERNETES = "1.34"
+KUBERNETES = ("1.30", "1.34")
 FOREIGN = {
     "cert-manager.io/v1",
     "monitoring.coreos.com/v1",
     "postgresql.cnpg.io/v1",
     "kafka.strimzi.io/v1beta2",
 }
+NOT_OURS = {"postgres-ca", "kafka-ca", *(f"{service}-certificate" for service in SERVICES)}
+"""What the clusters and cert-manager make."""
 EXAMPLES = ("examples/cloudnative-pg", "examples/strimzi", "examples/operator")
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "identity": IdentitySettings,
@@ -46,7 +53,8 @@ def test_every_object_is_what_its_schema_says(path: str) -> None:
             assert {"kind", "metadata", "spec"} <= set(one), one
             assert one["metadata"]["name"]
         else:
-            validate(one, KUBERNETES, strict=True)
+            for version in KUBERNETES:
+                validate(one, version, strict=True)
 
 
 def test_every_object_is_in_the_namespace_which_is_restricted() -> None:
@@ -220,6 +228,40 @@ def test_the_operators_certificate_names_one_caller() -> None:
 
 def test_prod_holds_no_secret_at_all() -> None:
     assert overlay("prod").kind("Secret") == []
+
+
+def test_the_script_makes_every_secret_that_is_asked_for_anew_each_time() -> None:
+    made = secrets_made()
+    asked = {("watchword", name) for name in _asked(overlay("prod")) if name not in NOT_OURS}
+    roles = manifests("examples/cloudnative-pg").kind("Cluster")[0]["spec"]["managed"]["roles"]
+    asked |= {("watchword-data", role["passwordSecret"]["name"]) for role in roles}
+    asked |= {("watchword-data", f"kafka-{service}") for service in SERVICES}
+    assert set(made) == asked
+    for service in SERVICES:
+        for role, suffix in ((service, ""), (f"{service}_owner", "-owner")):
+            basic = made["watchword-data", f"role-{service}{suffix}"]
+            dsn = urlsplit(made["watchword", f"{service}{suffix}-database"]["dsn"])
+            assert (dsn.username, dsn.password, dsn.path) == (basic["username"], basic["password"], f"/{service}")
+            assert basic["username"] == role
+            assert "sslmode=verify-full" in dsn.query
+        assert made["watchword", f"{service}-kafka"] == made["watchword-data", f"kafka-{service}"]
+        assert len(base64.urlsafe_b64decode(made["watchword", f"{service}-key-encryption-key"]["key"] + "=")) == 32
+    values = [value for one in made.values() for name, value in one.items() if name != "username"]
+    again = [value for one in secrets_made().values() for name, value in one.items() if name != "username"]
+    assert not set(values) & set(again)
+
+
+def secrets_made() -> dict[tuple[str, str], dict[str, str]]:
+    done = subprocess.run(["sh", str(K8S / "secrets.sh")], capture_output=True, text=True, check=True)
+    found = list(yaml.safe_load_all(done.stdout))
+    return {(one["metadata"]["namespace"], one["metadata"]["name"]): one["stringData"] for one in found}
+
+
+def _asked(built: Manifests) -> Iterator[str]:
+    for _, template in built.pods():
+        for volume in template["spec"]["volumes"]:
+            for source in volume.get("projected", {}).get("sources", ()):
+                yield source["secret"]["name"]
 
 
 def test_only_its_relay_may_write_a_topic_and_only_who_follows_it_may_read_it() -> None:
