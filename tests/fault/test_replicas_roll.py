@@ -38,6 +38,7 @@ def previous(tmp_path: Path) -> Release:
     return Release(root)
 
 
+@pytest.mark.timeout(600)
 async def test_a_rolling_upgrade_under_load_fails_no_request_and_one_can_go_back(
     tmp_path: Path, previous: Release
 ) -> None:
