@@ -201,4 +201,4 @@ def _wrong(one: ProjectionLook) -> list[str]:
 
 
 def _noticed(one: ProjectionLook) -> list[str]:
-    return [f"{one.name}: {what} in {one.log}'s topic, {count} since it started" for what, count in one.noticed.items()]
+    return [f"{one.name}: {what} of {one.log}'s topic, {count} since it started" for what, count in one.noticed.items()]

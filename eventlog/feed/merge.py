@@ -9,7 +9,7 @@ from watchword.chain import link
 from watchword.kafka import BadRecord, Heartbeat, Record
 
 Trouble = Literal["topic_lost", "topic_behind", "topic_trimmed", "topic_of_another_log"]
-Noticed = Literal["record_corrupt", "record_foreign", "record_repeated"]
+Noticed = Literal["record_corrupt", "record_foreign", "record_repeated"] | Trouble
 
 PATIENCE_NS = 1_000_000_000
 """How long the topic may take to have what the owner has."""
@@ -153,8 +153,12 @@ class Merge:
         self.noticed[what] = self.noticed.get(what, 0) + 1
 
     def _fall_back(self, trouble: Trouble) -> None:
-        if self.trouble != "topic_of_another_log" or trouble == "topic_lost":
-            self.trouble = trouble
+        stays = self.trouble == "topic_of_another_log" and trouble != "topic_lost"
+        if self.trouble == trouble or stays:
+            return
+        self.trouble = trouble
+        if trouble != "topic_behind":  # a moment of that is nothing to tell of later
+            self._notice(trouble)
         self._live = self._live and trouble != "topic_of_another_log"
 
 

@@ -5,16 +5,14 @@ Second processes of identity and token run beside it where a test asks for them.
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
-import httpx2
 import pytest
 import pytest_asyncio
 
-from suite.databases import SERVICES
 from tests.harness.kafka import Broker
 from tests.harness.people import People
 from tests.harness.running import START, Running, running_suite, until
+from tests.harness.transports import read_from_topics
 
 
 @pytest.fixture(scope="session", params=["feed", "kafka"])
@@ -29,17 +27,6 @@ def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         until(lambda: read_from_topics(running), "each service reads the others from their topics", START)
         yield running
         until(lambda: read_from_topics(running), "each service still reads the others from their topics", START)
-
-
-def read_from_topics(running: Running) -> bool:
-    """Whether every projection of another's log is served from that log's topic now."""
-    return all(one["via"] == ("local" if one["log"] == name else "kafka") for name, one in projections(running))
-
-
-def projections(running: Running) -> list[tuple[str, dict[str, Any]]]:
-    """Every projection, with the service that keeps it."""
-    reports = {name: httpx2.get(f"{running.url(name)}/readyz?verbose").json() for name in SERVICES}
-    return [(name, one) for name, report in reports.items() for one in report["projections"]]
 
 
 @pytest_asyncio.fixture

@@ -70,9 +70,10 @@ def record_of(row: Recorded, service: str) -> Record:
 
 
 @asynccontextmanager
-async def topic(kafka: Kafka, service: str) -> AsyncIterator[Topic]:
-    """A new, empty topic of a service."""
-    await create(kafka, service)
+async def topic(kafka: Kafka, service: str, made: bool = False) -> AsyncIterator[Topic]:
+    """A topic of a service: a new, empty one, or the one that was `made` already."""
+    if not made:
+        await create(kafka, service)
     producer = AIOKafkaProducer(**kafka.client(), acks="all", enable_idempotence=True)
     await producer.start()
     try:

@@ -111,6 +111,7 @@ def test_a_topic_that_begins_above_the_checkpoint_was_trimmed() -> None:
     merge = start()
     assert merge.beyond(record(log(4)[3]), 0)
     assert trouble(merge) == "topic_trimmed"
+    assert merge.noticed == {"topic_trimmed": 1}
 
 
 def test_what_lies_above_the_owners_head_is_no_record_of_its_log() -> None:
@@ -216,7 +217,7 @@ def test_a_lost_cluster_is_said_and_what_was_known_of_its_topic_is_forgotten() -
     merge.lives(beat(rows[1]))
     merge.heard(2, 7 * PATIENCE_NS)
     assert trouble(merge) is None
-    assert merge.noticed == {}
+    assert merge.noticed == {"topic_lost": 1}
 
 
 def test_the_offset_is_a_hint_only_where_the_last_event_came_from_the_topic() -> None:

@@ -64,8 +64,8 @@ def test_a_topic_that_is_not_read_is_trouble_and_what_was_wrong_in_it_is_a_note(
     assert trouble(suite) == ["t: topic_lost (served over feed)"]
     lost.trouble = ""
     found = suite.json("status")
-    assert found["services"][2]["notes"] == ["t: record_foreign in token's topic, 2 since it started"]
-    assert "record_foreign in token's topic" in suite.watchword("status").stdout
+    assert found["services"][2]["notes"] == ["t: record_foreign of token's topic, 2 since it started"]
+    assert "record_foreign of token's topic" in suite.watchword("status").stdout
 
 
 def test_a_service_that_is_not_ready_is_trouble_with_its_reason(suite: Small) -> None:
