@@ -151,7 +151,7 @@ async def test_a_revocation_is_applied_from_the_topic_and_the_receipt_names_the_
         assert named([one["reader"] for one in found["applied"]]), found
         assert await its.says(ended) == "revoked"
         assert await its.says(live) == "accepted"
-        assert its.verifier.transport.via == "kafka"
+        await its.comes_via("kafka")
 
 
 async def test_while_token_cannot_be_reached_the_topic_brings_revocations_and_proves_how_old_they_are(
