@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -21,7 +22,7 @@ from suite.databases import SERVICES, furnish
 from suite.fleet import Fleet
 from suite.place import Place
 from tests.deploy.building import Image, Pod
-from tests.deploy.kustomized import Object, overlay
+from tests.deploy.kustomized import Object, manifests, overlay
 from tests.harness.running import free_fleet, until
 from tests.integration.conftest import Cluster
 
@@ -36,6 +37,9 @@ class House:
     image: Image
     pods: dict[str, Pod]
     urls: dict[str, str]
+    targets: dict[str, str]
+    operator: dict[str, str]
+    """The Secret with the operator's certificate."""
 
     def spec(self, kind: str, name: str) -> Object:
         found: Object = overlay("dev").one(kind, name)["spec"]["template"]["spec"]
@@ -81,7 +85,18 @@ async def house(image: Image, cluster: Cluster, tmp_path_factory: pytest.TempPat
             "tls.key": issued.key.read_text(),
         }
         pods[name] = Pod(mounted(run / name, given), sockets, overlay("dev").settings(name) | here(name, fleet))
-    return House(image, pods, {name: fleet.url(name) for name in SERVICES})
+    admin = Authority(place).keep("operator", "admin")
+    return House(
+        image,
+        pods,
+        urls={name: fleet.url(name) for name in SERVICES},
+        targets={name: fleet.target(name) for name in SERVICES},
+        operator={
+            "ca.crt": (place.ca / "ca.pem").read_text(),
+            "tls.crt": admin.cert.read_text(),
+            "tls.key": admin.key.read_text(),
+        },
+    )
 
 
 def reached(dsn: str) -> str:
@@ -192,9 +207,27 @@ def test_the_three_commands_migrate_serve_and_drain(house: House, tmp_path: Path
             assert psutil.Process(process.pid).uids().real == USER
         account = {"username": "walter", "password": "seven quiet otters under ice"}
         assert httpx2.post(f"{house.urls['identity']}/v1/accounts", json=account).status_code == 201
+        assert operates(house, tmp_path / "operator")
         for process in running.values():
             process.terminate()
         assert {name: process.wait(10) for name, process in running.items()} == dict.fromkeys(SERVICES, 0)
+
+
+def operates(house: House, run: Path) -> bool:
+    """Whether `watchword status` finds all well from the operator's pod, at the addresses of this machine."""
+    built = manifests("examples/operator")
+    told = json.loads(built.one("ConfigMap", "operator")["data"]["demo.json"])
+    told |= {name: {"rest": house.urls[name], "grpc": house.targets[name]} for name in SERVICES}
+    given = house.operator | {"demo.json": json.dumps(told)}
+    (pod,) = built.kind("Pod")
+    (init,), (container,) = pod["spec"]["initContainers"], pod["spec"]["containers"]
+    env = {one["name"]: one["value"] for one in container["env"]}
+    where = Pod(mounted(run, given), house.pods["token"].sockets, env)
+    prepared = house.image.run(init["command"], where)
+    assert prepared.returncode == 0, prepared.stderr
+    found = house.image.run(["watchword", "status", "--json"], where)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return bool(json.loads(found.stdout)["ok"])
 
 
 def ready(house: House, service: str) -> bool:

@@ -21,7 +21,7 @@ def no_image() -> str | None:
         return f"{', '.join(missing)} not found: apt-get install buildah"
     if not (DEBIAN / "usr/bin/python3").exists():
         return "no base image: apt-get install debootstrap, then make tools"
-    return None
+    return no_manifests()
 
 
 def not_root() -> str | None:
