@@ -33,20 +33,20 @@ class KafkaFeed:
         self.log = owner.log
         self._owner = owner
         self._kafka = kafka
-        self._merges: dict[str, Merge] = {}
+        self._readers: dict[str, _Following] = {}
 
     def transport(self, reader: str) -> Transport:
         """See Source.transport."""
-        merge = self._merges.get(reader)
-        return Transport("feed") if merge is None else merge.transport
+        following = self._readers.get(reader)
+        return Transport("feed") if following is None else following.transport
 
     async def follow(
         self, reader: str, max_staleness: float, progress: Callable[[], Progress]
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
         start = progress()
-        merge = self._merges[reader] = Merge(start.applied, start.chain_hash, start.offset)
-        following = _Following(self.log, reader, merge, progress)
+        merge = Merge(start.applied, start.chain_hash, start.offset)
+        following = self._readers[reader] = _Following(self.log, reader, merge, progress)
         tasks = [
             asyncio.ensure_future(following.watched(following.read_owner(self._owner, max_staleness))),
             asyncio.ensure_future(following.watched(following.read_topic(self._kafka))),
@@ -87,6 +87,12 @@ class _Following:
         self._owner_lost = False
         self._said = merge.trouble
         self.hurry = asyncio.Event()
+
+    @property
+    def transport(self) -> Transport:
+        """How it is served now. Without its owner it goes on by heartbeats, but nobody hears its receipts."""
+        served = self._merge.transport
+        return replace(served, trouble="feed_lost") if self._owner_lost and not served.trouble else served
 
     async def next(self) -> Batch:
         """What has come from either, as far as it can be taken now. Raises SourceLost where one of them broke."""
@@ -156,42 +162,49 @@ class _Following:
         rows = [row for row in batch.rows if self._merge.from_owner(row)]
         if batch.echo is not None:
             self._clock.observe(batch.echo.time)
-            self._merge.heard(batch.echo.head, boot_ns())
+            self._prove(batch.echo)
         return Batch(rows, batch.echo)
 
+    def _prove(self, echo: Echo) -> None:
+        self._merge.heard(echo.head, echo.chain_hash, echo.stamp, boot_ns())
+
     def _from_topic(self, batch: Batch) -> Batch:
-        """Adds what waits of the topic and can be taken by now."""
-        waiting, merge = self._waiting, self._merge
+        """Adds what was held of the topic and is proven by now."""
+        proof = self._read_on()
+        rows = batch.rows + self._merge.proven()
+        return Batch(rows, batch.echo or proof, self._merge.offset)
+
+    def _read_on(self) -> Echo | None:
+        """Takes what waits of the topic, as far as it can be taken. The proof in a heartbeat, where there is one."""
+        waiting, merge, echo = self._waiting, self._merge, None
         if waiting is None:
-            return batch
-        rows, echo = batch.rows, batch.echo
+            return None
         while waiting.found and not merge.beyond(waiting.found[0].what, boot_ns()):
             found = waiting.found.popleft()
-            row = merge.from_topic(found.offset, found.what)
-            if isinstance(found.what, Heartbeat) and self._just_written(found.what):
-                merge.lives(found.what)
-            if row is not None:
-                rows.append(row)
-            elif isinstance(found.what, Heartbeat) and echo is None:
-                echo = self._proof(found.what)
+            merge.from_topic(found.offset, found.what, boot_ns())
+            if isinstance(found.what, Heartbeat):
+                echo = self._proof(found.what) or echo
         if waiting.lost:
             merge.lost()
+        if merge.held:
+            self.hurry.set()  # the owner's proof
         if not waiting.found:
             waiting.done.set()
             self._waiting = None
-        return Batch(rows, echo, merge.offset)
-
-    def _just_written(self, beat: Heartbeat) -> bool:
-        return self._clock.known and self._clock.now() - beat.time < SILENCE_NS // 1000
+        return echo
 
     def _proof(self, beat: Heartbeat) -> Echo | None:
         """What a heartbeat proves where the owner cannot be asked (RULES 4): it is as old as the larger of the time
-        since it arrived and the log's time minus its own. Without the log's time it proves nothing.
+        since it arrived and the log's time minus its own. Without the log's time, or an old one, it proves nothing.
         """
-        if not self._owner_lost or not self._clock.known or beat.position > self._merge.position:
+        if not self._owner_lost or not self._clock.known:
             return None
-        late = max(0, self._clock.now() - beat.time)
-        return Echo(beat.position, beat.time, boot_ns() - late * 1000, beat.chain_hash, beat.position)
+        late = max(0, self._clock.now() - beat.time) * 1000
+        if late > SILENCE_NS:
+            return None
+        echo = Echo(beat.position, beat.time, boot_ns() - late, beat.chain_hash, beat.position)
+        self._prove(echo)
+        return echo
 
     def _say(self) -> None:
         """Once for each change of transport, which the owner is told at once."""

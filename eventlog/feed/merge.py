@@ -1,5 +1,6 @@
 """What to take from a topic and what from the log's owner, so that each position comes once and in chain. No I/O."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,19 +14,31 @@ Noticed = Literal["record_corrupt", "record_foreign", "record_repeated"] | Troub
 
 PATIENCE_NS = 1_000_000_000
 """How long the topic may take to have what the owner has."""
+MOST_HELD = 2_000
+MOST_PROOFS = 64
 _NOWHERE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An event of the topic that continues the chain, and that no proof covers yet; it `came` at that time in ns."""
+
+    row: Recorded
+    offset: int
+    came: int
 
 
 @dataclass(slots=True)
 class Merge:
-    """Where one reader stands between a topic and its owner.
+    """Where one reader stands between a topic and its owner. Times are nanoseconds of `boot_ns`.
+
+    The chain has no key: a stranger who may write the topic can continue it, and a log that was restored finds in its
+    topic what it does not know any more. So events of the topic are held until the owner has proven them: its head and
+    the chain hash there are 40 bytes that cover all that lies below.
 
     Events are taken from the topic as long as it goes on where the reader stands and keeps up with the heads that the
     owner tells of. Where it does not, `trouble` says why, and the owner is asked for the events, until the topic has
     what the owner had a second ago. It begins with the owner, which answers at once.
-
-    A log that was restored finds in its topic what it does not know any more. So nothing above the owner's own head is
-    taken before the relay has shown that it `lives`: to a topic of another log it writes nothing.
     """
 
     position: int
@@ -33,12 +46,11 @@ class Merge:
     offset: int | None = None
     trouble: Trouble | None = "topic_behind"
     noticed: dict[str, int] = field(default_factory=dict)
-    _live: bool = False
+    held: deque[Held] = field(default_factory=deque)
+    _proofs: deque[tuple[int, bytes]] = field(default_factory=deque)
+    _told: tuple[int, int] = (0, _NOWHERE)
     _topic_at: int = _NOWHERE
-    _told: int = 0
-    _told_at: int = 0
-    _head: int = 0
-    _head_since: int | None = None
+    _head: tuple[int, int] | None = None
     _gap_since: int | None = None
 
     @property
@@ -50,11 +62,30 @@ class Merge:
         """Whether the row is to be taken; its gaps and its chain are the projection's to refuse."""
         if row.position <= self.position:
             return False
-        self.position, self.chain_hash, self.offset = row.position, row.chain_hash, None
+        self._take(row, None)
+        if self.held and self.held[0].row.position == row.position and self.held[0].row.chain_hash != row.chain_hash:
+            self._forged()
+        while self.held and self.held[0].row.position <= row.position:
+            self.held.popleft()
         return True
 
-    def from_topic(self, offset: int, what: Record | Heartbeat | BadRecord) -> Recorded | None:
-        """The record's row, where it is the next one and continues the chain. `beyond` is to be asked first."""
+    def beyond(self, what: Record | Heartbeat | BadRecord, now: int) -> bool:
+        """Whether a record has to wait for the owner: to fill what lies before it, or to prove what is held already.
+
+        What lies above a head that the owner told of later is no record of its log.
+        """
+        if not isinstance(what, Record) or what.position <= self.position:
+            return False
+        if what.position <= self._tip[0] + 1:
+            return len(self.held) >= MOST_HELD
+        self._fall_back("topic_trimmed" if self._topic_at == _NOWHERE else "topic_behind")
+        self._gap_since = self._gap_since or now
+        head, stamp = self._told
+        return stamp <= self._gap_since or what.position <= head
+
+    def from_topic(self, offset: int, what: Record | Heartbeat | BadRecord, now: int) -> None:
+        """Holds a record that comes next and continues the chain. `beyond` is to be asked first."""
+        self._gap_since = None
         match what:
             case BadRecord():
                 self._notice("record_foreign")
@@ -62,74 +93,76 @@ class Merge:
                 self._heartbeat(what)
             case Record() if what.position <= self.position:
                 self._known(what)
-            case Record() if what.position == self.position + 1 and not self._forgotten(what):
-                return self._next(offset, what)
+            case Record() if what.position <= self._tip[0]:
+                self._notice("record_repeated")
+            case Record() if what.position == self._tip[0] + 1:
+                self._hold(offset, what, now)
             case Record():
                 self._notice("record_foreign")
-        return None
 
-    def beyond(self, what: Record | Heartbeat | BadRecord, now: int) -> bool:
-        """Whether the topic goes on above where the reader stands, so that the owner has to fill what lies between.
-
-        What lies above the owner's own head a second later is no record of its log. `now` in ns.
-        """
-        if not isinstance(what, Record) or not (self._gap_to(what) or self._forgotten(what)):
-            self._gap_since = None
-            return False
-        if self._gap_to(what):
-            self._fall_back("topic_trimmed" if self._topic_at == _NOWHERE else "topic_behind")
-        self._gap_since = self._gap_since or now
-        if what.position <= self._told or self._told_at < self._gap_since + PATIENCE_NS:
-            return True
-        if not self._gap_to(what):
-            self._fall_back("topic_of_another_log")
-        return False
-
-    def heard(self, head: int, now: int) -> None:
-        """The owner told of a head; `now` in ns. Judges by the head that it told of a second ago, or longer."""
-        self._told, self._told_at = head, now
-        if self._head_since is not None and now - self._head_since < PATIENCE_NS:
-            return
-        if self._head_since is not None:
+    def heard(self, head: int, chain_hash: bytes, stamp: int, now: int) -> None:
+        """The owner told of a head, which it read after `stamp`."""
+        self._told = head, stamp
+        self._proofs.append((head, chain_hash))
+        while len(self._proofs) > MOST_PROOFS:
+            self._proofs.popleft()
+        if any(one.came < stamp and one.row.position > head for one in self.held):
+            self._notice("record_foreign")
+            self._drop(above=head)
+        if self._head is None or now - self._head[1] >= PATIENCE_NS:
             self._judge()
-        self._head, self._head_since = head, now
+            self._head = head, now
 
-    def lives(self, beat: Heartbeat) -> None:
-        """The relay wrote this heartbeat, which was taken already, just now."""
-        if beat.position <= self.position and self.trouble != "topic_of_another_log":
-            self._live = True
+    def proven(self) -> list[Recorded]:
+        """The events that a proof covers by now, which are taken with this."""
+        tip, rows = self._tip[0], list[Recorded]()
+        while self._proofs and self._proofs[0][0] <= tip:
+            head, chain_hash = self._proofs.popleft()
+            rows += self._released(head, chain_hash)
+        return rows
 
     def lost(self) -> None:
         """The cluster does not answer, has no such topic, or is silent."""
         self._fall_back("topic_lost")
-        self._topic_at, self._live = _NOWHERE, False
+        self._topic_at = _NOWHERE
+        self.held.clear()
+
+    @property
+    def _tip(self) -> tuple[int, bytes]:
+        last = self.held[-1].row if self.held else None
+        return (self.position, self.chain_hash) if last is None else (last.position, last.chain_hash)
+
+    def _released(self, head: int, chain_hash: bytes) -> list[Recorded]:
+        at = next((one.row for one in self.held if one.row.position == head), None)
+        if at is not None and at.chain_hash != chain_hash:
+            self._forged()
+        rows: list[Recorded] = []
+        while self.held and self.held[0].row.position <= head:
+            one = self.held.popleft()
+            self._take(one.row, one.offset)
+            rows.append(one.row)
+        return rows
 
     def _judge(self) -> None:
-        if self.trouble is None and self.position < self._head:
+        """By the head that the owner told of a second ago, or longer."""
+        if self._head is None:
+            return
+        if self.trouble is None and self.position < self._head[0]:
             self._fall_back("topic_behind")
-        elif self._live and self.trouble != "topic_of_another_log" and self._topic_at >= self._head:
+        elif self.trouble != "topic_of_another_log" and not self._gap_since and self._topic_at >= self._head[0]:
             self.trouble = None
 
-    def _gap_to(self, record: Record) -> bool:
-        return record.position > self.position + 1
-
-    def _forgotten(self, record: Record) -> bool:
-        """Whether the owner may not have this record, which comes next, any more."""
-        return not self._live and record.position == self.position + 1 and record.position > self._told
-
-    def _next(self, offset: int, record: Record) -> Recorded | None:
+    def _hold(self, offset: int, record: Record, now: int) -> None:
         row = _row(record)
-        if link(self.chain_hash, row) != record.chain_hash:
-            # Whoever damaged or forged it: what really stands there is asked of the owner.
+        if link(self._tip[1], row) != record.chain_hash:
             self._notice("record_corrupt")
-            self._fall_back("topic_behind")
-            return None
-        self.position, self.chain_hash, self.offset = record.position, record.chain_hash, offset
-        self._topic_at = record.position
-        return row
+            self._drop()
+            return
+        self.held.append(Held(row, offset, now))
+        self._topic_at = max(self._topic_at, row.position)
 
     def _heartbeat(self, beat: Heartbeat) -> None:
-        if beat.position > self.position:
+        if beat.position > self._tip[0]:
             self._fall_back("topic_behind")
         elif beat.position == self.position and beat.chain_hash != self.chain_hash:
             self._fall_back("topic_of_another_log")
@@ -149,6 +182,19 @@ class Merge:
             self.trouble = "topic_behind"
         self._topic_at = max(self._topic_at, position)
 
+    def _take(self, row: Recorded, offset: int | None) -> None:
+        self.position, self.chain_hash, self.offset = row.position, row.chain_hash, offset
+
+    def _forged(self) -> None:
+        self._notice("record_corrupt")
+        self._drop()
+
+    def _drop(self, above: int = 0) -> None:
+        """What really stands there is asked of the owner."""
+        while self.held and self.held[-1].row.position > above:
+            self.held.pop()
+        self._fall_back("topic_behind")
+
     def _notice(self, what: Noticed) -> None:
         self.noticed[what] = self.noticed.get(what, 0) + 1
 
@@ -159,7 +205,6 @@ class Merge:
         self.trouble = trouble
         if trouble != "topic_behind":  # a moment of that is nothing to tell of later
             self._notice(trouble)
-        self._live = self._live and trouble != "topic_of_another_log"
 
 
 def _row(record: Record) -> Recorded:

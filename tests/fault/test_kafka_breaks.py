@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +54,7 @@ async def test_kafka_killed_under_load_loses_nothing_and_revocations_spread_mean
     suite: Running, people: People, broker: OwnBroker, cluster: Kafka
 ) -> None:
     await all_from_topics(suite)
+    login = await people.login(await people.register())
     before = await read_logs(suite)
     async with busy(suite) as load:
         await load.goes_on()
@@ -61,7 +62,7 @@ async def test_kafka_killed_under_load_loses_nothing_and_revocations_spread_mean
         await eventually(lambda: told(suite, "topic_lost"), "status says that the topics are lost")
         assert all(one["via"] == "feed" for name, one in projections(suite) if one["log"] != name)
         await load.goes_on()
-        await assert_a_revocation_spreads(people)
+        await assert_a_revocation_spreads(people, login)
         await asyncio.to_thread(broker.start)
         await load.goes_on()
         await all_from_topics(suite)
@@ -135,7 +136,7 @@ async def test_an_empty_kafka_in_place_of_the_old_one_is_named_and_filled_when_a
     await all_from_topics(suite)
     await people.login(await people.register())
     for service in SERVICES:
-        watchword(suite, "relay", "republish", service, "--from", "1")
+        await watchword(suite, "relay", "republish", service, "--from", "1")
     await eventually(lambda: complete(suite, cluster), "the topics hold the logs from their beginning")
     await assert_topics_hold_the_logs(suite, cluster)
 
@@ -177,28 +178,32 @@ async def all_from_topics(suite: Running) -> None:
 
 async def told(suite: Running, trouble: str) -> bool:
     """Whether `watchword status` says it of every service."""
-    found = status(suite)
+    found = await status(suite)
     return all(any(trouble in line for line in one["trouble"]) for one in found["services"])
 
 
 async def noted(suite: Running, what: str) -> bool:
     """Whether `watchword status` says it of one."""
-    return any(what in line for one in status(suite)["services"] for line in one["notes"])
+    return any(what in line for one in (await status(suite))["services"] for line in one["notes"])
 
 
 async def levels(suite: Running) -> bool:
     return all(one["applied"] == one["head"] and not one["parked"] for _, one in projections(suite))
 
 
-def status(suite: Running) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(watchword(suite, "status", "--json", check=False))
+async def status(suite: Running) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await watchword(suite, "status", "--json"))
     return found
 
 
-def watchword(suite: Running, *arguments: str, check: bool = True) -> str:
+async def watchword(suite: Running, *arguments: str) -> str:
+    """What the command prints, while everything else goes on."""
     program = str(Path(sys.executable).with_name("watchword"))
-    command = [program, *arguments, "--data", str(suite.place.data)]
-    return subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=check).stdout
+    process = await asyncio.create_subprocess_exec(
+        program, *arguments, "--data", str(suite.place.data), env=clean_environment(), stdout=PIPE, stderr=PIPE
+    )
+    said, _ = await process.communicate()
+    return said.decode()
 
 
 async def published(reader: TopicReader, head: int) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog.events import Recorded
-from eventlog.feed.merge import PATIENCE_NS, Merge
+from eventlog.feed.merge import MOST_HELD, PATIENCE_NS, Merge
 from watchword.chain import GENESIS, link
 from watchword.kafka import BadRecord, Heartbeat, Record
 
@@ -50,16 +50,24 @@ def trouble(merge: Merge) -> str | None:
     return merge.transport.trouble
 
 
+def hear(merge: Merge, rows: Sequence[Recorded], now: int) -> list[Recorded]:
+    """The owner says that its log ends with these rows; what that proves."""
+    merge.heard(len(rows), rows[-1].chain_hash if rows else GENESIS, now - 1, now)
+    return merge.proven()
+
+
 def level(rows: Sequence[Recorded]) -> Merge:
     """One that reads the topic, level with these rows."""
     merge = start()
-    merge.heard(len(rows), 0)
     for offset, row in enumerate(rows):
-        assert merge.from_topic(offset, record(row)) == row
-    merge.lives(beat(rows[-1]))
-    merge.heard(len(rows), PATIENCE_NS)
+        merge.from_topic(offset, record(row), 0)
+    assert hear(merge, rows, 10) == list(rows)
+    hear(merge, rows, 10 + PATIENCE_NS)
     assert trouble(merge) is None
     return merge
+
+
+LATER = 2 * PATIENCE_NS
 
 
 def test_it_begins_with_the_owner_and_goes_over_once_the_topic_has_what_the_owner_had_a_second_ago() -> None:
@@ -67,49 +75,114 @@ def test_it_begins_with_the_owner_and_goes_over_once_the_topic_has_what_the_owne
     merge = start()
     assert merge.from_owner(rows[0])
     assert merge.from_owner(rows[1])
-    merge.heard(2, 0)
-    merge.heard(2, PATIENCE_NS)
+    hear(merge, rows, 0)
+    hear(merge, rows, PATIENCE_NS)
     assert trouble(merge) == "topic_behind"
-    assert merge.from_topic(0, record(rows[0])) is None
-    assert merge.from_topic(1, record(rows[1])) is None
-    merge.heard(2, 2 * PATIENCE_NS)
-    assert trouble(merge) == "topic_behind", "its relay may be dead, or another log's"
-    merge.lives(beat(rows[1]))
-    merge.heard(2, 3 * PATIENCE_NS)
+    merge.from_topic(0, record(rows[0]), 0)
+    merge.from_topic(1, record(rows[1]), 0)
+    hear(merge, rows, LATER)
     assert trouble(merge) is None
     assert merge.noticed == {}
 
 
+def test_an_event_of_the_topic_is_taken_once_the_owner_has_proven_the_chain_up_to_it_or_above() -> None:
+    rows = log(5)
+    merge = level(rows[:1])
+    for row in rows[1:4]:
+        merge.from_topic(row.position, record(row), LATER)
+        assert merge.proven() == []
+    assert hear(merge, rows[:3], LATER + 1) == rows[1:3]
+    assert hear(merge, rows, LATER + 3) == []
+    merge.from_topic(5, record(rows[4]), LATER + 4)
+    assert merge.proven() == rows[3:]
+    assert (merge.position, merge.offset) == (5, 5)
+
+
+def test_a_strangers_event_that_continues_the_chain_is_dropped_when_the_owner_has_another_there() -> None:
+    rows = log(2)
+    merge = level(rows[:1])
+    forged = msgspec.structs.replace(rows[1], body=b"forged")
+    forged = msgspec.structs.replace(forged, chain_hash=link(rows[0].chain_hash, forged))
+    merge.from_topic(1, record(forged), LATER)
+    merge.from_topic(2, record(rows[1]), LATER)
+    assert hear(merge, rows, LATER + 2) == []
+    assert merge.noticed == {"record_repeated": 1, "record_corrupt": 1}
+    assert trouble(merge) == "topic_behind"
+    assert merge.from_owner(rows[1])
+
+
+def test_a_strangers_event_is_dropped_when_the_owner_gives_another() -> None:
+    rows = log(3)
+    merge = level(rows[:1])
+    forged = msgspec.structs.replace(rows[1], body=b"forged")
+    forged = msgspec.structs.replace(forged, chain_hash=link(rows[0].chain_hash, forged))
+    merge.from_topic(1, record(forged), LATER)
+    assert merge.from_owner(rows[1])
+    assert merge.noticed == {"record_corrupt": 1}
+    merge.from_topic(2, record(rows[2]), LATER)
+    assert hear(merge, rows, LATER + 2) == rows[2:]
+
+
+def test_what_a_restored_log_has_forgotten_is_not_taken_from_its_topic() -> None:
+    rows = log(5)
+    merge = start()
+    for row in rows[:2]:
+        merge.from_owner(row)
+    for offset, row in enumerate(rows):
+        merge.from_topic(offset, record(row), 5)
+    assert len(merge.held) == 3
+    merge.heard(2, rows[1].chain_hash, 4, 6)
+    assert merge.held, "that head may have been read before they were written"
+    assert hear(merge, rows[:2], 10) == []
+    assert not merge.held
+    assert merge.noticed == {"record_foreign": 1}
+    other = log(3, "b")[2]
+    assert merge.from_owner(msgspec.structs.replace(other, chain_hash=link(rows[1].chain_hash, other)))
+
+
+def test_what_is_held_is_bounded_and_the_topic_waits() -> None:
+    rows = log(MOST_HELD + 2)
+    merge = start()
+    for row in rows[:MOST_HELD]:
+        assert not merge.beyond(record(row), 0)
+        merge.from_topic(row.position, record(row), 0)
+    assert merge.beyond(record(rows[MOST_HELD]), 0)
+    assert merge.from_owner(rows[0])
+    assert not merge.beyond(record(rows[MOST_HELD]), 0)
+
+
 def test_a_topic_that_lags_by_a_second_is_left() -> None:
-    merge = level(log(2))
-    merge.heard(3, 2 * PATIENCE_NS)
-    merge.heard(3, 3 * PATIENCE_NS - 1)
+    rows = log(4)
+    merge = level(rows[:2])
+    hear(merge, rows[:3], 10 + LATER)
+    hear(merge, rows[:3], 9 + LATER + PATIENCE_NS)
     assert trouble(merge) is None
-    merge.heard(4, 3 * PATIENCE_NS)
+    hear(merge, rows, 10 + LATER + PATIENCE_NS)
     assert trouble(merge) == "topic_behind"
 
 
 def test_a_heartbeat_above_what_came_shows_that_something_is_missing() -> None:
     rows = log(3)
     merge = level(rows[:2])
-    assert merge.from_topic(2, beat(rows[2])) is None
+    merge.from_topic(2, beat(rows[2]), LATER)
     assert trouble(merge) == "topic_behind"
 
 
 def test_a_gap_is_the_owners_to_fill_before_the_topic_goes_on() -> None:
     rows = log(4)
     merge = level(rows[:1])
-    assert merge.beyond(record(rows[3]), 2 * PATIENCE_NS)
+    assert merge.beyond(record(rows[3]), LATER)
     assert trouble(merge) == "topic_behind"
     assert merge.from_owner(rows[1])
     assert merge.from_owner(rows[2])
-    assert not merge.beyond(record(rows[3]), 2 * PATIENCE_NS)
-    assert merge.from_topic(3, record(rows[3])) == rows[3]
+    assert not merge.beyond(record(rows[3]), LATER)
+    merge.from_topic(3, record(rows[3]), LATER)
+    assert hear(merge, rows, LATER + 2) == rows[3:]
 
 
 def test_a_topic_that_begins_above_the_checkpoint_was_trimmed() -> None:
     merge = start()
-    assert merge.beyond(record(log(4)[3]), 0)
+    assert merge.beyond(record(log(4)[3]), 1)
     assert trouble(merge) == "topic_trimmed"
     assert merge.noticed == {"topic_trimmed": 1}
 
@@ -118,75 +191,40 @@ def test_what_lies_above_the_owners_head_is_no_record_of_its_log() -> None:
     rows = log(2)
     merge = level(rows)
     far = msgspec.structs.replace(record(rows[1]), position=10)
-    assert merge.beyond(far, 5 * PATIENCE_NS)
-    merge.heard(2, 5 * PATIENCE_NS + 1)
-    assert merge.beyond(far, 7 * PATIENCE_NS)
-    merge.heard(2, 8 * PATIENCE_NS)
-    assert not merge.beyond(far, 8 * PATIENCE_NS)
-    assert merge.from_topic(2, far) is None
+    assert merge.beyond(far, LATER)
+    merge.heard(2, rows[1].chain_hash, LATER - 1, LATER + 1)
+    assert merge.beyond(far, LATER + 1), "that head may have been read before it was written"
+    merge.heard(2, rows[1].chain_hash, LATER + 1, LATER + 2)
+    assert not merge.beyond(far, LATER + 2)
+    merge.from_topic(2, far, LATER + 2)
     assert merge.noticed == {"record_foreign": 1}
-
-
-def test_what_a_restored_log_has_forgotten_is_not_taken_from_its_topic() -> None:
-    rows = log(5)
-    merge = start()
-    for row in rows[:2]:
-        merge.from_owner(row)
-    merge.heard(2, 0)
-    assert merge.from_topic(0, record(rows[1])) is None
-    assert merge.from_topic(1, beat(rows[1])) is None, "an old one, of when this was the head"
-    for now in (1, 2):
-        merge.heard(2, now * PATIENCE_NS)
-    assert merge.beyond(record(rows[2]), 2 * PATIENCE_NS)
-    merge.heard(2, 3 * PATIENCE_NS)
-    for forgotten in rows[2:]:
-        assert not merge.beyond(record(forgotten), 3 * PATIENCE_NS)
-        assert merge.from_topic(2, record(forgotten)) is None
-        assert trouble(merge) == "topic_of_another_log"
-    assert merge.position == 2
-    other = log(3, "b")[2]
-    assert merge.from_owner(msgspec.structs.replace(other, chain_hash=link(rows[1].chain_hash, other)))
-
-
-def test_what_the_owner_has_not_told_of_yet_waits_for_it_until_the_relay_lives() -> None:
-    rows = log(4)
-    merge = start()
-    merge.heard(1, 0)
-    assert merge.from_topic(0, record(rows[0])) == rows[0]
-    assert merge.beyond(record(rows[1]), 1)
-    merge.heard(2, 2)
-    assert not merge.beyond(record(rows[1]), 2)
-    assert merge.from_topic(1, record(rows[1])) == rows[1]
-    merge.lives(beat(rows[1]))
-    for row in rows[2:]:
-        assert not merge.beyond(record(row), 3)
-        assert merge.from_topic(2, record(row)) == row
 
 
 def test_a_forged_body_is_noticed_and_left_to_the_owner() -> None:
     rows = log(3)
     merge = level(rows[:2])
-    assert merge.from_topic(2, msgspec.structs.replace(record(rows[2]), body=b"forged")) is None
+    merge.from_topic(2, msgspec.structs.replace(record(rows[2]), body=b"forged"), LATER)
+    assert hear(merge, rows, LATER + 2) == []
     assert merge.noticed == {"record_corrupt": 1}
     assert trouble(merge) == "topic_behind"
-    assert merge.position == 2
     assert merge.from_owner(rows[2])
 
 
 def test_repeats_are_dropped_and_counted_and_what_the_owner_gave_first_is_no_repeat() -> None:
     rows = log(3)
     merge = level(rows[:2])
-    assert merge.from_topic(2, record(rows[0])) is None
+    merge.from_topic(2, record(rows[0]), LATER)
     assert merge.noticed == {"record_repeated": 1}
     assert merge.from_owner(rows[2])
-    assert merge.from_topic(3, record(rows[2])) is None
+    merge.from_topic(3, record(rows[2]), LATER)
     assert merge.noticed == {"record_repeated": 1}
+    assert hear(merge, rows, LATER + 2) == []
 
 
 def test_what_is_no_record_of_ours_is_counted_and_changes_nothing() -> None:
     merge = level(log(2))
     before = replace(merge, noticed={})
-    assert merge.from_topic(2, BadRecord("no")) is None
+    merge.from_topic(2, BadRecord("no"), LATER)
     assert merge.noticed == {"record_foreign": 1}
     assert replace(merge, noticed={}) == before
 
@@ -195,27 +233,27 @@ def test_what_is_no_record_of_ours_is_counted_and_changes_nothing() -> None:
 def test_a_topic_of_another_log_is_said_and_left_until_it_is_ours_again(as_beat: bool) -> None:
     ours, theirs = log(2), log(2, "b")
     merge = level(ours)
-    merge.from_topic(2, beat(theirs[1]) if as_beat else record(theirs[1]))
+    merge.from_topic(2, beat(theirs[1]) if as_beat else record(theirs[1]), LATER)
     assert trouble(merge) == "topic_of_another_log"
-    merge.heard(2, 5 * PATIENCE_NS)
-    merge.heard(2, 6 * PATIENCE_NS)
+    hear(merge, ours, 5 * PATIENCE_NS)
+    hear(merge, ours, 6 * PATIENCE_NS)
     assert trouble(merge) == "topic_of_another_log"
-    merge.from_topic(3, beat(ours[1]))
-    merge.lives(beat(ours[1]))
-    merge.heard(2, 7 * PATIENCE_NS)
+    merge.from_topic(3, beat(ours[1]), 6 * PATIENCE_NS)
+    hear(merge, ours, 7 * PATIENCE_NS)
     assert trouble(merge) is None
 
 
 def test_a_lost_cluster_is_said_and_what_was_known_of_its_topic_is_forgotten() -> None:
-    rows = log(2)
-    merge = level(rows)
+    rows = log(3)
+    merge = level(rows[:2])
+    merge.from_topic(2, record(rows[2]), LATER)
     merge.lost()
-    merge.heard(2, 5 * PATIENCE_NS)
-    merge.heard(2, 6 * PATIENCE_NS)
+    assert hear(merge, rows, 5 * PATIENCE_NS) == []
+    hear(merge, rows, 6 * PATIENCE_NS)
     assert trouble(merge) == "topic_lost"
-    merge.from_topic(0, record(rows[1]))
-    merge.lives(beat(rows[1]))
-    merge.heard(2, 7 * PATIENCE_NS)
+    merge.from_topic(0, record(rows[2]), 6 * PATIENCE_NS)
+    assert hear(merge, rows, 7 * PATIENCE_NS) == rows[2:]
+    hear(merge, rows, 8 * PATIENCE_NS)
     assert trouble(merge) is None
     assert merge.noticed == {"topic_lost": 1}
 
@@ -223,29 +261,28 @@ def test_a_lost_cluster_is_said_and_what_was_known_of_its_topic_is_forgotten() -
 def test_the_offset_is_a_hint_only_where_the_last_event_came_from_the_topic() -> None:
     rows = log(2)
     merge = start()
-    merge.heard(2, 0)
-    merge.from_topic(7, record(rows[0]))
+    merge.from_topic(7, record(rows[0]), 0)
+    hear(merge, rows[:1], 2)
     assert merge.offset == 7
     merge.from_owner(rows[1])
     assert merge.offset is None
 
 
 @given(st.data())
-def test_however_the_two_are_mixed_each_position_comes_once_and_in_order(data: st.DataObject) -> None:
-    rows = log(12)
+def test_however_the_two_are_mixed_each_true_event_comes_once_and_in_order(data: st.DataObject) -> None:
+    rows, others = log(12), log(12, "b")
     known: list[Record | Heartbeat | BadRecord] = [*map(record, rows), *map(beat, rows), BadRecord("no")]
-    known += [msgspec.structs.replace(record(row), body=b"forged") for row in rows]
-    topic = data.draw(st.lists(st.sampled_from(known), max_size=60))
-    merge, taken, owner, now = start(), list[int](), 0, 0
-    for offset, what in enumerate(topic):
-        now += PATIENCE_NS // 2
-        if data.draw(st.booleans()) or merge.beyond(what, now):
-            merge.heard(len(rows), now)
-            upto = data.draw(st.integers(owner, len(rows)))
-            taken += [row.position for row in rows[owner:upto] if owner <= merge.position and merge.from_owner(row)]
-            owner = max(owner, merge.position)
+    known += [msgspec.structs.replace(record(row), body=b"forged") for row in rows] + list(map(record, others))
+    merge, taken, sent = start(), list[Recorded](), 0
+    for now, what in enumerate(data.draw(st.lists(st.sampled_from(known), max_size=60))):
+        match data.draw(st.sampled_from(["topic", "owner", "proof"])):
+            case "owner":
+                upto = data.draw(st.integers(sent, len(rows)))
+                taken += [row for row in rows[merge.position : upto] if merge.from_owner(row)]
+                sent = max(sent, upto)
+            case "proof":
+                taken += hear(merge, rows[: data.draw(st.integers(merge.position, len(rows)))], now * PATIENCE_NS // 2)
         if not merge.beyond(what, now):
-            row = merge.from_topic(offset, what)
-            taken += [] if row is None else [row.position]
-            owner = max(owner, merge.position)
-    assert taken == list(range(1, len(taken) + 1))
+            merge.from_topic(now, what, now * PATIENCE_NS // 2)
+            taken += merge.proven()
+    assert taken == rows[: len(taken)]
