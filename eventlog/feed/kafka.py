@@ -9,12 +9,12 @@ from functools import partial
 
 import structlog
 
-from eventlog.feed.merge import Merge
+from eventlog.feed.merge import Merge, Trouble
 from eventlog.feed.remote import RemoteFeed
 from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport, follow_for_ever
 from watchword.clock import LogClock, boot_ns
 from watchword.kafka import Heartbeat, Kafka
-from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader, open_topic
+from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader, TopicTrimmed, open_topic
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class _Topic:
 
     found: deque[Found]
     done: asyncio.Event
-    lost: bool = False
+    lost: Trouble | None = None
 
 
 class _Following:
@@ -133,7 +133,8 @@ class _Following:
                     await self._records(topic)
             except (*CLUSTER_LOST, TopicMissing, TopicSilent) as error:
                 log.debug("topic_lost", log=self._log, reason=repr(error))
-                await self._hand_over(_Topic(deque(), asyncio.Event(), lost=True))
+                lost: Trouble = "topic_trimmed" if isinstance(error, TopicTrimmed) else "topic_lost"
+                await self._hand_over(_Topic(deque(), asyncio.Event(), lost))
             await asyncio.sleep(INTERVAL)
 
     async def _records(self, topic: TopicReader) -> None:
@@ -185,7 +186,7 @@ class _Following:
             if isinstance(found.what, Heartbeat):
                 echo = self._proof(found.what) or echo
         if waiting.lost:
-            merge.lost()
+            merge.lost(waiting.lost)
         if merge.held:
             self.hurry.set()  # the owner's proof
         if not waiting.found:

@@ -121,9 +121,9 @@ class Merge:
             rows += self._released(head, chain_hash)
         return rows
 
-    def lost(self) -> None:
-        """The cluster does not answer, has no such topic, or is silent."""
-        self._fall_back("topic_lost")
+    def lost(self, trouble: Trouble = "topic_lost") -> None:
+        """The cluster does not answer, has no such topic, or is silent; or what comes next is gone from the topic."""
+        self._fall_back(trouble)
         self._topic_at = _NOWHERE
         self.held.clear()
 
@@ -199,7 +199,7 @@ class Merge:
         self.noticed[what] = self.noticed.get(what, 0) + 1
 
     def _fall_back(self, trouble: Trouble) -> None:
-        stays = self.trouble == "topic_of_another_log" and trouble != "topic_lost"
+        stays = self.trouble == "topic_of_another_log" and trouble not in ("topic_lost", "topic_trimmed")
         if self.trouble == trouble or stays:
             return
         self.trouble = trouble

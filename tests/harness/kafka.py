@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import uuid
 from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +103,8 @@ class OwnBroker:
         self.wait()
 
     def launch(self) -> None:
-        """Starts it without waiting for it."""
+        """Starts it without waiting for it. From the main thread: the broker ends with the thread that started it."""
+        assert threading.current_thread() is threading.main_thread()
         assert self._process is None, "the broker runs already"
         place = Place(self.data)
         if not place.data.exists():

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import grpc.aio
+import msgspec
 import pytest
 
 from eventlog.events import Recorded
@@ -189,12 +190,11 @@ async def test_a_repeated_record_is_dropped_and_noticed(cluster: Kafka) -> None:
 async def test_a_corrupt_record_is_noticed_and_its_event_comes_from_the_owner(cluster: Kafka) -> None:
     async with house(cluster, "a") as one, following(one) as follower:
         await until(lambda: follower.via == "kafka", PATIENCE)
-        await one.note("b", publish=False)
-        row = one.store.rows[1]
-        await one.topic.write(row.stream.encode(), b'{"note":"n","text":"forged"}', headers_of(record_of(row, SERVICE)))
-        await one.note("c")
+        forged = msgspec.structs.replace(record_of(one.store.rows[0], SERVICE), position=2)
+        await one.topic.write(forged.stream.encode(), forged.body, headers_of(forged))
+        await until(lambda: follower.noticed("record_corrupt") == 1, PATIENCE)
+        await one.note("b", "c")
         await until(lambda: follower.applied == 3, PATIENCE)
-        assert follower.noticed("record_corrupt") == 1
         assert [row.body for row in follower.rows] == [row.body for row in one.store.rows]
         await until(lambda: follower.via == "kafka", PATIENCE)
 
@@ -210,12 +210,25 @@ async def test_a_strangers_record_is_noticed_and_changes_nothing(cluster: Kafka)
         assert follower.via == "kafka"
 
 
+async def test_a_strangers_event_that_continues_the_chain_is_never_taken(cluster: Kafka) -> None:
+    async with house(cluster, "a") as one, following(one) as follower:
+        await until(lambda: follower.via == "kafka", PATIENCE)
+        first = one.store.rows[0]
+        event = msgspec.structs.replace(first, position=2, version=2, body=b'{"note":"n","text":"forged"}')
+        event = msgspec.structs.replace(event, chain_hash=link(first.chain_hash, event))
+        await one.topic.publish([event])
+        await until(lambda: follower.noticed("record_foreign") == 1, PATIENCE)
+        await one.note("b", "c")
+        await until(lambda: follower.applied == 3, PATIENCE)
+        assert [row.body for row in follower.rows] == [row.body for row in one.store.rows]
+        await until(lambda: follower.via == "kafka", PATIENCE)
+
+
 async def test_a_strangers_position_far_ahead_does_not_stop_the_reader(cluster: Kafka) -> None:
     async with house(cluster, "a") as one, following(one) as follower:
         await until(lambda: follower.via == "kafka", PATIENCE)
-        far = record_of(one.store.rows[0], SERVICE)
-        forged = {name: getattr(far, name) for name in far.__struct_fields__} | {"position": 10**9}
-        await one.topic.write(far.stream.encode(), far.body, headers_of(type(far)(**forged)))
+        far = msgspec.structs.replace(record_of(one.store.rows[0], SERVICE), position=10**9)
+        await one.topic.write(far.stream.encode(), far.body, headers_of(far))
         await one.note("b")
         await until(lambda: follower.applied == 2, PATIENCE)
         await until(lambda: follower.noticed("record_foreign") == 1, PATIENCE)
@@ -305,7 +318,8 @@ async def test_a_broker_that_dies_costs_nothing_and_is_gone_back_to(own_kafka: O
         await one.note("b", publish=False)
         await until(lambda: follower.applied == 2, PATIENCE)
         await until(lambda: follower.trouble == "topic_lost", PATIENCE)
-        await asyncio.to_thread(own_kafka.start)
+        own_kafka.launch()
+        await asyncio.to_thread(own_kafka.wait)
         await one.publish(1)
         await one.note("c")
         await until(lambda: follower.applied == 3 and follower.via == "kafka", 2 * PATIENCE)
@@ -328,7 +342,7 @@ async def test_an_empty_cluster_in_place_of_the_old_one_costs_nothing(own_kafka:
     async with house(cluster, "a", "b") as one, following(one, beating=False) as follower:
         await one.topic.beat(one.store.rows[-1], one.store.clock())
         await until(lambda: follower.applied == 2, PATIENCE)
-        await asyncio.to_thread(own_kafka.replace_by_empty)
+        own_kafka.replace_by_empty()
         await until(lambda: follower.trouble == "topic_lost", PATIENCE)
         await one.note("c", publish=False)
         await until(lambda: follower.applied == 3, PATIENCE)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from watchword.kafka.connection import Kafka
 from watchword.kafka.records import BadRecord, Heartbeat, Record, parse
@@ -21,6 +21,10 @@ SKIP = 10_000
 
 class TopicMissing(Exception):
     """The cluster has no such topic, or does not show it to this caller."""
+
+
+class TopicTrimmed(KafkaError):  # type: ignore[misc]
+    """What would come next is gone: retention took it, or the topic was made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,15 @@ class TopicReader:
         self._consumer.seek(self._partition, await self._search(position, begin, end))
 
     async def read(self, timeout: float) -> list[Found]:
-        """What comes next, in the topic's order; nothing where nothing came within `timeout` seconds."""
-        taken = await self._consumer.getmany(self._partition, timeout_ms=int(timeout * 1000), max_records=MAX_RECORDS)
+        """What comes next, in the topic's order; nothing where nothing came within `timeout` seconds.
+
+        Raises TopicTrimmed.
+        """
+        wait_ms = int(timeout * 1000)
+        try:
+            taken = await self._consumer.getmany(self._partition, timeout_ms=wait_ms, max_records=MAX_RECORDS)
+        except OffsetOutOfRangeError as gone:
+            raise TopicTrimmed("what would come next is gone from the topic") from gone
         return [self._found(record) for records in taken.values() for record in records]
 
     async def last(self, within: int = 1_000) -> Found | None:
