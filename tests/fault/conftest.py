@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.deploy.tools import REQUIRED
+from tests.harness.history import lacks_history
 from tests.harness.nginx import lacks
 from tests.harness.people import People
 from tests.harness.replicas import Replicas
@@ -19,7 +20,12 @@ NO_NGINX = lacks()
 if NO_NGINX and os.environ.get(REQUIRED) == "1":
     raise pytest.UsageError(f"tests/fault/test_replicas_*.py cannot run: {NO_NGINX}")
 
-collect_ignore_glob = ["test_replicas_*.py"] if NO_NGINX else []
+NO_HISTORY = lacks_history()
+MISSING = {"test_replicas_upgrade.py": NO_HISTORY} if NO_HISTORY else {}
+if NO_NGINX:
+    MISSING["test_replicas_*.py"] = NO_NGINX
+
+collect_ignore_glob = sorted(MISSING)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,9 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Names what was not collected."""
-    if NO_NGINX:
+    if MISSING:
         terminalreporter.section("not run on this machine")
-        terminalreporter.line(f"tests/fault/test_replicas_*.py: {NO_NGINX}")
+        for name, reason in sorted(MISSING.items()):
+            terminalreporter.line(f"tests/fault/{name}: {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,4 @@
-"""Key-encryption keys take the places of others under `up`, as docs/operations says: nobody notices, and the former ones
-are not needed any more."""
+"""Key-encryption keys take the places of others under `up`, as docs/operations says, and nobody notices."""
 
 import os
 import re
