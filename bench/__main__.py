@@ -5,14 +5,15 @@ import tempfile
 from pathlib import Path
 
 from bench.cost import Cost, cost
-from bench.load import Load
+from bench.load import Load, beside
 from bench.spread import Spread, spread
 from suite.account import database_account, make_data
 from suite.place import Place
 from tests.harness.kafka import own_broker
 from tests.harness.running import Running, running_suite
 
-REVOCATIONS = 200
+REVOCATIONS = 100
+"""For each place, at rest and under load."""
 WARM_UP = 10.0
 """Seconds. The first requests find cold caches, and are not what a service does all day."""
 
@@ -41,10 +42,10 @@ def _measured(transport: str, data: Path, arguments: tuple[str, ...]) -> list[tu
 async def _measure(transport: str, suite: Running) -> list[tuple[str, Cost]]:
     async with Load(suite) as load:
         await load.at_full(WARM_UP)
-        costs = [await cost(load, name) for name in load.requests]
-        rest = await spread(suite, REVOCATIONS)
-        async with load.at_half():
-            loaded = await spread(suite, REVOCATIONS)
+        costs = [await cost(load, suite, name) for name in load.requests]
+    rest = await spread(suite, REVOCATIONS)
+    with beside(suite.place.data, costs[0].rate / 2):
+        loaded = await spread(suite, REVOCATIONS)
     for where in rest:
         print(f"| {transport} | {where} | {_shown(rest[where])} | {_shown(loaded[where])} |", flush=True)
     return [(transport, one) for one in costs]

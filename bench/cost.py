@@ -20,11 +20,11 @@ class Cost:
     milliseconds: tuple[float, ...]
 
 
-async def cost(load: Load, name: str) -> Cost:
+async def cost(load: Load, suite: Running, name: str) -> Cost:
     """Measures one kind of request for 10 s."""
-    before = [_cpu(load.suite, where) for where in WHERE]
+    before = [_cpu(suite, where) for where in WHERE]
     rate = await load.at_full(SECONDS, name)
-    spent = [_cpu(load.suite, where) - earlier for where, earlier in zip(WHERE, before, strict=True)]
+    spent = [_cpu(suite, where) - earlier for where, earlier in zip(WHERE, before, strict=True)]
     return Cost(name, rate, tuple(max(0.0, seconds) * 1000 / (rate * SECONDS) for seconds in spent))
 
 

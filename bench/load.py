@@ -1,16 +1,25 @@
-"""Requests against a suite: as many as it takes, or half of that."""
+"""Requests against a suite, from a process of their own: `python -m bench.load DIR PER_SECOND`, until it is ended."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from httpx2 import AsyncClient, Limits
 
-from tests.harness.applications import Application, machine, own_token
-from tests.harness.people import People, Person
-from tests.harness.running import Running
+from suite import contract
+from suite.databases import SERVICES
+from suite.fleet import Fleet
+from suite.place import Place
+from suite.ports import Address
+from tests.harness.applications import machine, own_token
+from tests.harness.people import People
+from tests.harness.running import Suite
 
 AT_ONCE = 16
 
@@ -18,23 +27,23 @@ Request = Callable[[], Awaitable[None]]
 
 
 class Load:
-    """Clients that keep their connections, in one process beside the suite."""
+    """Clients that keep their connections."""
 
-    def __init__(self, suite: Running) -> None:
+    def __init__(self, suite: Suite) -> None:
         self.suite = suite
         self._http = AsyncClient(timeout=30, trust_env=False, limits=Limits(max_connections=AT_ONCE))
         self._people = People(suite, self._http)
         self._refresh_tokens: list[str] = []
-        self.requests = {
+        self.requests: dict[str, Request] = {
             "client_credentials": self._client_credentials,
             "refresh": self._refresh,
             "introspect": self._introspect,
         }
 
     async def __aenter__(self) -> Self:
-        self._machine: Application = await machine(self.suite)
+        self._machine = await machine(self.suite)
         self._token = await own_token(self._http, self.suite, self._machine)
-        person: Person = await self._people.register()
+        person = await self._people.register()
         for _ in range(AT_ONCE):
             self._refresh_tokens.append((await self._people.login(person)).refresh_token)
         return self
@@ -53,30 +62,20 @@ class Load:
                 done += 1
 
         await asyncio.gather(*(client() for _ in range(AT_ONCE)))
-        self.full = done / (time.perf_counter() - begun)
-        return self.full
+        return done / (time.perf_counter() - begun)
 
-    @asynccontextmanager
-    async def at_half(self) -> AsyncIterator[None]:
-        """Sends half as many a second as were answered when it sent all it could, evenly, while the context lasts."""
-        full = await self.at_full(5.0)
-        pause = AT_ONCE / (full / 2)
+    async def at(self, per_second: float) -> None:
+        """Sends so many client_credentials a second, evenly, for ever."""
+        pause = AT_ONCE / per_second
 
         async def client(number: int) -> None:
-            await asyncio.sleep(pause * number / AT_ONCE)
-            due = time.perf_counter()
+            due = time.perf_counter() + pause * number / AT_ONCE
             while True:
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 await self._client_credentials()
                 due += pause
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
 
-        clients = [asyncio.ensure_future(client(number)) for number in range(AT_ONCE)]
-        try:
-            yield
-        finally:
-            for one in clients:
-                one.cancel()
-            await asyncio.gather(*clients, return_exceptions=True)
+        await asyncio.gather(*(client(number) for number in range(AT_ONCE)))
 
     async def _client_credentials(self) -> None:
         await own_token(self._http, self.suite, self._machine)
@@ -89,3 +88,35 @@ class Load:
     async def _introspect(self) -> None:
         found = await self._people.introspect(self._token)
         assert found["active"] is True
+
+
+@contextmanager
+def beside(data: Path, per_second: float) -> Iterator[None]:
+    """The load, from another process while the context lasts, so that who measures shares no event loop with it."""
+    process = subprocess.Popen([sys.executable, "-m", "bench.load", str(data), str(per_second)])
+    try:
+        time.sleep(3.0)  # until it has begun, logins included
+        assert process.poll() is None, "the load ended by itself"
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def found(data: Path) -> Suite:
+    """The suite that runs on a directory."""
+    place = Place(data)
+    known = contract.read(place)
+    rest = {name: Address.parse(known.api(name).rest.removeprefix("http://")) for name in SERVICES}
+    grpc = {name: Address.parse(known.api(name).grpc) for name in SERVICES}
+    return Suite(place, Fleet(rest=rest, grpc=grpc), known)
+
+
+async def _main(data: Path, per_second: float) -> None:
+    async with Load(found(data)) as load:
+        await load.at(per_second)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    asyncio.run(_main(Path(sys.argv[1]), float(sys.argv[2])))

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.harness.people import People, Signed
-from tests.harness.running import Running
+from tests.harness.running import Suite
 from watchword import TokenRefused, Verifier, connect
+from watchword.kafka import Kafka
 
 DEADLINE = 10.0
 
@@ -21,12 +22,15 @@ class Spread:
     seconds: list[float] = field(default_factory=list)
 
     def percentile(self, share: int) -> float:
-        found = sorted(self.seconds)
-        return found[min(len(found) - 1, len(found) * share // 100)]
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, len(ordered) * share // 100)]
 
 
-async def spread(suite: Running, revocations: int) -> dict[str, Spread]:
-    """Ends that many sessions one by one at token; asks identity and policy, and a verifier, until they refuse."""
+async def spread(suite: Suite, revocations: int) -> dict[str, Spread]:
+    """Ends that many sessions for each place, one by one at token, and asks that place until it refuses.
+
+    One place after the other: asking all at once would measure how they wait for each other here.
+    """
     demo = suite.contract
     async with (
         People.of(suite) as people,
@@ -37,6 +41,7 @@ async def spread(suite: Running, revocations: int) -> dict[str, Spread]:
             ca=demo.ca,
             cert=demo.backend.cert,
             key=demo.backend.key,
+            kafka=None if demo.kafka is None else Kafka(demo.kafka),
         ) as verifier,
     ):
         places: dict[str, Refuses] = {
@@ -44,24 +49,15 @@ async def spread(suite: Running, revocations: int) -> dict[str, Spread]:
             "policy, REST": lambda signed: _unauthorized(people, "policy", "/v1/roles", signed),
             "a backend's verifier": lambda signed: _refused(verifier, signed),
         }
+        admin, person = await people.administrator(), await people.register()
         found = {where: Spread() for where in places}
-        admin, sessions = await people.administrator(), await _sessions(people, revocations)
-        for signed in sessions:
-            await _revoke(people, admin, signed)
-            acknowledged = time.perf_counter()
-            waits = (_until(refuses, signed, acknowledged) for refuses in places.values())
-            for where, seconds in zip(places, await asyncio.gather(*waits), strict=True):
-                found[where].seconds.append(seconds)
+        for where, refuses in places.items():
+            for _ in range(revocations):
+                signed = await people.login(person)
+                assert not await refuses(signed)
+                await _revoke(people, admin, signed)
+                found[where].seconds.append(await _until(refuses, signed))
     return found
-
-
-async def _sessions(people: People, count: int) -> list[Signed]:
-    person = await people.register()
-    begun: list[Signed] = []
-    while len(begun) < count:
-        # One client's cookies are all clients' here, so one after the other.
-        begun.append(await people.login(person))
-    return begun
 
 
 async def _revoke(people: People, admin: Signed, signed: Signed) -> None:
@@ -71,7 +67,8 @@ async def _revoke(people: People, admin: Signed, signed: Signed) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def _until(refuses: Refuses, signed: Signed, acknowledged: float) -> float:
+async def _until(refuses: Refuses, signed: Signed) -> float:
+    acknowledged = time.perf_counter()
     while True:
         sent = time.perf_counter()
         if await refuses(signed):

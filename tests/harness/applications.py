@@ -6,7 +6,7 @@ from typing import Any
 
 from httpx2 import AsyncClient, Response
 
-from tests.harness.running import Running
+from tests.harness.running import Suite
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 
 
@@ -22,7 +22,7 @@ class Application:
         return self.client_id, self.secret
 
 
-async def registered(suite: Running, **wanted: Any) -> Application:
+async def registered(suite: Suite, **wanted: Any) -> Application:
     """A new client. Without a grant type it is a public one."""
     wanted = {"confidential": "client_credentials" in wanted.get("grant_types", ())} | wanted
     wanted.setdefault("client_id", f"test-{secrets.token_hex(6)}")
@@ -32,12 +32,12 @@ async def registered(suite: Running, **wanted: Any) -> Application:
     return Application(made.client.client_id, made.client_secret)
 
 
-async def machine(suite: Running, **wanted: Any) -> Application:
+async def machine(suite: Suite, **wanted: Any) -> Application:
     """A confidential client that gets tokens for itself."""
     return await registered(suite, grant_types=["client_credentials"], **wanted)
 
 
-async def own_token(http: AsyncClient, suite: Running, client: Application, **more: str) -> str:
+async def own_token(http: AsyncClient, suite: Suite, client: Application, **more: str) -> str:
     """What client_credentials gives."""
     answer = await ask_token(http, suite, client, grant_type="client_credentials", **more)
     assert answer.status_code == 200, answer.text
@@ -45,6 +45,6 @@ async def own_token(http: AsyncClient, suite: Running, client: Application, **mo
     return token
 
 
-async def ask_token(http: AsyncClient, suite: Running, client: Application, **form: str) -> Response:
+async def ask_token(http: AsyncClient, suite: Suite, client: Application, **form: str) -> Response:
     """A request for a token, by client_secret_basic."""
     return await http.post(suite.url("token") + "/oauth2/token", data=form, auth=client.auth)
