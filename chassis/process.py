@@ -87,6 +87,11 @@ class Process:
     async def _supervised(self, name: str, job: Job) -> None:
         try:
             await job()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            log.exception("task_cancelled", task=name)  # by a library, not by us: it has ended all the same
         except Exception as error:
             reason = _databases_reason(self.service, error)
             if reason is not None:

@@ -193,6 +193,11 @@ class RelayGauges(Collector):
         return gauge
 
 
+def _counted(state: ProjectionState) -> Mapping[str, int]:
+    """From zero on: a series that begins with its first record would never show an increase."""
+    return {} if state.via == "local" else {"record_corrupt": 0, "record_foreign": 0} | dict(state.noticed)
+
+
 class ProjectionGauges(Collector):
     """The projections as gauges, from states read for this one answer."""
 
@@ -209,7 +214,7 @@ class ProjectionGauges(Collector):
         yield self._labelled(
             "trouble", "What hinders it", "code", lambda state: {state.trouble: 1} if state.trouble else {}
         )
-        yield self._labelled("noticed", "What was wrong in its topic", "code", lambda state: state.noticed)
+        yield self._labelled("noticed", "What was wrong in its topic", "code", _counted)
 
     def _gauge(self, name: str, text: str, value: Callable[[ProjectionState], float | None]) -> GaugeMetricFamily:
         gauge = GaugeMetricFamily(f"watchword_projection_{name}", text, labels=["projection", "log"])

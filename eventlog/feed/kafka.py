@@ -13,13 +13,19 @@ from eventlog.feed.merge import Merge, Trouble
 from eventlog.feed.remote import RemoteFeed
 from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport, follow_for_ever
 from watchword.clock import LogClock, boot_ns
-from watchword.kafka import Heartbeat, Kafka
+from watchword.kafka import BadRecord, Heartbeat, Kafka
 from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader, TopicTrimmed, open_topic
 
 log = structlog.get_logger()
 
 SILENCE_NS = 3_000_000_000
 """A topic whose relay lives has a record each second."""
+
+
+def cancelled() -> bool:
+    """Whether this task is being cancelled, rather than met by what a library cancelled of its own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 class TopicSilent(Exception):
@@ -34,6 +40,7 @@ class KafkaFeed:
         self._owner = owner
         self._kafka = kafka
         self._readers: dict[str, _Following] = {}
+        self._noticed: dict[str, dict[str, int]] = {}
 
     def transport(self, reader: str) -> Transport:
         """See Source.transport."""
@@ -45,7 +52,8 @@ class KafkaFeed:
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
         start = progress()
-        merge = Merge(start.applied, start.chain_hash, start.offset)
+        noticed = self._noticed.setdefault(reader, {})
+        merge = Merge(start.applied, start.chain_hash, start.offset, noticed=noticed)
         following = self._readers[reader] = _Following(self.log, reader, merge, progress)
         tasks = [
             asyncio.ensure_future(following.watched(following.read_owner(self._owner, max_staleness))),
@@ -112,6 +120,10 @@ class _Following:
         """Reads until it is cancelled, or breaks, which `next` raises."""
         try:
             await reading
+        except asyncio.CancelledError:
+            if cancelled():
+                raise
+            await self._came.put(SourceLost("a client ended by itself"))
         except Exception as error:  # noqa: BLE001  whatever it is, following has to begin anew
             await self._came.put(error)
 
@@ -182,7 +194,7 @@ class _Following:
             return None
         while waiting.found and not merge.beyond(waiting.found[0].what, boot_ns()):
             found = waiting.found.popleft()
-            merge.from_topic(found.offset, found.what, boot_ns())
+            self._one(found)
             if isinstance(found.what, Heartbeat):
                 echo = self._proof(found.what) or echo
         if waiting.lost:
@@ -193,6 +205,12 @@ class _Following:
             waiting.done.set()
             self._waiting = None
         return echo
+
+    def _one(self, found: Found) -> None:
+        try:
+            self._merge.from_topic(found.offset, found.what, boot_ns())
+        except Exception as error:  # noqa: BLE001  whatever a stranger wrote, it ends no process
+            self._merge.from_topic(found.offset, BadRecord(repr(error)), boot_ns())
 
     def _proof(self, beat: Heartbeat) -> Echo | None:
         """What a heartbeat proves where the owner cannot be asked (RULES 4): it is as old as the larger of the time

@@ -64,11 +64,13 @@ async def turn(pool: asyncpg.Pool, name: str) -> AsyncIterator[Turn]:
     """
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     async with pool.acquire() as connection:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
-            await asyncio.sleep(POLL)
         mine = Turn(connection)
         try:
+            # First: a process that is stopped right after it got the lock must not keep it.
             await mine.ping(f"SET idle_session_timeout = '{LEASE}s'")
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key, timeout=CALL):
+                await asyncio.sleep(POLL)
+            await mine.ping()
             yield mine
         finally:
             await mine.end(key)

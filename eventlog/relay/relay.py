@@ -198,7 +198,8 @@ class Relay:
     async def _again(self, to: Publisher, first: int, head: Head) -> None:
         """Goes back, and forgets the wish only when the topic itself says where to go on."""
         chain_hash = await self._hash_at(first - 1)
-        if first <= head.position and chain_hash is not None:
+        # Behind as it is, it comes to `first` by itself; going there now would leave out what lies before.
+        if first <= min(head.position, self._held.position) and chain_hash is not None:
             log.info("relay_republishes", first=first)
             self._now(position=first - 1, chain_hash=chain_hash)
             await self._page(to, head.position - first + 1)

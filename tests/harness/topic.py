@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 from eventlog.events import Recorded
@@ -39,6 +40,16 @@ class Topic:
     async def write(self, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Whatever a stranger writes."""
         await self._producer.send_and_wait(self.name, value, key=key, headers=headers, partition=0)
+
+    async def write_unreadable(self) -> None:
+        """A record with a header whose name is no text, which no client of Python writes."""
+        batch = self._producer.create_batch()
+        batch.append(key=b"k", value=b"v", timestamp=None, headers=[("NAME", b"x")])
+        data = bytearray(batch._build()).replace(b"NAME", b"\xff\xfe\xfd\xfc")
+        # Of a batch of version 2 the checksum stands at byte 17, over all that follows it.
+        data[17:21] = calc_crc32c(data[21:]).to_bytes(4, "big")
+        batch._buffer = data
+        await (await self._producer.send_batch(batch, self.name, partition=0))
 
     async def trim(self, before: int) -> None:
         """Drops every record below the offset `before`, as retention does."""
@@ -74,7 +85,7 @@ async def topic(kafka: Kafka, service: str, made: bool = False) -> AsyncIterator
     """A topic of a service: a new, empty one, or the one that was `made` already."""
     if not made:
         await create(kafka, service)
-    producer = AIOKafkaProducer(**kafka.client(), acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(**kafka.client(), acks="all")
     await producer.start()
     try:
         yield Topic(kafka, service, producer)

@@ -19,8 +19,8 @@ from tests.harness.topic import Topic, create, record_of, topic
 from tests.unit.projection.notes import Written, feed_of, serving, until, write, written
 from watchword.chain import GENESIS, link
 from watchword.clock import boot_ns
-from watchword.kafka import Kafka, headers_of
-from watchword.kafka.topic import CLUSTER_LOST
+from watchword.kafka import BadRecord, Kafka, headers_of
+from watchword.kafka.topic import CLUSTER_LOST, open_topic
 
 SERVICE = "notes"
 PATIENCE = 20.0
@@ -208,6 +208,23 @@ async def test_a_strangers_record_is_noticed_and_changes_nothing(cluster: Kafka)
         await one.note("b")
         await until(lambda: follower.applied == 2, PATIENCE)
         assert follower.via == "kafka"
+
+
+async def test_a_record_that_the_client_cannot_decode_is_read_over(cluster: Kafka) -> None:
+    async with house(cluster, "a") as one:
+        await one.topic.write_unreadable()
+        await one.note("b")
+        async with open_topic(cluster, SERVICE) as reader:
+            last = await reader.last()
+            assert last is not None
+            assert not isinstance(last.what, BadRecord)
+            assert last.what.position == 2
+        async with following(one) as follower:
+            await until(lambda: follower.via == "kafka", PATIENCE)
+            await one.topic.write_unreadable()
+            await one.note("c")
+            await until(lambda: follower.noticed("record_foreign") > 0, PATIENCE)
+            await until(lambda: follower.applied == 3 and follower.via == "kafka", PATIENCE)
 
 
 async def test_a_strangers_event_that_continues_the_chain_is_never_taken(cluster: Kafka) -> None:

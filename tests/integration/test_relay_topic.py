@@ -117,6 +117,18 @@ async def test_a_wish_outlives_the_process_that_was_asked(home: House) -> None:
     assert await home.positions() == list(range(1, 12))
 
 
+async def test_a_wish_made_while_the_relay_is_behind_leaves_nothing_out(home: House) -> None:
+    await home.append(5)
+    async with home.relaying() as relay:
+        await home.level(relay)
+    await home.append(20)
+    await home.relay("another").republish(15)
+    async with home.relaying() as relay:
+        await home.shows(relay, lambda status: status.republish_from is None)
+        await home.level(relay)
+    assert await home.positions() == list(range(1, 26))
+
+
 @pytest.mark.parametrize("first", [0, 4])
 async def test_what_the_log_does_not_hold_cannot_be_republished(home: House, first: int) -> None:
     await home.append(3)

@@ -159,9 +159,12 @@ class _Read:
         try:
             if not _TIME.fullmatch(text):
                 raise ValueError
-            return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+            time = (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+            if time < 0:
+                raise ValueError
+            return time
         except ValueError:
-            raise BadRecord("its header ce_time is not RFC 3339 in UTC with six decimals") from None
+            raise BadRecord("its header ce_time is no time since 1970 in RFC 3339, UTC, with six decimals") from None
 
     def source(self) -> tuple[str, str]:
         match = _SOURCE.fullmatch(self.text("ce_source"))

@@ -68,12 +68,26 @@ class TopicReader:
 
         Raises TopicTrimmed.
         """
-        wait_ms = int(timeout * 1000)
         try:
-            taken = await self._consumer.getmany(self._partition, timeout_ms=wait_ms, max_records=MAX_RECORDS)
+            return await self._take(timeout, MAX_RECORDS)
         except OffsetOutOfRangeError as gone:
             raise TopicTrimmed("what would come next is gone from the topic") from gone
+        except UnicodeDecodeError:
+            return await self._around(timeout)
+
+    async def _take(self, timeout: float, most: int) -> list[Found]:
+        taken = await self._consumer.getmany(self._partition, timeout_ms=int(timeout * 1000), max_records=most)
         return [self._found(record) for records in taken.values() for record in records]
+
+    async def _around(self, timeout: float) -> list[Found]:
+        """A header whose name is no text fails the client for all that came with it: so one by one, and over it."""
+        at = await self._consumer.position(self._partition)
+        self._consumer.seek(self._partition, at)
+        try:
+            return await self._take(timeout, 1)
+        except UnicodeDecodeError:
+            self._consumer.seek(self._partition, at + 1)
+            return [Found(at, BadRecord("the name of a header is no text"))]
 
     async def last(self, within: int = 1_000) -> Found | None:
         """The newest record of this service's log among the last `within` records; None where there is none."""
@@ -83,7 +97,9 @@ class TopicReader:
             self._consumer.seek(self._partition, offset)
             page = await self._page()
             if not page:
-                break
+                if await self._consumer.position(self._partition) >= end:
+                    break
+                raise TimeoutError("the topic does not give what it says that it has")
             last = next((one for one in reversed(page) if not isinstance(one.what, BadRecord)), last)
             offset = page[-1].offset + 1
         return last
