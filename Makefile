@@ -67,8 +67,17 @@ check:
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
+# Most tests wait for processes, and the unit tests do not: so these run beside them, and their output comes at the end.
 test: setup-dev
+ifeq ($(strip $(ARGS)),)
+	@COVERAGE_FILE=.coverage.unit $(BIN)/pytest --cov --cov-report= tests/unit >.venv/unit.log 2>&1 & unit=$$!; \
+	COVERAGE_FILE=.coverage.rest $(BIN)/pytest --cov --cov-report= --ignore=tests/unit; rest=$$?; \
+	wait $$unit; unit=$$?; cat .venv/unit.log; \
+	$(BIN)/coverage combine --quiet .coverage.unit .coverage.rest && $(BIN)/coverage report; \
+	[ $$rest = 0 ] && [ $$unit = 0 ]
+else
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+endif
 
 bench: setup-dev
 	@GRPC_ENABLE_FORK_SUPPORT=0 $(BIN)/python -m bench
