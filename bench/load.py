@@ -1,7 +1,6 @@
 """Requests against a suite, from a process of their own: `python -m bench.load DIR PER_SECOND`, until it is ended."""
 
 import asyncio
-import signal
 import subprocess
 import sys
 import time
@@ -99,7 +98,7 @@ def beside(data: Path, per_second: float) -> Iterator[None]:
         assert process.poll() is None, "the load ended by itself"
         yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.kill()
         process.wait(10)
 
 
@@ -118,5 +117,4 @@ async def _main(data: Path, per_second: float) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     asyncio.run(_main(Path(sys.argv[1]), float(sys.argv[2])))
