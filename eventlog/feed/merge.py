@@ -123,7 +123,10 @@ class Merge:
 
     def lost(self, trouble: Trouble = "topic_lost") -> None:
         """The cluster does not answer, has no such topic, or is silent; or what comes next is gone from the topic."""
-        self._fall_back(trouble)
+        if self._topic_at == _NOWHERE:
+            self.trouble = trouble  # such as before its relay has made it: nothing was lost that had been there
+        else:
+            self._fall_back(trouble)
         self._topic_at = _NOWHERE
         self.held.clear()
 

@@ -258,6 +258,13 @@ def test_a_lost_cluster_is_said_and_what_was_known_of_its_topic_is_forgotten() -
     assert merge.noticed == {"topic_lost": 1}
 
 
+def test_a_topic_that_is_not_there_yet_was_not_lost() -> None:
+    merge = start()
+    merge.lost()
+    assert trouble(merge) == "topic_lost"
+    assert merge.noticed == {}
+
+
 def test_the_offset_is_a_hint_only_where_the_last_event_came_from_the_topic() -> None:
     rows = log(2)
     merge = start()
