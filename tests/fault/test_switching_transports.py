@@ -4,7 +4,7 @@ from pathlib import Path
 
 from suite.databases import SERVICES
 from tests.fault.breaking import eventually
-from tests.fault.customers import busy
+from tests.fault.customers import VISIT, busy
 from tests.fault.logs import read_logs
 from tests.fault.test_kill_nine import assert_kept
 from tests.harness.kafka import Broker
@@ -23,7 +23,7 @@ async def test_a_suite_that_switches_between_feed_and_kafka_loses_and_repeats_no
             before = await read_logs(suite)
             async with People.of(suite) as people:
                 async with busy(suite, customers=2) as load:
-                    await load.goes_on()
+                    await load.goes_on(refreshes=2 * VISIT)
                 await assert_kept(suite, people, load, before)
             await eventually(lambda: level(suite), "all projections are level")
 
