@@ -176,6 +176,7 @@ async def test_metrics_show_requests_and_projections() -> None:
     assert 'watchword_projection_trouble{code="topic_lost",log="identity",projection="sessions"} 1.0' in told
     assert 'watchword_projection_noticed{code="record_foreign",log="identity",projection="sessions"} 2.0' in told
     assert 'trouble{log="token"' not in told
+    assert 'watchword_projection_noticed{code="record_corrupt",log="token",projection="new"} 0.0' in told
 
 
 @dataclass(frozen=True, slots=True)
