@@ -119,6 +119,23 @@ class Store(Protocol):
     async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None: ...
 
 
+def page_of(rows: Sequence[Recorded], limit: int, max_bytes: int) -> list[Recorded]:
+    """The first rows that fit: at most `limit` and `max_bytes`, at least one where there is one."""
+    page: list[Recorded] = []
+    size = 0
+    for row in rows[:limit]:
+        size += weight(row)
+        if page and size > max_bytes:
+            break
+        page.append(row)
+    return page
+
+
+def weight(row: Recorded) -> int:
+    """What a row counts for in bytes."""
+    return len(row.body) + len(row.sealed or b"")
+
+
 def _now() -> int:
     return time.time_ns() // 1000
 
@@ -197,14 +214,7 @@ class MemoryStore:
 
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
         """See Store.read."""
-        page: list[Recorded] = []
-        size = 0
-        for row in self.rows[after : after + limit]:
-            size += len(row.body) + len(row.sealed or b"")
-            if page and size > max_bytes:
-                break
-            page.append(row)
-        return page
+        return page_of(self.rows[after : after + limit], limit, max_bytes)
 
     async def head(self) -> Head:
         """See Store.head."""

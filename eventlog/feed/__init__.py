@@ -2,9 +2,11 @@
 
 from eventlog.feed.local import LocalFeed
 from eventlog.feed.owner import EventLogFeed, first_of
+from eventlog.feed.pace import paced
 from eventlog.feed.remote import RemoteFeed
 from eventlog.feed.source import (
     INTERVAL,
+    PACE,
     PAGE_EVENTS,
     Batch,
     Echo,
@@ -18,6 +20,7 @@ from eventlog.feed.wire import to_event, to_row
 
 __all__ = [
     "INTERVAL",
+    "PACE",
     "PAGE_EVENTS",
     "Batch",
     "Echo",
@@ -30,6 +33,7 @@ __all__ = [
     "Transport",
     "first_of",
     "follow_for_ever",
+    "paced",
     "to_event",
     "to_row",
 ]

@@ -19,6 +19,8 @@ from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader
 log = structlog.get_logger()
 
 SILENCE_NS = 3_000_000_000
+PROOF = 0.005
+"""Seconds between two questions to the owner: what has come from the topic waits for the answer."""
 """A topic whose relay lives has a record each second."""
 
 
@@ -129,7 +131,7 @@ class _Following:
 
     async def read_owner(self, owner: RemoteFeed, max_staleness: float) -> None:
         """Stamps and receipts always, and the events while they are wanted."""
-        follow = partial(owner.follow, hurry=self.hurry)
+        follow = partial(owner.follow, hurry=self.hurry, pace=PROOF)
         following = follow_for_ever(follow, self._reader, max_staleness, self._reported, self._lost_owner)
         async with aclosing(following) as batches:
             async for batch in batches:

@@ -1,9 +1,10 @@
 """One's own log, followed from the database."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from eventlog.errors import LogUnavailable
-from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS, Batch, Echo, Progress, SourceLost, Transport
+from eventlog.feed.source import INTERVAL, PACE, PAGE_BYTES, PAGE_EVENTS, Batch, Echo, Progress, SourceLost, Transport
 from eventlog.readers import Reader, Readers
 from eventlog.store import Store
 from watchword.clock import boot_ns
@@ -22,23 +23,31 @@ class LocalFeed:
         self, reader: str, max_staleness: float, progress: Callable[[], Progress]
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
-        after = progress().applied
+        after, echoed = progress().applied, -INTERVAL
+        loop = asyncio.get_running_loop()
         try:
             while True:
                 # Events first: a revocation among them must not wait for what only proves how fresh they are.
                 if page := await self._store.read(after, PAGE_EVENTS, PAGE_BYTES):
                     yield Batch(page, None)
                     after = page[-1].position
-                stamp, reported = boot_ns(), progress().applied
-                head = await self._store.head()
-                yield Batch([], Echo(head.position, head.now, stamp, head.chain_hash, reported))
-                said = progress()
-                await self._readers.report(
-                    Reader(reader, said.applied, int(max_staleness * 1_000_000), self._now(), said.parked)
-                )
-                await self._store.wait(after, INTERVAL)
+                pause = echoed + PACE - loop.time()
+                if pause <= 0:
+                    echoed, pause = loop.time(), INTERVAL
+                    yield Batch([], await self._echo(progress().applied))
+                    await self._report(reader, max_staleness, progress())
+                await self._store.wait(after, pause)
         except LogUnavailable as error:
             raise SourceLost(f"the log of {self.log} cannot be read: {error.detail}") from error
+
+    async def _echo(self, applied: int) -> Echo:
+        stamp = boot_ns()
+        head = await self._store.head()
+        return Echo(head.position, head.now, stamp, head.chain_hash, applied)
+
+    async def _report(self, reader: str, max_staleness: float, said: Progress) -> None:
+        staleness = int(max_staleness * 1_000_000)
+        await self._readers.report(Reader(reader, said.applied, staleness, self._now(), said.parked))
 
     def transport(self, reader: str) -> Transport:
         """See Source.transport."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport
+from eventlog.feed.source import INTERVAL, PACE, Batch, Echo, Progress, SourceLost, Transport
 from eventlog.feed.wire import to_row
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -28,10 +28,14 @@ class RemoteFeed:
         max_staleness: float,
         progress: Callable[[], Progress],
         hurry: asyncio.Event | None = None,
+        pace: float = PACE,
     ) -> AsyncGenerator[Batch, None]:
-        """See Source.follow. Reports progress each second, as soon as a batch has been applied, and on `hurry`."""
+        """See Source.follow. Reports progress each second, and every `pace` seconds at most when a batch has been
+        applied or on `hurry`.
+        """
         call = self._stub.Read()
-        report = _Reporter(call, progress, hurry or asyncio.Event())
+        applied = hurry or asyncio.Event()
+        report = _Reporter(call, progress, applied, pace)
         reporting = asyncio.ensure_future(report.each_second())
         try:
             await report.open(reader, max_staleness)
@@ -43,7 +47,7 @@ class RemoteFeed:
                     raise SourceLost(f"the feed of {self.log} ended: {await call.details()}")
                 yield Batch([to_row(event) for event in response.events], report.echo(response))
                 if response.events:
-                    await report.now()
+                    applied.set()
         except (grpc.RpcError, TimeoutError, asyncio.InvalidStateError) as error:
             raise SourceLost(f"the feed of {self.log} was lost: {_reason(error)}") from error
         finally:
@@ -58,12 +62,14 @@ class RemoteFeed:
 class _Reporter:
     """Sends what the reader has applied; one write at a time, which is all that a gRPC call takes."""
 
-    def __init__(self, call: Any, progress: Callable[[], Progress], hurry: asyncio.Event) -> None:
+    def __init__(self, call: Any, progress: Callable[[], Progress], hurry: asyncio.Event, pace: float) -> None:
         self._call = call
         self._progress = progress
         self._hurry = hurry
+        self._pace = pace
         self._writing = asyncio.Lock()
         self._reported: dict[int, int] = {}
+        self._last = 0.0
 
     async def open(self, reader: str, max_staleness: float) -> None:
         now = self._progress()
@@ -74,6 +80,7 @@ class _Reporter:
 
     async def now(self) -> None:
         async with asyncio.timeout(SILENCE), self._writing:
+            self._last = asyncio.get_running_loop().time()
             now, stamp = self._progress(), boot_ns()
             self._reported[stamp] = now.applied
             report = log_pb2.Progress(
@@ -87,6 +94,7 @@ class _Reporter:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(INTERVAL):
                         await self._hurry.wait()
+                await asyncio.sleep(self._last + self._pace - asyncio.get_running_loop().time())
                 self._hurry.clear()
                 await self.now()
 

@@ -8,8 +8,10 @@ import asyncpg
 
 from eventlog.events import Recorded
 from eventlog.postgres.connection import fetch
+from eventlog.postgres.heads import Heads
 from eventlog.postgres.listener import Listener
 from eventlog.postgres.rows import HEAD, head, recorded
+from eventlog.postgres.tail import Tail
 from eventlog.postgres.writer import Writer
 from eventlog.store import Appended, Command, Guard, Head, Snapshot
 
@@ -54,7 +56,9 @@ class PostgresStore:
     ) -> None:
         self._pool = pool
         self._observe = observe
-        self._listener = Listener(dsn, observe)
+        self._tail = Tail(self._page)
+        self._heads = Heads(self._head)
+        self._listener = Listener(dsn, self._looked)
         self._writer = Writer(dsn, self._committed, queue)
 
     async def start(self) -> None:
@@ -91,13 +95,11 @@ class PostgresStore:
 
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
         """See Store.read."""
-        return [recorded(row) for row in await fetch(self._pool, _READ, after, limit, max_bytes)]
+        return await self._tail.read(after, limit, max_bytes)
 
     async def head(self) -> Head:
         """See Store.head."""
-        now = head((await fetch(self._pool, HEAD))[0])
-        self._observe(now.now)
-        return now
+        return await self._heads.read()
 
     async def wait(self, after: int, timeout: float) -> None:
         """See Store.wait."""
@@ -115,6 +117,18 @@ class PostgresStore:
     async def log_id(self) -> str:
         """Which log this is: a random UUID, made once with the database."""
         return str((await fetch(self._pool, "SELECT id FROM eventlog.log_id"))[0]["id"])
+
+    async def _page(self, after: int, limit: int, max_bytes: int) -> list[Recorded]:
+        return [recorded(row) for row in await fetch(self._pool, _READ, after, limit, max_bytes)]
+
+    async def _head(self) -> Head:
+        now = head((await fetch(self._pool, HEAD))[0])
+        self._looked(now)
+        return now
+
+    def _looked(self, now: Head) -> None:
+        self._tail.confirm(now)
+        self._observe(now.now)
 
     def _committed(self, position: int, now: int) -> None:
         self._listener.heard(position)

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -12,15 +12,19 @@ import structlog
 
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
-from eventlog.feed import INTERVAL, Progress, Source, SourceLost, Transport, first_of, follow_for_ever
+from eventlog.feed import INTERVAL, PACE, Progress, Source, SourceLost, Transport, first_of, follow_for_ever, paced
 from eventlog.postgres.turn import turn
-from eventlog.projection.change import Decode, Projection
+from eventlog.projection.change import Change, Decode, Projection
 from eventlog.projection.memory import continues, of_one_log
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Connection, Rows
 from watchword.clock import boot_ns
 from watchword.freshness import Freshness
 
 log = structlog.get_logger()
+
+Judged = list[Change] | str
+"""What an event changes, or why it cannot be folded."""
+
 _REACTIONS = uuid.UUID("6f1d2f0c-6f54-4c0f-9f0e-3d6f0a9d5b11")
 
 
@@ -83,7 +87,7 @@ class Durable(ABC):
         freshness = self._freshness = Freshness()
         freshness.applied(self._at.position)
         following = follow_for_ever(self.source.follow, self._reader, 5.0, self._progress, self._lost)
-        async with aclosing(following) as batches:
+        async with aclosing(following) as all_batches, aclosing(paced(all_batches, PACE)) as batches:
             async for batch in batches:
                 if batch.echo is not None:
                     of_one_log(self._at, batch.echo)
@@ -116,44 +120,65 @@ class TableProjection(Durable):
 
     async def take(self, rows: list[Recorded], offset: int | None) -> None:
         """See Durable.take."""
+        judged = [(row, await self._judged(row)) for row in rows]
+        if await self._unchanged(judged, offset):
+            return
         try:
-            await self._commit(rows, offset, savepoints=False)
+            await self._commit(judged, offset, savepoints=False)
         except asyncpg.DataError:
-            await self._commit(rows, offset, savepoints=True)
+            await self._commit(judged, offset, savepoints=True)
 
-    async def _commit(self, rows: list[Recorded], offset: int | None, savepoints: bool) -> None:
-        async with self.rows.pool.acquire() as connection, connection.transaction():
-            at = await self.rows.checkpoint_on(connection, lock=True)
-            parked = await self.rows.parked_on(connection)
-            for row in rows:
-                if row.position <= at.position:
-                    continue
-                continues(at, row)
-                parked |= await self._one(connection, row, row.stream in parked, savepoints)
-                at = Checkpoint(row.position, row.chain_hash, offset if row is rows[-1] else None)
-            await self.rows.advance(connection, at)
-        self._at, self._parked = at, parked
-
-    async def _one(self, connection: Connection, row: Recorded, parked: bool, savepoints: bool) -> frozenset[str]:
-        """The stream, where it is parked now."""
-        reason = "its stream is parked" if parked else await self._applied(connection, row, savepoints)
-        if reason is None:
-            return frozenset()
-        await self.rows.park(connection, row, reason)
-        return frozenset({row.stream})
-
-    async def _applied(self, connection: Connection, row: Recorded, savepoints: bool) -> str | None:
-        """Why the row could not be applied; None where it was."""
+    async def _judged(self, row: Recorded) -> Judged:
         try:
-            changes = await self.projection.changes(row)
+            return await self.projection.changes(row)
         except DATABASE_LOST:
             raise
         except Exception as error:
             log.error("event_parked", projection=self.name, position=row.position, reason=repr(error))
             return repr(error)
-        if not savepoints:
-            await self.rows.apply(connection, changes)
-            return None
+
+    async def _unchanged(self, judged: Sequence[tuple[Recorded, Judged]], offset: int | None) -> bool:
+        """Most of what is logged changes nothing here: then one statement moves the checkpoint. False where it does,
+        or where another process has moved it.
+        """
+        if self._parked or any(changes != [] for _, changes in judged):
+            return False
+        at = self._at
+        for row, _ in judged:
+            if row.position > at.position:
+                continues(at, row)
+                at = Checkpoint(row.position, row.chain_hash, offset if row is judged[-1][0] else None)
+        if not await self.rows.move(self._at, at):
+            return False
+        self._at = at
+        return True
+
+    async def _commit(self, judged: Sequence[tuple[Recorded, Judged]], offset: int | None, savepoints: bool) -> None:
+        async with self.rows.pool.acquire() as connection, connection.transaction():
+            at = await self.rows.checkpoint_on(connection, lock=True)
+            parked = await self.rows.parked_on(connection)
+            together: list[Change] = []
+            for row, changes in judged:
+                if row.position <= at.position:
+                    continue
+                continues(at, row)
+                at = Checkpoint(row.position, row.chain_hash, offset if row is judged[-1][0] else None)
+                reason = "its stream is parked" if row.stream in parked else None
+                if reason is None and not savepoints and not isinstance(changes, str):
+                    together += changes
+                    continue
+                reason = reason or await self._refused(connection, changes)
+                if reason is not None:
+                    await self.rows.park(connection, row, reason)
+                    parked |= {row.stream}
+            await self.rows.apply(connection, together)
+            await self.rows.advance(connection, at)
+        self._at, self._parked = at, parked
+
+    async def _refused(self, connection: Connection, changes: Judged) -> str | None:
+        """Why the changes cannot be made; None where they were."""
+        if isinstance(changes, str):
+            return changes
         try:
             async with connection.transaction():
                 await self.rows.apply(connection, changes)
@@ -169,7 +194,7 @@ class TableProjection(Durable):
             waiting = await self.rows.parked_rows(connection)
             stuck: set[str] = set()
             for row in waiting:
-                if row.stream in stuck or await self._applied(connection, row, savepoints=True) is not None:
+                if row.stream in stuck or await self._refused(connection, await self._judged(row)) is not None:
                     stuck.add(row.stream)
                     continue
                 await self.rows.unpark(connection, row.position)

@@ -17,7 +17,9 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 DATABASE_LOST = (*LOST, LogUnavailable)
 SCHEMA = files("eventlog.projection").joinpath("projection.sql").read_text()
 
-PUT = """INSERT INTO projection_rows (projection, kind, key, belongs, value) VALUES ($1, $2, $3, $4, $5::text::jsonb)
+PUT = """INSERT INTO projection_rows (projection, kind, key, belongs, value)
+         SELECT $1, kind, key, belongs, value::jsonb
+         FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) put(kind, key, belongs, value)
          ON CONFLICT (projection, kind, key) DO UPDATE SET belongs = excluded.belongs, value = excluded.value"""
 PATCH = "UPDATE projection_rows SET value = value || $4::text::jsonb WHERE projection = $1 AND kind = $2 AND key = $3"
 CHECKPOINT = "SELECT position, chain_hash, topic_offset FROM projection_checkpoints WHERE projection = $1"
@@ -134,14 +136,33 @@ class Rows:
             at.offset,
         )
 
-    async def apply(self, connection: Connection, changes: Iterable[Change]) -> None:
-        for change in changes:
-            await self._apply(connection, change)
+    async def move(self, before: Checkpoint, at: Checkpoint) -> bool:
+        """Moves the checkpoint where no row changes. False where it does not stand at `before`."""
+        query = """UPDATE projection_checkpoints SET position = $4, chain_hash = $5, topic_offset = $6
+                   WHERE projection = $1 AND position = $2 AND chain_hash = $3 RETURNING position"""
+        args = self.projection, before.position, before.chain_hash, at.position, at.chain_hash, at.offset
+        async with self.pool.acquire() as connection:
+            return await connection.fetchval(query, *args) is not None
 
-    async def _apply(self, connection: Connection, change: Change) -> None:
+    async def apply(self, connection: Connection, changes: Iterable[Change]) -> None:
+        """Makes the changes in their order; rows that are put one after the other go in one statement."""
+        puts: dict[tuple[str, str], Put] = {}
+        for change in changes:
+            if isinstance(change, Put):
+                puts[change.kind, change.key] = change
+                continue
+            await self._put(connection, puts.values())
+            puts.clear()
+            await self._apply(connection, change)
+        await self._put(connection, puts.values())
+
+    async def _put(self, connection: Connection, puts: Iterable[Put]) -> None:
+        rows = [(put.kind, put.key, put.belongs, msgspec.json.encode(put.value).decode()) for put in puts]
+        if rows:
+            await connection.execute(PUT, self.projection, *map(list, zip(*rows, strict=True)))
+
+    async def _apply(self, connection: Connection, change: Patch | Drop | DropGroup) -> None:
         match change:
-            case Put(kind, key, value, belongs):
-                await connection.execute(PUT, self.projection, kind, key, belongs, msgspec.json.encode(value).decode())
             case Patch(kind, key, fields):
                 await connection.execute(PATCH, self.projection, kind, key, msgspec.json.encode(fields).decode())
             case Drop(kind, key):
