@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -114,6 +115,10 @@ class Store(Protocol):
         """Returns once the log may be longer than `after`, or after `timeout` seconds."""
         ...
 
+    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
+        """Sets the event each time that the log may have grown, while the context lasts."""
+        ...
+
     async def snapshot(self, stream: str) -> Snapshot | None: ...
 
     async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None: ...
@@ -149,6 +154,7 @@ class MemoryStore:
     streams: dict[str, list[Recorded]] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
+    _told: set[asyncio.Event] = field(default_factory=set)
 
     async def append(self, command: Command) -> Appended:
         """See Store.append."""
@@ -178,6 +184,8 @@ class MemoryStore:
                 self._add(command, write.stream, event, now)
         self._grown.set()
         self._grown = asyncio.Event()
+        for told in self._told:
+            told.set()
         return Appended(first, len(self.rows), now)
 
     def _add(self, command: Command, stream: str, event: NewEvent, now: int) -> None:
@@ -231,6 +239,15 @@ class MemoryStore:
                 await self._grown.wait()
         except TimeoutError:
             return
+
+    @contextmanager
+    def tell(self, event: asyncio.Event) -> Iterator[None]:
+        """See Store.tell."""
+        self._told.add(event)
+        try:
+            yield
+        finally:
+            self._told.discard(event)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         return self.snapshots.get(stream)

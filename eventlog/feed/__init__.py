@@ -2,7 +2,6 @@
 
 from eventlog.feed.local import LocalFeed
 from eventlog.feed.owner import EventLogFeed, first_of
-from eventlog.feed.pace import paced
 from eventlog.feed.remote import RemoteFeed
 from eventlog.feed.source import (
     INTERVAL,
@@ -33,7 +32,6 @@ __all__ = [
     "Transport",
     "first_of",
     "follow_for_ever",
-    "paced",
     "to_event",
     "to_row",
 ]

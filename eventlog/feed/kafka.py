@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from eventlog.feed.merge import Merge, Trouble
+from eventlog.feed.pace import paced
 from eventlog.feed.remote import RemoteFeed
 from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport, follow_for_ever
 from watchword.clock import LogClock, boot_ns
@@ -49,10 +50,16 @@ class KafkaFeed:
         following = self._readers.get(reader)
         return Transport("feed") if following is None else following.transport
 
-    async def follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+    def follow(
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
+        batches = self._follow(reader, max_staleness, progress)
+        return paced(batches, pace) if pace else batches
+
+    async def _follow(
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+    ) -> AsyncGenerator[Batch, None]:
         start = progress()
         noticed = self._noticed.setdefault(reader, {})
         merge = Merge(start.applied, start.chain_hash, start.offset, noticed=noticed)
@@ -131,7 +138,7 @@ class _Following:
 
     async def read_owner(self, owner: RemoteFeed, max_staleness: float) -> None:
         """Stamps and receipts always, and the events while they are wanted."""
-        follow = partial(owner.follow, hurry=self.hurry, pace=PROOF)
+        follow = partial(owner.follow, hurry=self.hurry, patience=PROOF)
         following = follow_for_ever(follow, self._reader, max_staleness, self._reported, self._lost_owner)
         async with aclosing(following) as batches:
             async for batch in batches:

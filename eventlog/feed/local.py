@@ -20,7 +20,7 @@ class LocalFeed:
         self._now = now
 
     async def follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
         after, echoed = progress().applied, -INTERVAL
@@ -31,6 +31,7 @@ class LocalFeed:
                 if page := await self._store.read(after, PAGE_EVENTS, PAGE_BYTES):
                     yield Batch(page, None)
                     after = page[-1].position
+                    await asyncio.sleep(pace)
                 pause = echoed + PACE - loop.time()
                 if pause <= 0:
                     echoed, pause = loop.time(), INTERVAL

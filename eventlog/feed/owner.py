@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -27,11 +28,14 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
         self._readers = readers
         self._now = now
         self._named = named
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._open: set[_Reading] = set()
 
     def stop(self) -> None:
         """Ends every stream, so that the process can go."""
-        self._stopping.set()
+        self._stopping = True
+        for reading in self._open:
+            reading.wake.set()
 
     async def Read(self, request_iterator: Any, context: Any) -> AsyncIterator[log_pb2.ReadResponse]:
         """EventLogService.Read."""
@@ -40,16 +44,19 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
         check_position(opened.after)
         feed = _Reading(self._store, self._readers, self._now, self._named(opened.reader), opened)
         listening = asyncio.ensure_future(feed.listen(request_iterator))
+        self._open.add(feed)
         try:
-            while not self._stopping.is_set() and not listening.done():
-                response = await feed.next(self._stopping)
-                if response is not None:
-                    yield response
+            with self._store.tell(feed.wake):
+                while not self._stopping and not listening.done():
+                    response = await feed.next()
+                    if response is not None:
+                        yield response
             if listening.done():
                 listening.result()
         except LogUnavailable:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the log cannot be read now")
         finally:
+            self._open.discard(feed)
             listening.cancel()
 
 
@@ -73,9 +80,17 @@ class _Reading:
         self._after = opened.after
         self._stamps_only = opened.stamps_only
         self._reported: log_pb2.Progress | None = None
-        self._wake = asyncio.Event()
+        self._pace = min(opened.pace.ToMicroseconds() / 1e6, INTERVAL)
+        self._sent = -INTERVAL
+        self.wake = asyncio.Event()
 
     async def listen(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
+        try:
+            await self._heed(requests)
+        finally:
+            self.wake.set()
+
+    async def _heed(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
         async for request in requests:
             check_position(request.progress.applied)
             # It stands among the readers before it is told anything that it may trust.
@@ -92,16 +107,21 @@ class _Reading:
                 self._after = request.progress.applied
             self._stamps_only = request.progress.stamps_only
             self._reported = request.progress
-            self._wake.set()
-        self._wake.set()
+            self.wake.set()
 
-    async def next(self, stopping: asyncio.Event) -> log_pb2.ReadResponse | None:
+    async def next(self) -> log_pb2.ReadResponse | None:
+        self.wake.clear()
         freshness = await self._freshness()
-        page = [] if self._stamps_only else await self._page()
+        now = asyncio.get_running_loop().time()
+        pause = 0.0 if self._stamps_only else max(0.0, self._sent + self._pace - now)
+        page = [] if self._stamps_only or pause else await self._page()
+        if page:
+            self._sent = now
         if page or freshness:
             return log_pb2.ReadResponse(events=map(to_event, page), freshness=freshness)
-        grown = asyncio.sleep(INTERVAL) if self._stamps_only else self._store.wait(self._after, INTERVAL)
-        await first_of(grown, self._wake.wait(), stopping.wait())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause or INTERVAL):
+                await self.wake.wait()
         return None
 
     async def _page(self) -> list[Recorded]:
@@ -115,7 +135,6 @@ class _Reading:
 
     async def _freshness(self) -> log_pb2.Freshness | None:
         reported, self._reported = self._reported, None
-        self._wake.clear()
         if reported is None:
             return None
         head = await self._store.head()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from eventlog.events import Recorded
 from eventlog.feed.source import Batch, Echo
@@ -46,15 +47,16 @@ class _Gathered:
         return bool(self._rows) or self._echo is not None
 
     async def take(self, batches: AsyncGenerator[Batch, None]) -> None:
-        async for batch in batches:
-            while len(self._rows) >= AHEAD:
-                self._room.clear()
-                await self._room.wait()
-            if batch.rows:
-                self._rows += batch.rows
-                self._offset = batch.offset
-            self._echo = batch.echo or self._echo
-            self.some.set()
+        async with aclosing(batches):
+            async for batch in batches:
+                while len(self._rows) >= AHEAD:
+                    self._room.clear()
+                    await self._room.wait()
+                if batch.rows:
+                    self._rows += batch.rows
+                    self._offset = batch.offset
+                self._echo = batch.echo or self._echo
+                self.some.set()
 
     def give(self) -> Batch:
         given = Batch(self._rows, self._echo, self._offset)

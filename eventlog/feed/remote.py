@@ -27,18 +27,19 @@ class RemoteFeed:
         reader: str,
         max_staleness: float,
         progress: Callable[[], Progress],
+        pace: float = 0.0,
         hurry: asyncio.Event | None = None,
-        pace: float = PACE,
+        patience: float = PACE,
     ) -> AsyncGenerator[Batch, None]:
-        """See Source.follow. Reports progress each second, and every `pace` seconds at most when a batch has been
+        """See Source.follow. Reports progress each second, and every `patience` seconds at most when a batch has been
         applied or on `hurry`.
         """
         call = self._stub.Read()
         applied = hurry or asyncio.Event()
-        report = _Reporter(call, progress, applied, pace)
+        report = _Reporter(call, progress, applied, patience)
         reporting = asyncio.ensure_future(report.each_second())
         try:
-            await report.open(reader, max_staleness)
+            await report.open(reader, max_staleness, pace)
             await report.now()
             while True:
                 async with asyncio.timeout(SILENCE):
@@ -62,19 +63,20 @@ class RemoteFeed:
 class _Reporter:
     """Sends what the reader has applied; one write at a time, which is all that a gRPC call takes."""
 
-    def __init__(self, call: Any, progress: Callable[[], Progress], hurry: asyncio.Event, pace: float) -> None:
+    def __init__(self, call: Any, progress: Callable[[], Progress], hurry: asyncio.Event, patience: float) -> None:
         self._call = call
         self._progress = progress
         self._hurry = hurry
-        self._pace = pace
+        self._patience = patience
         self._writing = asyncio.Lock()
         self._reported: dict[int, int] = {}
         self._last = 0.0
 
-    async def open(self, reader: str, max_staleness: float) -> None:
+    async def open(self, reader: str, max_staleness: float, pace: float) -> None:
         now = self._progress()
         opened = log_pb2.ReadOpen(reader=reader, after=now.applied, stamps_only=now.stamps_only)
         opened.max_staleness.FromMicroseconds(int(max_staleness * 1_000_000))
+        opened.pace.FromMicroseconds(int(pace * 1_000_000))
         async with asyncio.timeout(SILENCE), self._writing:
             await self._call.write(log_pb2.ReadRequest(open=opened))
 
@@ -94,7 +96,7 @@ class _Reporter:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(INTERVAL):
                         await self._hurry.wait()
-                await asyncio.sleep(self._last + self._pace - asyncio.get_running_loop().time())
+                await asyncio.sleep(self._last + self._patience - asyncio.get_running_loop().time())
                 self._hurry.clear()
                 await self.now()
 

@@ -78,9 +78,12 @@ class Source(Protocol):
     def log(self) -> str: ...
 
     def follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
-        """Batches after what `progress` says is applied, for ever. `max_staleness` in seconds. Raises SourceLost."""
+        """Batches after what `progress` says is applied, for ever. `max_staleness` in seconds. Raises SourceLost.
+
+        Who takes larger pieces gets events each `pace` seconds at most, the first after a quiet time at once.
+        """
         ...
 
     def transport(self, reader: str) -> Transport:

@@ -1,7 +1,8 @@
 """Wakes those who wait for the log to grow: NOTIFY, and a look at the head each second where that fails."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import asyncpg
 import structlog
@@ -23,6 +24,7 @@ class Listener:
         self._observe = observe
         self._position = 0
         self._grown = asyncio.Event()
+        self._told: set[asyncio.Event] = set()
         self._said = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -43,12 +45,23 @@ class Listener:
         except TimeoutError:
             return
 
+    @contextmanager
+    def tell(self, event: asyncio.Event) -> Iterator[None]:
+        """See Store.tell."""
+        self._told.add(event)
+        try:
+            yield
+        finally:
+            self._told.discard(event)
+
     def heard(self, position: int) -> None:
         """The log is at least this long."""
         if position > self._position:
             self._position = position
             self._grown.set()
             self._grown = asyncio.Event()
+            for event in self._told:
+                event.set()
 
     async def _run(self) -> None:
         while True:

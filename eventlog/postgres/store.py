@@ -1,6 +1,8 @@
 """The store's protocol on PostgreSQL. Every statement is a transaction of its own, so none is longer than one page."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
@@ -104,6 +106,10 @@ class PostgresStore:
     async def wait(self, after: int, timeout: float) -> None:
         """See Store.wait."""
         await self._listener.wait(after, timeout)
+
+    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
+        """See Store.tell."""
+        return self._listener.tell(event)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         """See Store.snapshot."""

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 import asyncpg
 import structlog
 
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
-from eventlog.feed import INTERVAL, PACE, Progress, Source, SourceLost, Transport, first_of, follow_for_ever, paced
+from eventlog.feed import INTERVAL, PACE, Progress, Source, SourceLost, Transport, first_of, follow_for_ever
 from eventlog.postgres.turn import turn
 from eventlog.projection.change import Change, Decode, Projection
 from eventlog.projection.memory import continues, of_one_log
@@ -86,8 +87,9 @@ class Durable(ABC):
         self._parked = await self.rows.parked()
         freshness = self._freshness = Freshness()
         freshness.applied(self._at.position)
-        following = follow_for_ever(self.source.follow, self._reader, 5.0, self._progress, self._lost)
-        async with aclosing(following) as all_batches, aclosing(paced(all_batches, PACE)) as batches:
+        follow = partial(self.source.follow, pace=PACE)
+        following = follow_for_ever(follow, self._reader, 5.0, self._progress, self._lost)
+        async with aclosing(following) as batches:
             async for batch in batches:
                 if batch.echo is not None:
                     of_one_log(self._at, batch.echo)

@@ -135,7 +135,7 @@ class Script:
         self._owner = LocalFeed("notes", owner, MemoryReaders(), lambda: boot_ns() // 1000)
 
     async def follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
         """See eventlog.feed.Source."""
         first, self._first = self._first, None

@@ -54,6 +54,7 @@ class ReadOpen(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     MAX_STALENESS_FIELD_NUMBER: _builtins.int
     STAMPS_ONLY_FIELD_NUMBER: _builtins.int
+    PACE_FIELD_NUMBER: _builtins.int
     reader: _builtins.str
     """Who reads, for receipts: unique among the readers that live at one time, such as "policy/7f3a"."""
     after: _builtins.int
@@ -64,6 +65,12 @@ class ReadOpen(_message.Message):
     def max_staleness(self) -> _duration_pb2.Duration:
         """How old the reader's knowledge may grow before it refuses to use it."""
 
+    @_builtins.property
+    def pace(self) -> _duration_pb2.Duration:
+        """At most one answer with events in this time, for who takes larger pieces at less cost; the first after a quiet time
+        comes at once. 0: as they come.
+        """
+
     def __init__(
         self,
         *,
@@ -71,10 +78,11 @@ class ReadOpen(_message.Message):
         after: _builtins.int = ...,
         max_staleness: _duration_pb2.Duration | None = ...,
         stamps_only: _builtins.bool = ...,
+        pace: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness", "pace", b"pace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "max_staleness", b"max_staleness", "reader", b"reader", "stamps_only", b"stamps_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "max_staleness", b"max_staleness", "pace", b"pace", "reader", b"reader", "stamps_only", b"stamps_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
