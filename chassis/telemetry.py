@@ -39,7 +39,6 @@ def correlate(offered: str | None, traceparent: str | None = None) -> str:
     """Takes the id that a caller offered, else the trace id of a W3C traceparent, else makes one; returns it."""
     chosen = _accepted(offered) or _trace(traceparent) or secrets.token_hex(16)
     _CORRELATION.set(chosen)
-    structlog.contextvars.bind_contextvars(correlation_id=chosen)
     return chosen
 
 
@@ -56,6 +55,7 @@ def configure_logging(service: str, log_format: LogFormat = "json", level: str =
     """Sends every line, the libraries' included, to stderr through structlog. What is named like a secret is hidden."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _correlated,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -91,6 +91,13 @@ def _rendered(log_format: LogFormat) -> list[structlog.typing.Processor]:
         ]
     # dict_tracebacks would carry the values of local variables, and so secrets.
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _correlated(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Asked for each line that is written, not bound for each request that writes none."""
+    if found := _CORRELATION.get():
+        event["correlation_id"] = found
+    return event
 
 
 def _named(service: str) -> structlog.typing.Processor:

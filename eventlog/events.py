@@ -16,6 +16,7 @@ E = TypeVar("E", bound="Event")
 
 _SEALED, _INSTANT = "sealed", "instant"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_HERE = _EPOCH.replace(tzinfo=None)  # isoformat would write +00:00, and strftime takes five times as long
 
 Sealed = Annotated[T | None, _SEALED]
 Instant = Annotated[int, _INSTANT]
@@ -25,7 +26,7 @@ Upcaster = Callable[[Body], Body]
 
 def rfc3339(instant: int) -> str:
     """Microseconds since 1970 as RFC 3339 UTC with six decimals (RULES 2)."""
-    return (_EPOCH + timedelta(microseconds=instant)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_EPOCH_HERE + timedelta(microseconds=instant)).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_rfc3339(text: str) -> int:

@@ -4,6 +4,7 @@ import ipaddress
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import structlog
@@ -125,7 +126,11 @@ class _Answer:
         }
 
     def observe(self) -> None:
-        REQUESTS.labels(self.method, self.route, self.status).observe(time.perf_counter() - self._started)
+        _requests(self.method, self.route, self.status).observe(time.perf_counter() - self._started)
+
+
+# Finding a series by its labels costs more than adding to it. They are few: routes are templates.
+_requests = lru_cache(maxsize=1024)(REQUESTS.labels)
 
 
 def client_address(scope: Scope, headers: Headers, trusted: Sequence[Network]) -> tuple[str, int] | None:

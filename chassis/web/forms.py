@@ -58,7 +58,8 @@ def parse_form(body: bytes) -> Form:
 
 def _text(raw: bytes) -> str:
     try:
-        text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+        plain = raw if b"%" not in raw and b"+" not in raw else unquote_to_bytes(raw.replace(b"+", b" "))
+        text = plain.decode()
     except UnicodeDecodeError:
         raise invalid("the form is not UTF-8") from None
     if "\0" in text:

@@ -45,17 +45,29 @@ class Gate:
             check_media_type(headers, body)
         if positions.HEADER in headers and self.waiting is not None:
             await self.waiting.until(positions.parse(",".join(headers.getlist(positions.HEADER))))
-        await self._handle(scope, replay(body, receive), send)
+        await self._handle(scope, receive, send, body)
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> None:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         handler = self.hot.get((method, scope["path"]))
         if handler is None:
-            await self.app(scope, receive, send)
+            await self.app(scope, replay(body, receive), send)
             return
         scope["watchword.route"] = scope["path"]
-        response = await handler(Request(scope, receive))
+        response = await handler(Read(scope, body))
         await response(scope, receive, send)
+
+
+class Read(Request):
+    """A request whose body has been read."""
+
+    def __init__(self, scope: Scope, body: bytes) -> None:
+        super().__init__(scope)
+        self._arrived = body
+
+    async def body(self) -> bytes:
+        """See starlette.requests.Request."""
+        return self._arrived
 
 
 def check_target(scope: Scope) -> None:

@@ -5,7 +5,7 @@ import secrets
 from functools import lru_cache
 from typing import Any
 
-import jwt
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
+from jwt import get_algorithm_by_name
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.utils import base64url_encode
 
 from services.token.domain.keyring import REFRESH, SIGNING, NewKey
 from services.token.ports import KeyVault
@@ -39,7 +41,16 @@ async def sign(vault: KeyVault, key_id: str, alg: str, claims: dict[str, Any]) -
     secret = await vault.secret(key_id, SIGNING)
     if secret is None:
         raise LookupError(f"signing key {key_id} is not in the vault")
-    return jwt.encode(claims, _parsed(secret), algorithm=alg, headers={"typ": "at+jwt", "kid": key_id})
+    # PyJWT's own encode builds the header anew and asks json for both: twice the time of the signature itself.
+    signed = b".".join((_header(key_id, alg), base64url_encode(msgspec.json.encode(claims))))
+    signature: bytes = get_algorithm_by_name(alg).sign(signed, _parsed(secret))
+    return f"{signed.decode()}.{base64url_encode(signature).decode()}"
+
+
+@lru_cache(maxsize=16)
+def _header(key_id: str, alg: str) -> bytes:
+    """RFC 9068 2.1."""
+    return base64url_encode(msgspec.json.encode({"alg": alg, "typ": "at+jwt", "kid": key_id}))
 
 
 # Parsing a key costs more than signing with it.

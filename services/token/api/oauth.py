@@ -1,6 +1,7 @@
 """The OAuth endpoints: RFC 6749, 7009, 7662, 7517 and 8414."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import Counter
@@ -29,6 +30,7 @@ from watchword.verifier import Verifier
 
 Grant = Callable[[Token, Client, Form, By], Awaitable[Answered]]
 GRANTED = Counter("watchword_token_requests", "Requests for tokens", ["grant_type", "outcome"])
+_granted = lru_cache(maxsize=256)(GRANTED.labels)
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -78,11 +80,11 @@ class OAuth:
         try:
             answered = await grant(self._token, client, form, _by(client))
         except Refusal as refusal:
-            GRANTED.labels(grant_type, refusal.code).inc()
+            _granted(grant_type, refusal.code).inc()
             if isinstance(refusal, Reused):
                 await self._revoking.applied(refusal.position)
             raise
-        GRANTED.labels(grant_type, "issued").inc()
+        _granted(grant_type, "issued").inc()
         positions.note("token", answered.position)
         return Json(answered.answer, headers=NO_STORE)
 
