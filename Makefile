@@ -80,7 +80,7 @@ else
 endif
 
 bench: setup-dev
-	@GRPC_ENABLE_FORK_SUPPORT=0 $(BIN)/python -m bench
+	@GRPC_ENABLE_FORK_SUPPORT=0 GRPC_VERBOSITY=ERROR $(BIN)/python -m bench $(ARGS)
 
 lint: setup-dev generated-check
 	@$(BIN)/ruff check

@@ -1,58 +1,82 @@
-"""`python -m bench`: measures a suite of its own on each transport, and prints what RESULTS.md holds."""
+"""`python -m bench`: measures every row, or those that are named, and writes RESULTS.md where it measured all."""
 
-import asyncio
+import argparse
+import os
+import sys
 import tempfile
+import time
 from pathlib import Path
 
-from bench.cost import Cost, cost
-from bench.load import Load, beside
-from bench.spread import Spread, spread
-from suite.account import database_account, make_data
-from suite.place import Place
-from tests.harness.kafka import own_broker
-from tests.harness.running import Running, running_suite
+from bench.figures import Figure
+from bench.house import House
+from bench.machine import LOAD
+from bench.page import RESULTS, page
+from bench.profiles import Profile
+from bench.table import ROWS
 
-REVOCATIONS = 100
-"""For each place, at rest and under load."""
-WARM_UP = 10.0
-"""Seconds. The first requests find cold caches, and are not what a service does all day."""
+EPILOG = """rows:
+{rows}
+
+examples:
+  make bench                                              everything, about ten minutes; writes bench/RESULTS.md
+  make bench ARGS="--only refresh --only baseline"        some rows, and shows them
+  make bench ARGS="--only refresh --seconds 3"            a quick look
+  make bench ARGS="--profile refresh"                     where the time of the service under load goes (py-spy)
+
+CPU time beside a figure is what to compare where the machine is not quiet.
+"""
 
 
 def main() -> None:
-    """One transport after the other, so that neither has the other's load beside it."""
+    """Measures."""
+    asked = _asked()
+    names = (asked.profile and [asked.profile]) or asked.only or list(ROWS)
+    os.sched_setaffinity(0, LOAD)  # what this starts begins there, and is moved to the other core where it is measured
+    begun = time.perf_counter()
+    rows: dict[str, list[Figure]] = {}
     with tempfile.TemporaryDirectory(prefix="watchword-bench-") as directory:
-        work = Path(directory)
-        work.chmod(0o755)
-        print("| transport | where | at rest p50 · p90 · p99 ms | at half load p50 · p90 · p99 ms |\n|-|-|-|-|")
-        costs = _measured("feed", work / "feed", ())
-        with own_broker(work / "broker") as broker:
-            costs += _measured("kafka", work / "kafka", ("--kafka", broker.bootstrap))
-    print("\n| transport | request | per s, 16 at once | CPU ms each: token · identity · policy · PostgreSQL |")
-    print("|-|-|-|-|")
-    for transport, one in costs:
-        print(f"| {transport} | {one.name} | {one.rate:.0f} | {' · '.join(f'{ms:.2f}' for ms in one.milliseconds)} |")
+        Path(directory).chmod(0o755)
+        profile = Profile() if asked.profile else None
+        house = House(Path(directory), asked.seconds, asked.warm_up, profile)
+        try:
+            for number, name in enumerate(names, 1):
+                _say(f"[{number}/{len(names)}, {time.perf_counter() - begun:.0f} s] {name}: {_first_line(name)}")
+                rows[name] = ROWS[name](house)
+                for figure in rows[name]:
+                    house.rates[figure.what] = figure.value
+                    _say(f"    {figure.line()}")
+        finally:
+            house.close()
+    if profile is not None:
+        sys.stdout.write("\n".join(profile.told()) + "\n")
+    elif names == list(ROWS):
+        RESULTS.write_text(page(rows, asked.seconds))
+        _say(f"written to {RESULTS}")
 
 
-def _measured(transport: str, data: Path, arguments: tuple[str, ...]) -> list[tuple[str, Cost]]:
-    make_data(data, database_account(Place(data).cluster))
-    with running_suite(data, *arguments) as suite:
-        return asyncio.run(_measure(transport, suite))
+def _asked() -> argparse.Namespace:
+    rows = "\n".join(f"  {name:<20}{_first_line(name)}" for name in ROWS)
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="Measures Watchword on one core, with its PostgreSQL, under load from another.",
+        epilog=EPILOG.format(rows=rows),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", action="append", choices=ROWS, metavar="ROW", help="this row; may be given again")
+    parser.add_argument("--profile", choices=ROWS, metavar="ROW", help="say where the time of this row goes")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each is measured (10)")
+    parser.add_argument("--warm-up", type=float, default=4.0, help="how long each is loaded before that (4)")
+    asked: argparse.Namespace = parser.parse_args()
+    return asked
 
 
-async def _measure(transport: str, suite: Running) -> list[tuple[str, Cost]]:
-    async with Load(suite) as load:
-        await load.at_full(WARM_UP)
-        costs = [await cost(load, suite, name) for name in load.requests]
-    rest = await spread(suite, REVOCATIONS)
-    with beside(suite.place.data, costs[0].rate / 2):
-        loaded = await spread(suite, REVOCATIONS)
-    for where in rest:
-        print(f"| {transport} | {where} | {_shown(rest[where])} | {_shown(loaded[where])} |", flush=True)
-    return [(transport, one) for one in costs]
+def _first_line(name: str) -> str:
+    return (ROWS[name].__doc__ or "").partition("\n")[0]
 
 
-def _shown(found: Spread) -> str:
-    return " · ".join(f"{found.percentile(share) * 1000:.1f}" for share in (50, 90, 99))
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
