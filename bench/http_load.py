@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from itertools import cycle
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import uvloop
@@ -34,8 +34,7 @@ class Connection(asyncio.Protocol):
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def send(self, request: bytes) -> None:
         self.sent = time.perf_counter()
@@ -82,7 +81,8 @@ class Load:
         self._counting = False
         seconds, spent = time.perf_counter() - begun, time.process_time() - spent
         self._over = True
-        await asyncio.wait(clients, timeout=5)
+        async with asyncio.timeout(5):
+            await asyncio.gather(*clients)
         if self._why:
             return Broken(self._why)
         return Done(len(self._latencies), seconds, self._latencies, spent)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.harness.nginx import lacks, launch
+from tests.harness.nginx import found, launch
 from tests.harness.running import free_ports
 from tests.unit.chassis.authority import Authority
 
@@ -47,8 +47,8 @@ class Proxy:
 @contextmanager
 def tls_proxy(directory: Path, url: str) -> Iterator[Proxy]:
     """Serves what is at `url` over TLS while the context lasts."""
-    if lacking := lacks():
-        raise SystemExit(f"this row needs nginx: {lacking}")
+    if found() is None:
+        raise SystemExit("this row needs nginx: apt-get install nginx-light")
     directory.mkdir()
     tls = Authority().issue()
     for name, text in (("ca.pem", tls.ca), ("cert.pem", tls.cert), ("key.pem", tls.key)):
