@@ -26,13 +26,28 @@ class Profile:
 
     @contextmanager
     def of(self, pid: int) -> Iterator[None]:
-        """Looks at a process while the context lasts. Idle threads are not looked at."""
+        """Looks at a process while the context lasts, at whichever thread runs Python then."""
         program = shutil.which("py-spy", path=str(Path(sys.executable).parent))
         if program is None:
             raise SystemExit("--profile needs py-spy in this environment: make setup-dev")
         with tempfile.TemporaryDirectory() as directory:
             raw = Path(directory) / "raw"
-            command = [program, "record", "-p", str(pid), "-r", RATE, "-d", "86400", "-f", "raw", "-F", "-o", str(raw)]
+            command = [
+                program,
+                "record",
+                "-p",
+                str(pid),
+                "-r",
+                RATE,
+                "-d",
+                "86400",
+                "-f",
+                "raw",
+                "-F",
+                "--gil",
+                "-o",
+                str(raw),
+            ]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             try:
                 yield
