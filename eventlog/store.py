@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
 
+import msgspec
+
 from eventlog.errors import Moved
 from eventlog.events import Recorded
 from watchword.chain import GENESIS, link
@@ -141,6 +143,29 @@ def weight(row: Recorded) -> int:
     return len(row.body) + len(row.sealed or b"")
 
 
+def rows_of(command: Command, appended: Appended, previous: bytes) -> list[Recorded]:
+    """A command's events as they stand in the log behind the row whose chain hash is `previous`."""
+    rows: list[Recorded] = []
+    for write in command.writes:
+        for version, event in enumerate(write.events, write.expected + 1):
+            row = Recorded(
+                position=appended.first + len(rows),
+                stream=write.stream,
+                version=version,
+                type=event.type,
+                time=appended.time,
+                command_id=command.id,
+                actor=command.actor,
+                correlation_id=command.correlation_id,
+                body=event.body,
+                sealed_hash=b"" if event.sealed is None else sha256(event.sealed).digest(),
+                sealed=event.sealed,
+            )
+            previous = link(previous, row)
+            rows.append(msgspec.structs.replace(row, chain_hash=previous))
+    return rows
+
+
 def _now() -> int:
     return time.time_ns() // 1000
 
@@ -179,36 +204,15 @@ class MemoryStore:
     def _store(self, command: Command) -> Appended:
         now = max(self.rows[-1].time if self.rows else 0, self.clock())
         first = len(self.rows) + 1
-        for write in command.writes:
-            for event in write.events:
-                self._add(command, write.stream, event, now)
+        previous = self.rows[-1].chain_hash if self.rows else GENESIS
+        for row in rows_of(command, Appended(first, 0, now), previous):
+            self.rows.append(row)
+            self.streams.setdefault(row.stream, []).append(row)
         self._grown.set()
         self._grown = asyncio.Event()
         for told in self._told:
             told.set()
         return Appended(first, len(self.rows), now)
-
-    def _add(self, command: Command, stream: str, event: NewEvent, now: int) -> None:
-        rows = self.streams.setdefault(stream, [])
-        row = Recorded(
-            position=len(self.rows) + 1,
-            stream=stream,
-            version=len(rows) + 1,
-            type=event.type,
-            time=now,
-            command_id=command.id,
-            actor=command.actor,
-            correlation_id=command.correlation_id,
-            body=event.body,
-            sealed_hash=b"" if event.sealed is None else sha256(event.sealed).digest(),
-            sealed=event.sealed,
-        )
-        previous = self.rows[-1].chain_hash if self.rows else GENESIS
-        row = Recorded(
-            **{name: getattr(row, name) for name in row.__struct_fields__} | {"chain_hash": link(previous, row)}
-        )
-        self.rows.append(row)
-        rows.append(row)
 
     async def moved(self, guards: Sequence[Guard]) -> dict[str, int]:
         """See Store.moved."""

@@ -9,7 +9,6 @@ import structlog
 
 from eventlog.postgres.connection import CALL, LOST, connect
 from eventlog.postgres.rows import HEAD, head
-from eventlog.store import Head
 
 POLL = 1.0
 
@@ -17,9 +16,9 @@ log = structlog.get_logger()
 
 
 class Listener:
-    """Listens on a connection of its own and survives its loss. `observe` is told the head at each look."""
+    """Listens on a connection of its own and survives its loss. `observe` is told the log's time at each look."""
 
-    def __init__(self, dsn: str, observe: Callable[[Head], None]) -> None:
+    def __init__(self, dsn: str, observe: Callable[[int], None]) -> None:
         self._dsn = dsn
         self._observe = observe
         self._position = 0
@@ -94,7 +93,7 @@ class Listener:
         self.heard(now.position)
         # A log restored from a backup is shorter than it was: waiting beyond its end must wait.
         self._position = now.position
-        self._observe(now)
+        self._observe(now.now)
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self.heard(int(str(payload)))

@@ -60,7 +60,7 @@ class PostgresStore:
         self._observe = observe
         self._tail = Tail(self._page)
         self._heads = Heads(self._head)
-        self._listener = Listener(dsn, self._looked)
+        self._listener = Listener(dsn, observe)
         self._writer = Writer(dsn, self._committed, queue)
 
     async def start(self) -> None:
@@ -128,14 +128,13 @@ class PostgresStore:
         return [recorded(row) for row in await fetch(self._pool, _READ, after, limit, max_bytes)]
 
     async def _head(self) -> Head:
+        before = self._tail.last
         now = head((await fetch(self._pool, HEAD))[0])
-        self._looked(now)
+        self._tail.confirm(now, before)
+        self._observe(now.now)
         return now
 
-    def _looked(self, now: Head) -> None:
-        self._tail.confirm(now)
-        self._observe(now.now)
-
-    def _committed(self, position: int, now: int) -> None:
-        self._listener.heard(position)
+    def _committed(self, stored: Sequence[tuple[Command, Appended]], now: int) -> None:
+        self._tail.stored(stored)
+        self._listener.heard(max((appended.last for _, appended in stored), default=0))
         self._observe(now)

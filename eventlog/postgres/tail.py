@@ -1,10 +1,10 @@
 """The newest rows of a log, read once for all who follow it in this process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from eventlog.events import Recorded
-from eventlog.store import Head, page_of, weight
+from eventlog.store import Appended, Command, Head, page_of, rows_of, weight
 
 KEPT_ROWS = 2_000
 KEPT_BYTES = 4_000_000
@@ -31,28 +31,40 @@ class Tail:
             page = await self._load(after, limit, max_bytes)
             self._begin(after, page)
             return page
-        if after == self._rows[-1].position:
+        if after == self.last:
             await self._grown(limit, max_bytes)
         if not self._holds(after):  # it was of a log that is no more
             return []
         return page_of(self._rows[after - self._rows[0].position + 1 :], limit, max_bytes)
 
-    def confirm(self, head: Head) -> None:
-        """Forgets all where the log has become another, as after a restore: no reader is given what is no more."""
-        if not self._rows:
-            return
-        first, last = self._rows[0].position, self._rows[-1].position
-        known = self._rows[head.position - first].chain_hash if first <= head.position <= last else None
-        if head.position < last or (known is not None and known != head.chain_hash):
+    @property
+    def last(self) -> int:
+        """The last position that is kept; 0 where there is none."""
+        return self._rows[-1].position if self._rows else 0
+
+    def stored(self, commands: Sequence[tuple[Command, Appended]]) -> None:
+        """What this process has just appended need not be read again, where nothing lies between."""
+        for command, appended in sorted(commands, key=lambda stored: stored[1].first):
+            if self._rows and appended.first == self.last + 1:
+                self._add(rows_of(command, appended, self._rows[-1].chain_hash))
+
+    def confirm(self, head: Head, before: int) -> None:
+        """Forgets all where the log has become another, as after a restore: no reader is given what is no more.
+
+        `before` is what `last` was when the head had not been read yet.
+        """
+        held = bool(self._rows) and self._rows[0].position <= head.position <= self.last
+        known = self._rows[head.position - self._rows[0].position] if held else None
+        if head.position < before or (known is not None and known.chain_hash != head.chain_hash):
             self._forget()
 
     def _holds(self, after: int) -> bool:
         """Whether all that is kept above a position follows it without a gap."""
-        return bool(self._rows) and self._rows[0].position - 1 <= after <= self._rows[-1].position
+        return bool(self._rows) and self._rows[0].position - 1 <= after <= self.last
 
     def _begin(self, after: int, page: list[Recorded]) -> None:
         """Who asks for what is newer than all that is kept is followed."""
-        if page and (not self._rows or after > self._rows[-1].position):
+        if page and after >= self.last:
             self._forget()
             self._add(page)
 
@@ -63,9 +75,9 @@ class Tail:
         await asyncio.shield(self._growing)
 
     async def _grow(self, limit: int, max_bytes: int) -> None:
-        last = self._rows[-1].position
+        last = self.last
         page = await self._load(last, limit, max_bytes)
-        if self._rows and self._rows[-1].position == last:
+        if self.last == last:
             self._add(page)
 
     def _grew(self, growing: asyncio.Future[None]) -> None:

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 MAX_COMMANDS = 512
 MAX_BYTES = 4_000_000
 
+Committed = Callable[[Sequence[tuple[Command, Appended]], int], None]
+
 _APPEND = "SELECT * FROM eventlog.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 
 
@@ -33,11 +35,11 @@ class _Pending:
 class Writer:
     """Appends for every caller in the process, on a connection of its own.
 
-    A call whose answer is lost is sent again with the same command ids, which settles it. `committed` is told the
-    position of the last row that an answer named and the log's time in microseconds.
+    A call whose answer is lost is sent again with the same command ids, which settles it. `committed` is told what an
+    answer says was stored, and the log's time in microseconds.
     """
 
-    def __init__(self, dsn: str, committed: Callable[[int, int], None], queue: int) -> None:
+    def __init__(self, dsn: str, committed: Committed, queue: int) -> None:
         self._dsn = dsn
         self._committed = committed
         self._queue = queue
@@ -139,7 +141,7 @@ class Writer:
     def _answer(self, batch: Sequence[_Pending], row: asyncpg.Record) -> None:
         moved = dict(zip(row["moved_claims"] or (), row["moved_versions"] or (), strict=True))
         claim = 1
-        last = 0
+        stored: list[tuple[Command, Appended]] = []
         for pending, first, time in zip(batch, row["firsts"], row["times"], strict=True):
             streams = list(_claimed(pending.command))
             if first is None:
@@ -147,11 +149,11 @@ class Writer:
                 _fail(pending, Moved(now))
             else:
                 appended = Appended(first, first + _count(pending.command) - 1, time)
-                last = max(last, appended.last)
+                stored.append((pending.command, appended))
                 if not pending.answer.done():
                     pending.answer.set_result(appended)
             claim += len(streams)
-        self._committed(last, row["now_us"])
+        self._committed(stored, row["now_us"])
 
 
 def _still_wanted(pending: _Pending) -> bool:

@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from eventlog.events import Recorded
+from eventlog.postgres import PostgresStore
 from eventlog.store import Appended
 from tests.harness.database import Database
 from tests.harness.log import assert_sound, everything
@@ -46,3 +47,22 @@ async def test_a_writer_wakes_those_who_wait_in_another_process(database: Databa
         async with asyncio.timeout(10):
             await waiting
         assert len(await everything(one)) == TASKS
+
+
+async def test_who_follows_a_process_is_given_what_the_database_holds(database: Database) -> None:
+    async with database.store() as one, database.store() as two, database.store() as fresh:
+        await asyncio.gather(*(one.read(0, 500), two.read(0, 500)))
+        followed = [asyncio.create_task(everything_of(store, 2 * (1 + TASKS * 5))) for store in (one, two)]
+        await asyncio.gather(contend_together(one, "one", 5), contend_together(two, "two", 5))
+        async with asyncio.timeout(30):
+            first, second = await asyncio.gather(*followed)
+        assert first == second == await everything(fresh)
+
+
+async def everything_of(store: PostgresStore, count: int) -> list[Recorded]:
+    """Follows a log as it grows, until it has `count` rows."""
+    rows: list[Recorded] = []
+    while len(rows) < count:
+        rows += await store.read(len(rows), 3)
+        await store.wait(len(rows), 1)
+    return rows
