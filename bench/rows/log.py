@@ -87,22 +87,25 @@ async def _replay(house: House, bare: Bare) -> list[Figure]:
         await _fill(log)
         pages = [page async for page in _pages(log)]
         with house.looking_at(os.getpid()):
-            memory = await _folded(log, _Held(pages))
-        local = await _folded(log, LocalFeed("token", log.store, MemoryReaders(), lambda: time.time_ns() // 1000))
+            memory = await _folded(log, _Held(pages), time.process_time)
+        local = LocalFeed("token", log.store, MemoryReaders(), lambda: time.time_ns() // 1000)
+        whole = await _folded(log, local, time.perf_counter)
     cost = {"replay": 1000 / memory}
     return [
-        Figure("replay", memory, "events/s", at_least(200_000), cost, "pages of the log in memory → rows in memory"),
-        Figure("replay from PostgreSQL", local, "events/s", None, {}, "the same, reading the pages from the database"),
+        Figure(
+            "replay", memory, "events/s", at_least(200_000), cost, "pages in memory → rows in memory; per second of CPU"
+        ),
+        Figure("replay from PostgreSQL", whole, "events/s", None, {}, "the same, with reading the pages, by the clock"),
     ]
 
 
-async def _folded(log: BareLog, source: Source) -> float:
-    """Events a second, from the first to the last."""
+async def _folded(log: BareLog, source: Source, clock: Callable[[], float]) -> float:
+    """Events a second of that clock, from the first to the last."""
     memory = MemoryProjection(FAMILIES, Rows(log.pool, "bench"), source, MemoryRows(), "bench")
-    begun = time.perf_counter()
+    begun = clock()
     running = asyncio.ensure_future(memory.run())
     assert await memory.wait(EVENTS, 120)
-    took = time.perf_counter() - begun
+    took = clock() - begun
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running

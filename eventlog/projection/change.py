@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from eventlog.events import Event, Recorded, Registry
 
 Value = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True):
     """The row `key` of a kind is now `value` (JSON), findable by what it `belongs` to."""
 
     kind: str
@@ -19,8 +20,7 @@ class Put:
     belongs: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(msgspec.Struct, frozen=True):
     """These fields of a row change; a row that does not exist stays so."""
 
     kind: str
@@ -28,16 +28,14 @@ class Patch:
     fields: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(msgspec.Struct, frozen=True):
     """The row is gone."""
 
     kind: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class DropGroup:
+class DropGroup(msgspec.Struct, frozen=True):
     """All rows of a kind that belong to `belongs` are gone, but for the one with the key `spare`."""
 
     kind: str

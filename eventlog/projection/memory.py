@@ -55,10 +55,13 @@ class MemoryRows:
 
     def apply(self, change: Change) -> None:
         match change:
-            case Put(kind, key):
-                self._drop(kind, key)
-                self._rows[kind][key] = change
-                self._groups[kind, change.belongs].add(key)
+            case Put(kind, key, _, belongs):
+                rows = self._rows[kind]
+                before = rows.get(key)
+                if before is not None and before.belongs != belongs:
+                    self._drop(kind, key)
+                rows[key] = change
+                self._groups[kind, belongs].add(key)
             case Patch(kind, key, fields):
                 row = self._rows[kind].get(key)
                 if row is not None:
@@ -195,8 +198,7 @@ class MemoryProjection:
         """False where it has to start anew from the table."""
         if batch.echo is not None and self._at is not None:
             of_one_log(self._at, batch.echo)
-        for row in batch.rows:
-            await self._apply(row)
+        await self._apply(batch.rows)
         if batch.echo is not None:
             self._trouble = None
             self._freshness.echoed(batch.echo.head, batch.echo.stamp, batch.echo.time)
@@ -218,21 +220,26 @@ class MemoryProjection:
         self._advanced.set()
         self._advanced = asyncio.Event()
 
-    async def _apply(self, row: Recorded) -> None:
-        at = self._at
-        if at is None or row.position <= at.position:
-            return
-        continues(at, row)
-        if row.stream not in self._parked:
-            try:
-                for change in await self.projection.changes(row):
-                    self._sink.apply(change)
-            except DATABASE_LOST:
-                raise
-            except Exception as error:
-                self._parked[row.stream] = row.position
-                log.error("event_parked", projection=self.projection.name, position=row.position, reason=repr(error))
-        self._at = Checkpoint(row.position, row.chain_hash)
+    async def _apply(self, rows: list[Recorded]) -> None:
+        changes, apply = self.projection.changes, self._sink.apply
+        for row in rows:
+            at = self._at
+            if at is None or row.position <= at.position:
+                continue
+            continues(at, row)
+            if row.stream not in self._parked:
+                try:
+                    for change in await changes(row):
+                        apply(change)
+                except DATABASE_LOST:
+                    raise
+                except Exception as error:
+                    self._park(row, error)
+            self._at = Checkpoint(row.position, row.chain_hash)
+
+    def _park(self, row: Recorded, error: Exception) -> None:
+        self._parked[row.stream] = row.position
+        log.error("event_parked", projection=self.projection.name, position=row.position, reason=repr(error))
 
 
 def continues(at: Checkpoint, row: Recorded) -> None:

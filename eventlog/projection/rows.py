@@ -28,8 +28,7 @@ DROP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND key 
 DROP_GROUP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 AND key <> $4"
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """The last position that was applied, its chain hash, and a hint at which offset of its topic it stands."""
 
     position: int

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from chassis.trust import fold_trust, token_events
 from eventlog.events import Event, Recorded, Registry
 from eventlog.projection import Change, Drop, Projection, Put, foreign
-from services.token.domain.events import ClientRegistered, FamilyRevoked, FamilyStarted, RefreshRotated, events
+from services.token.domain.events import ClientRegistered, events
 from services.token.domain.family import LIFE
 
 identity_events = Registry("identity")
@@ -32,6 +32,27 @@ class AccountSignedOut(Event):
     account_id: str
 
 
+family_events = Registry("token")
+"""Every token that is issued is read here, so no more of it is than what is kept."""
+
+
+@family_events.event("family.started")
+class FamilyStarted(Event):
+    family_id: str
+    refresh_key: str
+
+
+@family_events.event("refresh.rotated")
+class RefreshRotated(Event):
+    family_id: str
+    refresh_key: str
+
+
+@family_events.event("family.revoked")
+class FamilyRevoked(Event):
+    family_id: str
+
+
 def fold_clients(event: Event, row: Recorded) -> Iterable[Change]:
     """A row `client` for each registered client."""
     if isinstance(event, ClientRegistered):
@@ -43,12 +64,11 @@ def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
     match event:
         case FamilyStarted() | RefreshRotated():
             gone = {"forget_at_us": row.time + LIFE}
-            yield Put("family", str(event.family_id), gone, belongs=event.refresh_key)
+            yield Put("family", event.family_id, gone, belongs=event.refresh_key)
         case FamilyRevoked():
             yield Drop("family", event.family_id)
 
 
 TRUST = Projection("trust", "token", foreign(token_events), fold_trust)
 CLIENTS = Projection("clients", "token", foreign(events.only(ClientRegistered)), fold_clients)
-_OF_FAMILIES = events.only(FamilyStarted, RefreshRotated, FamilyRevoked)
-FAMILIES = Projection("families", "token", foreign(_OF_FAMILIES), fold_families)
+FAMILIES = Projection("families", "token", foreign(family_events), fold_families)
