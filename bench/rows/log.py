@@ -115,13 +115,12 @@ async def _folded(log: BareLog, source: Source, clock: Callable[[], float]) -> f
 class _Held:
     """A log whose pages are in memory already."""
 
-    log = "token"
-
     def __init__(self, pages: Sequence[Batch]) -> None:
+        self.log = "token"
         self._pages = pages
 
     async def follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
         for page in self._pages:
             yield page

@@ -60,56 +60,51 @@ def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
     )
 
 
-def _present(payload: Mapping[str, object], name: str) -> object:
-    try:
-        return payload[name]
-    except KeyError:
-        raise TokenRefused("missing_claim", f"the token has no {name}") from None
-
-
-def _bad(name: str) -> TokenRefused:
+def _bad(payload: Mapping[str, object], name: str) -> TokenRefused:
+    if name not in payload:
+        return TokenRefused("missing_claim", f"the token has no {name}")
     return TokenRefused("bad_claim", f"{name} has a wrong type or value")
 
 
 def _text(payload: Mapping[str, object], name: str) -> str:
-    value = _present(payload, name)
-    if not isinstance(value, str) or not value:
-        raise _bad(name)
+    value = payload.get(name)
+    if not value or type(value) is not str:
+        raise _bad(payload, name)
     return value
 
 
 def _integer(payload: Mapping[str, object], name: str) -> int:
-    value = _present(payload, name)
+    value = payload.get(name)
     if type(value) is not int or value < 0:
-        raise _bad(name)
+        raise _bad(payload, name)
     return value
 
 
 def _position(payload: Mapping[str, object], name: str) -> int:
-    value = _integer(payload, name)
-    if not 1 <= value <= MAX_POSITION:
-        raise _bad(name)
+    value = payload.get(name)
+    if type(value) is not int or not 1 <= value <= MAX_POSITION:
+        raise _bad(payload, name)
     return value
 
 
 def _texts(payload: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = _present(payload, name)
+    value = payload.get(name)
     if not isinstance(value, list):
-        raise _bad(name)
+        raise _bad(payload, name)
     texts = tuple(item for item in value if isinstance(item, str) and item)
     if not texts or len(texts) != len(value):
-        raise _bad(name)
+        raise _bad(payload, name)
     return texts
 
 
 def _audience(payload: Mapping[str, object]) -> tuple[str, ...]:
-    if isinstance(_present(payload, "aud"), str):
+    if isinstance(payload.get("aud"), str):
         return (_text(payload, "aud"),)
     return _texts(payload, "aud")
 
 
 def _scope(payload: Mapping[str, object]) -> frozenset[str]:
-    value = _present(payload, "scope")
+    value = payload.get("scope")
     if not isinstance(value, str):
-        raise _bad("scope")
+        raise _bad(payload, "scope")
     return frozenset(value.split(" ")) - {""}
