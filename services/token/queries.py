@@ -1,7 +1,7 @@
 """Answers: introspection, the published keys, who has applied a revocation."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from services.token.domain.errors import InvalidGrant
 from services.token.domain.family import FAMILY, IDLE, Lineage, Presented
 from services.token.domain.keyring import ALGORITHMS, KEYRING, REFRESH_RING, Keyring, signing_ring
 from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
+from services.token.made import Made
 from services.token.ports import Token
 from watchword.claims import Claims
 from watchword.errors import TokenRefused, UnusableKey
@@ -39,7 +40,7 @@ class Asker(msgspec.Struct, frozen=True):
         return self.id == claims.client_id or self.id in claims.aud or INTROSPECT_ANY in self.grants
 
 
-async def introspect(token: Token, verifier: Verifier, presented: str, asker: Asker) -> dict[str, Any]:
+async def introspect(token: Token, verifier: Verifier, presented: str, asker: Asker) -> Mapping[str, Any]:
     """RFC 7662 2.2. Whoever may not know of a token learns that it is not active, and nothing more.
 
     Nor is one active that hangs from a parked stream of identity's log.
@@ -50,7 +51,7 @@ async def introspect(token: Token, verifier: Verifier, presented: str, asker: As
     claims = await known(verifier, presented)
     if claims is None or not asker.may_know(claims) or token.parked.holds(*hangs_from(claims.sub, claims.sid)):
         return INACTIVE
-    return _described(claims)
+    return _describe(claims)
 
 
 async def known(verifier: Verifier, presented: str) -> Claims | None:
@@ -72,6 +73,10 @@ def _described(claims: Claims) -> dict[str, Any]:
     said["scope"] = " ".join(sorted(claims.scope))
     said.pop("kid")
     return {"active": True, "token_type": "Bearer"} | said
+
+
+# A verifier gives the same claims for a token that it has seen, so that what they say is put together once.
+_describe = Made(_described)
 
 
 async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dict[str, Any]:

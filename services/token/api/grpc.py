@@ -13,7 +13,7 @@ from eventlog.errors import Kind, Refusal
 from eventlog.log import By
 from eventlog.projection import MemoryProjection, MemoryRows
 from eventlog.readers import Readers
-from services.token.api.wire import to_client, to_key, to_receipts, to_struct, wanted_client
+from services.token.api.wire import to_client, to_introspected, to_key, to_receipts, wanted_client
 from services.token.commands.clients import grant_caller, register_client, revoke_certificate
 from services.token.commands.issue import NewFamily, Overtaken, start_family
 from services.token.commands.keys import RINGS, FamiliesOf, all_keys, drop_by_command, rotate_by_command
@@ -26,6 +26,7 @@ from services.token.commands.revoke import (
 )
 from services.token.domain.keyring import ALGORITHMS, REFRESH_RING, signing_ring
 from services.token.domain.revocation import Before
+from services.token.made import Made
 from services.token.ports import Token
 from services.token.queries import Asker, Receipts, clients, introspect, receipts
 from services.token.watch import Watching
@@ -106,26 +107,26 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         self._watching = watching
         self._registered = registered
         self._families = families
+        self._response = Made(to_introspected)
 
     async def Introspect(self, request: token_pb2.IntrospectRequest, context: Any) -> token_pb2.IntrospectResponse:
-        return await self._introspect(request.token)
+        return await self._introspect(request.token, self._asker())
 
     async def BatchIntrospect(
         self, request: token_pb2.BatchIntrospectRequest, context: Any
     ) -> token_pb2.BatchIntrospectResponse:
         if len(request.tokens) > BATCH:
             raise Refusal(Kind.INVALID, "batch_too_large", f"at most {BATCH} tokens")
-        return token_pb2.BatchIntrospectResponse(responses=[await self._introspect(one) for one in request.tokens])
+        asker = self._asker()
+        responses = [await self._introspect(one, asker) for one in request.tokens]
+        return token_pb2.BatchIntrospectResponse(responses=responses)
 
-    async def _introspect(self, presented: str) -> token_pb2.IntrospectResponse:
-        caller = rpc.acting().caller
-        answer = await introspect(
-            self._token, self._verifier, presented, Asker(caller.uri, self._trust.grants(caller.uri))
-        )
-        response = token_pb2.IntrospectResponse(active=answer["active"])
-        if answer["active"]:
-            response.claims.CopyFrom(to_struct(answer))
-        return response
+    def _asker(self) -> Asker:
+        uri = rpc.acting().caller.uri
+        return Asker(uri, self._trust.grants(uri))
+
+    async def _introspect(self, presented: str, asker: Asker) -> token_pb2.IntrospectResponse:
+        return self._response(await introspect(self._token, self._verifier, presented, asker))
 
     async def Revoke(self, request: token_pb2.RevokeRequest, context: Any) -> token_pb2.RevokeResponse:
         timeout = request.wait_timeout.seconds + request.wait_timeout.nanos / 1e9 or WAIT

@@ -1,9 +1,9 @@
 """What the commands take and give, as the contracts in proto/ carry it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.struct_pb2 import Struct
 
 from services.token.domain.client import Client
 from services.token.domain.keyring import Key
@@ -19,10 +19,11 @@ def to_receipts(found: Receipts) -> list[token_pb2.Receipt]:
     ]
 
 
-def to_struct(answer: dict[str, Any]) -> Struct:
-    struct = Struct()
-    struct.update(answer)
-    return struct
+def to_introspected(answer: Mapping[str, Any]) -> token_pb2.IntrospectResponse:
+    response = token_pb2.IntrospectResponse(active=answer["active"])
+    if response.active:
+        response.claims.update(answer)
+    return response
 
 
 def wanted_client(asked: token_pb2.Client) -> Client:

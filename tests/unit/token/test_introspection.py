@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import json_format
 
 from eventlog.errors import Refusal
-from services.token.api.wire import to_struct
+from services.token.api.wire import to_introspected
 from services.token.commands.issue import client_credentials
 from services.token.commands.revoke import revoke_session, revoke_subject
 from services.token.domain import DAY, SECOND
@@ -163,7 +163,7 @@ async def test_a_process_that_does_not_know_what_is_revoked_says_so_instead_of_g
 async def test_the_answer_is_the_same_over_grpc(world: World) -> None:
     started = await world.login()
     answer = await told(world, started.answer.access_token, OWN)
-    struct = to_struct(answer)
+    struct = to_introspected(answer).claims
     assert {name: struct[name] for name in ("active", "sub", "pos", "aud")} == {
         "active": True,
         "sub": ALICE,
@@ -171,3 +171,12 @@ async def test_the_answer_is_the_same_over_grpc(world: World) -> None:
         "aud": ISSUER,
     }
     assert json_format.MessageToDict(struct)["amr"] == ["pwd"]
+
+
+async def test_an_answer_that_was_given_is_given_again_only_while_the_token_is_good(world: World) -> None:
+    started = await world.login(session_id="ses_x")
+    token = started.answer.access_token
+    assert await told(world, token, OWN) == await told(world, token, OWN)
+    assert await told(world, token, Asker("other", frozenset())) == NOTHING
+    await revoke_session(world.a.token, "ses_x", "logout", IDENTITY)
+    assert await told(world, token, OWN) == NOTHING
