@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+
 from bench.figures import Figure, at_least
 from bench.house import House, run
 from bench.jobs import RpcJob
@@ -23,7 +25,11 @@ def introspect_unary(house: House) -> list[Figure]:
     asked = [token_pb2.IntrospectRequest(token=token) for token in run(access_tokens(suite, TOKENS))]
     run(_good(suite, asked[0]))
     job = _job(house, "token", "watchword.token.v1.TokenService/Introspect", asked)
-    return house.drive(job, pids).figures("introspection, gRPC with mTLS, unary", at_least(3000))
+    empty = _job(house, "token", "grpc.health.v1.Health/Check", [HealthCheckRequest()])
+    return [
+        *house.drive(job, pids).figures("introspection, gRPC with mTLS, unary", at_least(3000)),
+        *house.drive(empty, pids).figures("gRPC with mTLS, the handler of a health check", None),
+    ]
 
 
 def introspect_batch(house: House) -> list[Figure]:
