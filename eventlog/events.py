@@ -7,6 +7,7 @@ body.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -128,7 +129,7 @@ class Registry:
         direct = self._direct.get(type_)
         if direct is not None and sealed is None:
             return direct.decode(body)
-        name, version = self._split(type_)
+        name, version = _split(self.service, type_)
         latest = self._latest.get(name)
         if latest is None:
             return None
@@ -144,9 +145,11 @@ class Registry:
             fields[field] = parse_rfc3339(fields[field])
         return msgspec.convert(fields, cls)
 
-    def _split(self, type_: str) -> tuple[str, int]:
-        prefix, _, version = type_.rpartition(".v")
-        return prefix.removeprefix(f"watchword.{self.service}."), int(version)
+
+@lru_cache(maxsize=1024)
+def _split(service: str, type_: str) -> tuple[str, int]:
+    prefix, _, version = type_.rpartition(".v")
+    return prefix.removeprefix(f"watchword.{service}."), int(version)
 
 
 def _direct(kinds: Iterable[type[Event]]) -> dict[str, msgspec.json.Decoder[Event]]:

@@ -50,7 +50,12 @@ class Edge:
         if scope["type"] != "http":
             return
         headers = Headers(scope=scope)
-        answer = _Answer(scope, send, correlate(headers.get("x-correlation-id"), headers.get("traceparent")))
+        sent = {name for name, _ in scope["headers"]}  # most requests have none of what is looked for below
+        correlated = correlate(
+            headers.get("x-correlation-id") if b"x-correlation-id" in sent else None,
+            headers.get("traceparent") if b"traceparent" in sent else None,
+        )
+        answer = _Answer(scope, send, correlated)
         scope["client"] = client_address(scope, headers, self.trusted_proxies)
         if TRACES.spans is None or scope["path"] in _UNTRACED:
             await self._serve(scope, receive, answer)
