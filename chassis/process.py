@@ -17,6 +17,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from chassis.http import HttpServer, http_server, listen, once_started
+from chassis.garbage import collect_seldom
 from chassis.keys import rewrap_keys
 from chassis.readiness import Readiness, StartFailed
 from chassis.rpc import RpcServer
@@ -245,6 +246,7 @@ class _Run(Generic[S]):
         except StartFailed as failed:
             process.fail(str(failed))
             return
+        collect_seldom()
         log.info("started", rest=str(self._settings.rest), grpc=str(self._settings.grpc))
         await process.watch(parts.rpc.serving)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from eventlog.errors import LogUnavailable
-from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS, REPORT, Batch, Echo, Progress, SourceLost, Transport
+from eventlog.feed.source import INTERVAL, PACE, PAGE_BYTES, PAGE_EVENTS, Batch, Echo, Progress, SourceLost, Transport
 from eventlog.readers import Reader, Readers
 from eventlog.store import Store
 from watchword.clock import boot_ns
@@ -32,7 +32,7 @@ class LocalFeed:
                     yield Batch(page, None)
                     after = page[-1].position
                     await asyncio.sleep(pace)
-                pause = echoed + REPORT - loop.time()
+                pause = echoed + PACE - loop.time()
                 if pause <= 0:
                     echoed, pause = loop.time(), INTERVAL
                     yield Batch([], await self._echo(progress().applied))

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from eventlog.feed.source import INTERVAL, REPORT, Batch, Echo, Progress, SourceLost, Transport
+from eventlog.feed.source import INTERVAL, PACE, Batch, Echo, Progress, SourceLost, Transport
 from eventlog.feed.wire import to_row
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -29,7 +29,7 @@ class RemoteFeed:
         progress: Callable[[], Progress],
         pace: float = 0.0,
         hurry: asyncio.Event | None = None,
-        patience: float = REPORT,
+        patience: float = PACE,
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow. Reports progress each second, and every `patience` seconds at most when a batch has been
         applied or on `hurry`.

@@ -13,12 +13,10 @@ PAGE_EVENTS = 500
 PAGE_BYTES = 256 * 1024
 INTERVAL = 1.0
 FIRST_PAUSE = 0.05
-PACE = 0.02
-"""Seconds between two transactions of one table while the log grows all the time: each costs more than what it stores.
-The first after a pause comes at once.
+PACE = 0.05
+"""Seconds between two reports of one reader, and between two transactions of one table, while the log grows all the
+time: each costs more than what it is about. The first after a pause comes at once.
 """
-REPORT = 0.05
-"""Seconds between two reports of one reader, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
