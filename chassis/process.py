@@ -16,8 +16,8 @@ import structlog
 import uvloop
 from starlette.types import ASGIApp
 
-from chassis.http import HttpServer, http_server, listen, once_started
 from chassis.garbage import collect_seldom
+from chassis.http import HttpServer, http_server, listen, once_started
 from chassis.keys import rewrap_keys
 from chassis.readiness import Readiness, StartFailed
 from chassis.rpc import RpcServer
