@@ -1,6 +1,7 @@
 """One suite for all end-to-end tests, on each transport: over the feed alone, and with a real Kafka between.
 
-Second processes of identity and token run beside it where a test asks for them.
+What hangs on how the services hear of each other is held on both. What does not is marked `over(transport)`, and runs
+over that one. Second processes of identity and token run beside the suite where a test asks for them.
 """
 
 import uuid
@@ -14,8 +15,16 @@ from tests.harness.people import People
 from tests.harness.running import START, Running, running_suite, until
 from tests.harness.transports import read_from_topics
 
+TRANSPORTS = ("feed", "kafka")
 
-@pytest.fixture(scope="session", params=["feed", "kafka"])
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "suite" in metafunc.fixturenames:
+        one = metafunc.definition.get_closest_marker("over")
+        metafunc.parametrize("suite", one.args if one else TRANSPORTS, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data = tmp_path_factory.mktemp("suite") / "data"
     if request.param == "feed":

@@ -5,6 +5,8 @@ import pytest
 from tests.harness.people import People
 from tests.harness.running import Running
 
+pytestmark = pytest.mark.over("feed")
+
 
 def forgeries(token: str) -> dict[str, str]:
     version, key, family, generation, secret = token.split(".")

@@ -5,10 +5,14 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.harness.backend import Backend, backend
 from tests.harness.detour import detour
 from tests.harness.people import People
 from tests.harness.running import GaveUp, Running
+
+pytestmark = pytest.mark.over("feed")
 
 MAX_STALENESS = 2.0
 QUESTIONS = 20

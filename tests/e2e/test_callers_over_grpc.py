@@ -28,6 +28,8 @@ from watchword.log.v1 import log_pb2, log_pb2_grpc
 from watchword.policy.v1 import policy_pb2, policy_pb2_grpc
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 
+pytestmark = pytest.mark.over("feed")
+
 NAMES = ("identity", "token", "policy")
 READ = "watchword.log.v1.EventLogService/Read"
 REVOKE = "watchword.token.v1.TokenService/Revoke"
@@ -217,6 +219,7 @@ async def applied(channel: Any, seen: grpc.aio.Metadata) -> None:
     await stub.Check(health_pb2.HealthCheckRequest(), timeout=10, metadata=seen)
 
 
+@pytest.mark.over("feed", "kafka")
 async def test_a_certificate_made_by_command_is_revoked_by_command_and_refused_at_the_next_call_everywhere(
     suite: Running,
 ) -> None:

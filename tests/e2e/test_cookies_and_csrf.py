@@ -16,6 +16,8 @@ from tests.harness.feeds import nothing_written
 from tests.harness.people import PASSWORD, People, Person
 from tests.harness.running import Running
 
+pytestmark = pytest.mark.over("feed")
+
 SESSION, DEVICE = "watchword_session", "watchword_device"
 WRONG = "a wrong password 8 x"
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.harness.calls import bearer, refused
@@ -13,6 +14,8 @@ from tests.harness.forging import Forge, active_key, b64, forge
 from tests.harness.people import People, claims
 from tests.harness.running import Running
 from watchword.token.v1 import token_pb2, token_pb2_grpc
+
+pytestmark = pytest.mark.over("feed")
 
 Mangle = Callable[[str, Forge, "Keys"], str]
 

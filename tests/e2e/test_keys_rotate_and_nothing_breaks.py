@@ -141,6 +141,7 @@ async def test_under_load_every_key_rotates_and_nothing_that_was_valid_fails(sui
     assert {*before, *after} <= published
 
 
+@pytest.mark.over("feed")
 async def test_one_algorithm_rotates_alone(suite: Running) -> None:
     before = {alg: await active_key(suite, alg) for alg in ALGORITHMS}
     await rotate(suite, "--alg", "EdDSA")
@@ -148,6 +149,7 @@ async def test_one_algorithm_rotates_alone(suite: Running) -> None:
     assert {alg for alg in ALGORITHMS if before[alg] != after[alg]} == {"EdDSA"}
 
 
+@pytest.mark.over("feed")
 @pytest.mark.parametrize("alg", ALGORITHMS)
 async def test_a_clients_tokens_are_signed_as_it_was_registered_and_taken_everywhere(
     suite: Running, people: People, alg: str
@@ -186,6 +188,7 @@ async def test_a_compromised_signing_key_opens_nothing_although_its_set_is_cache
     assert await accepted(people, (await people.login(person, client=client)).access_token) == GOOD
 
 
+@pytest.mark.over("feed")
 async def test_an_older_refresh_key_is_dropped_by_its_id(suite: Running, people: People) -> None:
     person = await people.register()
     exposed = await people.login(person)
@@ -200,6 +203,7 @@ async def test_an_older_refresh_key_is_dropped_by_its_id(suite: Running, people:
     assert (await people.refresh(later.refresh_token)).status_code == 200
 
 
+@pytest.mark.over("feed")
 async def test_a_compromised_refresh_key_ends_its_families_and_no_others(suite: Running, people: People) -> None:
     suite.second("token")
     person = await people.register()

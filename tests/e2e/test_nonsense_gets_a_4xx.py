@@ -18,6 +18,8 @@ from tests.harness.forging import b64
 from tests.harness.people import People, Signed
 from tests.harness.running import Running
 
+pytestmark = pytest.mark.over("feed")
+
 NAMES = ("identity", "token", "policy")
 CODE = re.compile(r"[a-z][a-z_]{2,40}")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import pytest
+
 from tests.harness.calls import last_answer, refused
 from tests.harness.feeds import nothing_written
 from tests.harness.running import Running
 from watchword.log.v1 import log_pb2
 from watchword.policy.v1 import policy_pb2, policy_pb2_grpc
 from watchword.token.v1 import token_pb2, token_pb2_grpc
+
+pytestmark = pytest.mark.over("feed")
 
 NAMES = ("identity", "token", "policy")
 READ = "watchword.log.v1.EventLogService/Read"

@@ -27,7 +27,8 @@ from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 
-pytestmark = pytest.mark.timeout(300)
+# With Kafka everything runs that runs without it.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.over("kafka")]
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from tests.harness.people import People, claims
 from tests.harness.running import Running
 from watchword.token.v1 import token_pb2, token_pb2_grpc
+
+pytestmark = pytest.mark.over("feed")
 
 
 async def test_64_concurrent_refreshes_give_the_same_successor(suite: Running, people: People) -> None:

@@ -34,6 +34,7 @@ def test_a_suite_that_is_up_is_well(suite: Running) -> None:
     until(lambda: watchword(suite, "status").returncode == 0, watchword(suite, "status").stdout, 20)
 
 
+@pytest.mark.over("feed")
 def test_every_log_fits_its_chain_over_the_feed_and_in_the_database(suite: Running) -> None:
     for name in SERVICES:
         tailed = watchword(suite, "events", "tail", name, "--from", "1", "--json")
@@ -61,6 +62,7 @@ def curl_in(directory: Path) -> Path:
     return directory
 
 
+@pytest.mark.over("feed")
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_what_the_readme_says_to_paste_works_as_pasted(suite: Running, number: int, tmp_path: Path) -> None:
     here = {

@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc.aio
+import pytest
 
 from tests.harness.people import People, Signed
 from tests.harness.running import Running
 from watchword.policy.v1 import policy_pb2 as pb
 from watchword.policy.v1 import policy_pb2_grpc
+
+pytestmark = pytest.mark.over("feed")
 
 ALLOWED, REFUSED = (200, ""), (403, "not_allowed")
 

@@ -25,6 +25,7 @@ def named(answer: Response) -> dict[str, int]:
     return {name: int(position) for name, position in pairs}
 
 
+@pytest.mark.over("feed")
 async def test_an_answer_names_every_log_that_it_wrote_or_had_written(suite: Running, people: People) -> None:
     made = await people.post("identity", "/v1/accounts", username=f"named-{secrets.token_hex(6)}", password=PASSWORD)
     assert named(made) == {"identity": made.json()["position"]}
@@ -120,6 +121,7 @@ GARBAGE = [
 ]
 
 
+@pytest.mark.over("feed")
 @pytest.mark.parametrize("service", ["identity", "token", "policy"])
 async def test_another_grammar_unknown_names_and_repeated_ones_are_400(people: People, service: str) -> None:
     for path in ("/livez", "/v1/account", "/v1/roles", "/v1/revocations"):
@@ -133,6 +135,7 @@ async def test_another_grammar_unknown_names_and_repeated_ones_are_400(people: P
     assert (await people.http.get(people.url(service) + "/livez", headers=joined)).status_code == 200
 
 
+@pytest.mark.over("feed")
 @pytest.mark.parametrize("service", ["identity", "token", "policy"])
 async def test_only_an_own_position_beyond_the_head_is_unknown_others_are_waited_for(
     suite: Running, people: People, service: str
@@ -149,6 +152,7 @@ async def test_only_an_own_position_beyond_the_head_is_unknown_others_are_waited
         assert int(waited.headers["retry-after"]) >= 1
 
 
+@pytest.mark.over("feed")
 async def test_oauth_clients_are_told_in_their_own_words(suite: Running, people: People) -> None:
     end = (await heads(suite))["token"]
     url = people.url("token") + "/oauth2/token"

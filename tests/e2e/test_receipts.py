@@ -49,6 +49,7 @@ async def test_receipts_name_readers_of_all_three_services_with_their_times(suit
         assert (await people.get(service, path, headers=signed.bearer)).status_code == 401
 
 
+@pytest.mark.over("feed")
 async def test_without_wait_the_answer_is_the_position_alone(suite: Running, people: People) -> None:
     signed, admin = await people.login(await people.register()), await people.administrator()
     answer = await people.post(
@@ -57,6 +58,7 @@ async def test_without_wait_the_answer_is_the_position_alone(suite: Running, peo
     assert answer.json().keys() == {"position"}
 
 
+@pytest.mark.over("feed")
 async def test_what_is_revoked_already_is_told_again_and_written_once(suite: Running, people: People) -> None:
     signed, admin = await people.login(await people.register()), await people.administrator()
     first = await people.revoke(admin, session_id=signed.session_id)

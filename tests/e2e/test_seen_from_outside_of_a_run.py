@@ -16,6 +16,8 @@ from tests.harness.running import Running, until
 from watchword.identity.v1 import identity_pb2, identity_pb2_grpc
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 
+pytestmark = pytest.mark.over("feed")
+
 NAMES = ("identity", "token", "policy")
 FOLLOWS = {
     "identity": {("trust", "token"), ("sessions", "identity")},
@@ -40,6 +42,7 @@ async def test_a_process_says_that_it_lives_and_why_it_is_ready(suite: Running, 
         assert one["parked"] == []
 
 
+@pytest.mark.over("feed", "kafka")
 @pytest.mark.parametrize("name", NAMES)
 async def test_readiness_and_metrics_show_how_far_each_projection_is(suite: Running, people: People, name: str) -> None:
     await people.login(await people.register())
@@ -122,6 +125,7 @@ async def types(suite: Running, name: str, mark: str, before: dict[str, int]) ->
     return [event.type.removeprefix(f"watchword.{name}.").removesuffix(".v1") for event in found]
 
 
+@pytest.mark.over("feed", "kafka")
 async def test_the_id_follows_into_what_other_services_do_by_reaction(suite: Running, people: People) -> None:
     signed, admin, before = await people.login(await people.register()), await people.administrator(), None
     before, mark = await heads(suite), f"mark-{secrets.token_hex(8)}"

@@ -19,6 +19,8 @@ from watchword.log.v1 import log_pb2, log_pb2_grpc
 from watchword.policy.v1 import policy_pb2, policy_pb2_grpc
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 
+pytestmark = pytest.mark.over("feed")
+
 ACCOUNT = [
     ("identity", "GET", "/v1/account", None),
     ("identity", "GET", "/v1/sessions", None),

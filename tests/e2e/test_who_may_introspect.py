@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import pytest
+
 from tests.harness.applications import Application, machine, own_token, registered
 from tests.harness.feeds import nothing_written
 from tests.harness.people import People, claims
 from tests.harness.running import Running
 from watchword.token.v1 import token_pb2, token_pb2_grpc
+
+pytestmark = pytest.mark.over("feed")
 
 PLAIN = "spiffe://watchword/backend/plain"
 
