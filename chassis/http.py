@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from chassis.connections import LOOK, Places, places
 from chassis.readiness import PortTaken
 from chassis.settings import Address
 from chassis.telemetry import correlate
@@ -20,6 +21,10 @@ from chassis.web.problem import problem
 MAX_HEAD = 32 * 1024
 TOO_LARGE = "The request's head is too large."
 HEAD_PATIENCE = 15.0
+PIPELINED = 64
+"""Requests that may wait behind one on its connection."""
+UNSEEN = 16 * 1024
+"""Bytes that the system takes for a connection before the process reads them: what all may bring at once."""
 KEEP_ALIVE = 30
 GRACE = 2
 DOOR = 0.05
@@ -35,25 +40,35 @@ _SO_ATTACH_FILTER = 26
 _NO_NEWCOMERS = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
-class Leaving(ServerState):
-    """What the connections of a server share: whether it is about to go."""
+class Shared(ServerState):
+    """What the connections of a server share: whether it is about to go, and how many there may be."""
 
     leaving = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = Places(self.connections, places())  # type: ignore[arg-type]
 
 
 class BoundedHttp(HttpToolsProtocol):
     """HTTP/1.1 whose request heads are bounded in size and time; a longer one is 400, a slower one the end.
 
-    Where the server is about to go, an answer is the last of its connection, and says so.
+    Where the server is about to go, an answer is the last of its connection, and says so. Of requests that are sent
+    behind each other, those that are too many are not looked at: the one before them is answered as the last.
     """
 
+    server_state: Shared
     _head = 0
     _late: asyncio.TimerHandle | None = None
+    _too_many = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
         super().connection_made(transport)
-        self._expect_head()
+        if self.server_state.places.full(self):
+            self._refuse(503, "overloaded", "too many are connected", {"Retry-After": "1"})
+        else:
+            self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -69,10 +84,17 @@ class BoundedHttp(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """See HttpToolsProtocol; as the applications say it."""
+        if self._too_many:
+            self.flow.pause_reading()
+        else:
+            self._refuse(400, "malformed_http", msg, {})
+
+    def _refuse(self, status: int, code: str, detail: str, headers: dict[str, str]) -> None:
+        """Answers where there is no request for an application, and ends the connection."""
         correlate(None)
-        answer = problem(400, "malformed_http", msg, {"Connection": "close"})
+        answer = problem(status, code, detail, headers | {"Connection": "close"})
         head = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(answer.body))
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -88,8 +110,14 @@ class BoundedHttp(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
         if size > MAX_HEAD:
             raise ValueError(TOO_LARGE)
+        if len(self.pipeline) >= PIPELINED:
+            self._too_many = True
+            self.leave()
+            raise ValueError("too many requests behind each other")
         super().on_headers_complete()
-        if isinstance(self.server_state, Leaving) and self.server_state.leaving:
+        # Trailers come later, and are no headers: nobody in between has looked at them.
+        self.headers = []
+        if self.server_state.leaving:
             self.leave()
 
     def on_body(self, body: bytes) -> None:
@@ -109,6 +137,30 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self.loop.call_later(NEWCOMER, super().shutdown)
 
+    def idle_since(self) -> float | None:
+        """See chassis.connections.Connection."""
+        if self._at_work():
+            return None
+        if self._late is not None:
+            return self._late.when() - HEAD_PATIENCE
+        timer = self.timeout_keep_alive_task
+        return 0.0 if timer is None else timer.when() - self.timeout_keep_alive
+
+    def adrift(self) -> bool:
+        """See chassis.connections.Connection: a blank line or the rest of a refused body has ended the timers."""
+        return not self._at_work() and self._late is None and self.timeout_keep_alive_task is None
+
+    def unread(self) -> int:
+        """See chassis.connections.Connection."""
+        return self.transport.get_write_buffer_size()
+
+    def drop(self) -> None:
+        """See chassis.connections.Connection."""
+        self.transport.abort()
+
+    def _at_work(self) -> bool:
+        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+
     def _expect_head(self) -> None:
         self._late = self.loop.call_later(HEAD_PATIENCE, self.transport.close)
 
@@ -124,7 +176,7 @@ class HttpServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.server_state = self._state = Leaving()
+        self.server_state = self._state = Shared()
 
     def leave(self) -> None:
         """From now on every answer closes its connection; new ones are still taken."""
@@ -132,6 +184,12 @@ class HttpServer(uvicorn.Server):
         for connection in self._state.connections:
             if isinstance(connection, BoundedHttp):
                 connection.leave()
+
+    async def on_tick(self, counter: int) -> bool:
+        """See uvicorn, which calls it ten times a second."""
+        if counter % round(10 * LOOK) == 0:
+            self._state.places.look()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn. A listener that is closed cuts off who waits to be met, so they are met first."""
@@ -183,6 +241,7 @@ def listen(address: Address) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNSEEN)
         listener.bind(address)
         # A port that another has bound but does not yet listen on shows only here.
         listener.listen(2048)

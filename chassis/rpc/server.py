@@ -31,6 +31,11 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Found: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 S = TypeVar("S")
 
+CONNECTIONS = 4_096
+"""Callers that are connected at once, at most; a fleet that has more of them has more processes."""
+STREAMS = 1_024
+"""Calls of one connection at once; further ones wait."""
+
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     # A second server on a taken port must fail, not share it in silence.
     ("grpc.so_reuseport", 0),
@@ -43,6 +48,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     # Peers have certificates: a burst of gRPC's own pings, such as its bandwidth probes, must not cut off a call.
     ("grpc.http2.max_ping_strikes", 0),
+    # Each costs a descriptor and memory; who does not finish its handshake has no certificate and is nobody.
+    ("grpc.max_allowed_incoming_connections", CONNECTIONS),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_concurrent_streams", STREAMS),
     # Who has to connect anew finds processes that were added; what is under way on the old connection goes on.
     ("grpc.max_connection_age_ms", 600_000),
 )

@@ -12,6 +12,8 @@ MAX_BODY = 64 * 1024
 PATIENCE = 10.0
 # A client that is cut off while it sends sees a reset connection, not the answer: so some more is swallowed.
 SWALLOWED = 2 * 1024 * 1024
+KEPT = 16 * 1024 * 1024
+"""Bytes that a process keeps of bodies that have begun and not ended."""
 
 
 class Disconnected(Exception):
@@ -26,6 +28,31 @@ class Answered(Exception):
         self.response = response
 
 
+class Unfinished:
+    """Bodies that are under way, the oldest first. Where they are too much together, the oldest has had its time."""
+
+    def __init__(self, most: int = KEPT) -> None:
+        self._most = most
+        self._kept: dict[asyncio.Timeout, int] = {}
+        self._total = 0
+
+    def grow(self, patience: asyncio.Timeout, size: int) -> None:
+        """So much of a body has come; `patience` is what it is read within."""
+        self._kept[patience] = self._kept.get(patience, 0) + size
+        self._total += size
+        while self._total > self._most:
+            oldest = next(iter(self._kept))
+            self.end(oldest)
+            oldest.reschedule(asyncio.get_running_loop().time())
+
+    def end(self, patience: asyncio.Timeout) -> None:
+        """It is not under way any more."""
+        self._total -= self._kept.pop(patience, 0)
+
+
+_UNFINISHED = Unfinished()
+
+
 async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY) -> bytes:
     """The whole body, empty where there is none.
 
@@ -37,8 +64,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY) -> by
     if declared is not None and declared > SWALLOWED:
         raise _too_large(limit)
     try:
-        async with asyncio.timeout(PATIENCE):
-            body = await _read(receive, limit)
+        async with asyncio.timeout(PATIENCE) as patience:
+            try:
+                body = await _read(receive, limit, patience)
+            finally:
+                _UNFINISHED.end(patience)
     except TimeoutError:
         slow = told(scope["path"], 408, "request_timeout", "the body did not arrive in time", {"Connection": "close"})
         raise Answered(slow) from None
@@ -47,7 +77,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int = MAX_BODY) -> by
     return body
 
 
-async def _read(receive: Receive, limit: int) -> bytes | None:
+async def _read(receive: Receive, limit: int, patience: asyncio.Timeout) -> bytes | None:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -62,6 +92,8 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return b"".join(chunks) if size <= limit else None
+        if size <= limit:
+            _UNFINISHED.grow(patience, len(chunk))
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

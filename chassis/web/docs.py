@@ -1,10 +1,12 @@
 """/docs: the API as people try it, from files of an installed package; nothing is fetched from elsewhere."""
 
+import mimetypes
+from functools import cache
 from pathlib import Path
 
 import swagger_ui_bundle
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from chassis.web.gate import Handler
 
@@ -51,9 +53,15 @@ async def _start(_: Request) -> Response:
 
 
 def _file(name: str) -> Handler:
-    path = Path(swagger_ui_bundle.swagger_ui_path) / name
+    media_type = mimetypes.guess_type(name)[0]
 
     async def file(_: Request) -> Response:
-        return FileResponse(path, headers={"Cache-Control": "max-age=3600"})
+        return Response(_content(name), media_type=media_type, headers={"Cache-Control": "max-age=3600"})
 
     return file
+
+
+@cache
+def _content(name: str) -> bytes:
+    """One copy for all who read it, however slowly, and no file that stays open for each of them."""
+    return (Path(swagger_ui_bundle.swagger_ui_path) / name).read_bytes()

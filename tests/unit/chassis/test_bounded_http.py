@@ -5,17 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis.http import http_server, listen
+from chassis.http import PIPELINED, http_server, listen
 from chassis.readiness import PortTaken, Readiness
 from chassis.settings import Address
 from chassis.web import application
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[int]:
+async def serving(app: ASGIApp | None = None) -> AsyncIterator[int]:
     listener = listen(Address("127.0.0.1", 0))
-    server = http_server(application(title="trial", readiness=Readiness(), origins=frozenset()))
+    server = http_server(app or application(title="trial", readiness=Readiness(), origins=frozenset()))
     running = asyncio.ensure_future(server.serve([listener]))
     try:
         yield listener.getsockname()[1]
@@ -75,6 +76,55 @@ async def test_requests_behind_each_other_on_one_connection_are_all_answered() -
         while said.count(b"alive") < 1:
             raise AssertionError(said)
     assert said.startswith(b"HTTP/1.1 200")
+
+
+async def test_of_too_many_requests_behind_each_other_the_first_are_answered_and_the_connection_ends() -> None:
+    request = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n"
+    async with serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request * 400)
+        said = await asyncio.wait_for(reader.read(-1), 20)
+        writer.close()
+    assert said.count(b"HTTP/1.1 200") == said.count(b"HTTP/1.1") == PIPELINED + 1
+    assert said.rpartition(b"HTTP/1.1")[2].lower().count(b"connection: close") == 1
+
+
+async def test_trailers_are_no_headers() -> None:
+    """Who stands between has not looked at them."""
+    given: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        given.extend(name for name, _ in scope["headers"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    head = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with serving(app) as port:
+        said = await exchanged(port, head + b"1\r\na\r\n0\r\nx-forwarded-for: 203.0.113.9\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 204")
+    assert given == [b"host", b"connection", b"transfer-encoding"]
+
+
+async def test_who_finds_no_place_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.http.places", lambda: 1)
+    entered = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        entered.set()
+        await receive()
+        await receive()
+
+    async with serving(app) as port:
+        _, working = await asyncio.open_connection("127.0.0.1", port)
+        working.write(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n")
+        await asyncio.wait_for(entered.wait(), 20)
+        said = await exchanged(port)
+        working.close()
+    assert said.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"retry-after: 1\r\n" in said.lower()
+    assert b'"code":"overloaded"' in said
 
 
 def test_a_taken_port_is_refused() -> None:
