@@ -2,14 +2,14 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run kafka setup setup-dev check test bench lint generate generated-check lock tools clean
+.PHONY: help run kafka setup setup-dev check test bench audit lint generate generated-check lock tools clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 
 ARGS ?=
 BIN := .venv/bin
-PACKAGES := eventlog chassis services suite sdk/watchword catalogue examples
+PACKAGES := eventlog chassis services suite sdk/watchword catalogue audit examples
 COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-package watchword pyproject.toml --extra build
 
@@ -23,10 +23,11 @@ help:  ## Say what there is to do
 	@echo '  make test                     set up and run all tests, with coverage'
 	@echo '  make bench                    measure: how fast a revocation spreads, what a request costs (bench/RESULTS.md)'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
+	@echo '  make audit                    what is known against what is pinned (pip-audit), and a bill of materials (CycloneDX)'
 	@echo
 	@echo '  make setup | setup-dev        only the set-up: to run, or to develop'
 	@echo '  make generate                 write the stubs of proto/ into sdk/watchword, and docs/events from the event types'
-	@echo '  make lock                     write the three requirements*.lock anew (needs uv)'
+	@echo '  make lock                     write requirements*.lock and audit/requirements.lock anew (needs uv)'
 	@echo '  make tools                    what the tests of deploy/ need: kustomize, and (as root) a Debian to build the image on'
 	@echo '  make clean                    remove .venv and what tools left'
 	@echo
@@ -67,14 +68,9 @@ check:
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
-# Most tests wait for processes, and the unit tests do not: so these run beside them, and their output comes at the end.
 test: setup-dev
 ifeq ($(strip $(ARGS)),)
-	@COVERAGE_FILE=.coverage.unit $(BIN)/pytest --cov --cov-report= tests/unit >.venv/unit.log 2>&1 & unit=$$!; \
-	COVERAGE_FILE=.coverage.rest $(BIN)/pytest --cov --cov-report= --ignore=tests/unit; rest=$$?; \
-	wait $$unit; unit=$$?; cat .venv/unit.log; \
-	$(BIN)/coverage combine --quiet .coverage.unit .coverage.rest && $(BIN)/coverage report; \
-	[ $$rest = 0 ] && [ $$unit = 0 ]
+	@$(BIN)/python -m tests
 else
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 endif
@@ -106,6 +102,18 @@ lock:
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra kafka -o requirements-kafka.lock
 	$(COMPILE) --extra kafka --extra dev -o requirements-dev.lock
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		audit/requirements.in -o audit/requirements.lock
+
+# Advisories come over the network. Where there are none to read, that is an error here, and .ci/run says so at its end.
+audit: .tools/audit/.ready  ## What is known against what is pinned, and what the product is made of
+	@.tools/audit/bin/python -m audit
+
+# Apart from .venv: what these need and what we need do not have to agree.
+.tools/audit/.ready: audit/requirements.lock
+	@python=$$(.ci/python) && "$$python" -m venv --clear .tools/audit
+	@.tools/audit/bin/python -m pip install --quiet --require-hashes --no-deps -r audit/requirements.lock
+	@touch $@
 
 # A base to build the image on can be made by root alone.
 tools: .tools/kustomize $(shell [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null && echo .tools/debian)
