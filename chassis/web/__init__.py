@@ -2,8 +2,21 @@
 
 from chassis.web.application import Hot, application
 from chassis.web.cors import Share
+from chassis.web.described import refuses
 from chassis.web.forms import Form, oauth_form, parse_form
 from chassis.web.gate import Handler
 from chassis.web.problem import Json, problem, refused
 
-__all__ = ["Form", "Handler", "Hot", "Json", "Share", "application", "oauth_form", "parse_form", "problem", "refused"]
+__all__ = [
+    "Form",
+    "Handler",
+    "Hot",
+    "Json",
+    "Share",
+    "application",
+    "oauth_form",
+    "parse_form",
+    "problem",
+    "refused",
+    "refuses",
+]

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from chassis.positions import Waiting
@@ -18,11 +18,12 @@ from chassis.readiness import Readiness
 from chassis.settings import Network
 from chassis.web.body import MAX_BODY
 from chassis.web.cors import Cors, Share
+from chassis.web.described import contract
 from chassis.web.docs import docs
 from chassis.web.edge import Edge
 from chassis.web.gate import Gate, Handler
 from chassis.web.operations import operations
-from chassis.web.problem import PROBLEM, failed, is_oauth, oauth_error, problem, refused, told
+from chassis.web.problem import failed, is_oauth, oauth_error, problem, refused, told
 from eventlog.errors import Refusal
 
 # The edge traces and measures. FastAPI's own would tell addresses, and what was sent where it was not valid.
@@ -37,12 +38,26 @@ _NONE: TelemetryConfig = {
 
 @dataclass(frozen=True, slots=True)
 class Hot:
-    """An endpoint that is served before FastAPI, which documents it all the same. The path has no parameters."""
+    """An endpoint that is served before FastAPI, which documents it all the same. The path has no parameters.
+
+    `answer` is the shape of its JSON, None where it answers nothing.
+    """
 
     method: str
     path: str
     handler: Handler
     openapi: dict[str, Any] = field(default_factory=dict)
+    answer: Any = None
+
+
+class _Api(FastAPI):
+    """Its document is a contract."""
+
+    def openapi(self) -> dict[str, Any]:
+        """See FastAPI."""
+        if self.openapi_schema is None:
+            self.openapi_schema = contract(super().openapi())
+        return self.openapi_schema
 
 
 def application(
@@ -62,12 +77,13 @@ def application(
     `origins` are those of the service's own pages; `shares` says which paths pages of others may read; `waiting` lets
     requests name positions. Handlers raise Refusal; whatever else they raise is a 500 that says nothing.
     """
-    api = FastAPI(
+    api = _Api(
         title=title,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses={"default": PROBLEM},
+        # In place of what FastAPI says of bodies that do not fit; `contract` takes it out again.
+        responses={"default": {"description": ""}},
         telemetry=_NONE,
     )
     # The packaged page reads OpenAPI 3.0.
@@ -83,8 +99,15 @@ def application(
     return Edge(Gate(api, handlers, origins, Cors(shares), waiting, body_limit), trusted_proxies)
 
 
-def _document(api: FastAPI, endpoint: Hot) -> None:
-    api.add_api_route(endpoint.path, endpoint.handler, methods=[endpoint.method], openapi_extra=endpoint.openapi)
+def _document(api: _Api, endpoint: Hot) -> None:
+    api.add_api_route(
+        endpoint.path,
+        endpoint.handler,
+        methods=[endpoint.method],
+        response_model=endpoint.answer,
+        response_class=Response if endpoint.answer is None else JSONResponse,
+        openapi_extra=endpoint.openapi,
+    )
 
 
 async def _unreached(_: Request) -> Response:

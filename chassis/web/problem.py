@@ -38,26 +38,6 @@ _OAUTH_CODES = frozenset(
 )
 
 
-PROBLEM = {
-    "description": "An error (RFC 9457). `code` is stable; `reference` finds its log line.",
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail", "code", "instance", "reference"],
-                "properties": {
-                    **{
-                        name: {"type": "string"}
-                        for name in ("type", "title", "detail", "code", "instance", "reference")
-                    },
-                    "status": {"type": "integer"},
-                },
-            }
-        }
-    },
-}
-
-
 class Json(Response):
     """A JSON answer, encoded by msgspec."""
 
@@ -114,7 +94,7 @@ def problem(
 
 def oauth_error(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """An RFC 6749 5.2 body. A code that the RFCs do not know is said as the one that fits, and stands in `code`."""
-    error = code if code in _OAUTH_CODES else _oauth_code(status)
+    error = oauth_code(status, code)
     if status == 422:
         status = 400
     body = {"error": error, "error_description": _plain(detail), "reference": correlation_id()}
@@ -123,7 +103,10 @@ def oauth_error(status: int, code: str, detail: str, headers: Mapping[str, str] 
     return Json(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})})
 
 
-def _oauth_code(status: int) -> str:
+def oauth_code(status: int, code: str) -> str:
+    """The code itself where the RFCs know it, else the one of theirs that fits."""
+    if code in _OAUTH_CODES:
+        return code
     match status:
         case 429 | 503:
             return "temporarily_unavailable"

@@ -12,6 +12,7 @@ from chassis import positions
 from chassis.telemetry import correlation_id
 from chassis.web import Json
 from eventlog.log import By
+from services.identity.api import answers
 from services.identity.api.callers import Callers
 from services.identity.commands import Done
 from services.identity.commands.accounts import Applicant, disable_account, enable_account, register
@@ -165,17 +166,47 @@ class Api:
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter(prefix="/v1")
-        router.add_api_route("/accounts", self.register, methods=["POST"], status_code=201)
-        router.add_api_route("/login", self.login, methods=["POST"])
-        router.add_api_route("/logout", self.logout, methods=["POST"])
-        router.add_api_route("/account", self.account, methods=["GET"])
-        router.add_api_route("/account/password", self.password, methods=["PUT"])
-        router.add_api_route("/sessions", self.sessions, methods=["GET"])
-        router.add_api_route("/sessions", self.end_sessions, methods=["DELETE"])
-        router.add_api_route("/sessions/{session_id}", self.end_session, methods=["DELETE"])
-        router.add_api_route("/accounts/{account_id}/disable", self.disable, methods=["POST"])
-        router.add_api_route("/accounts/{account_id}/enable", self.enable, methods=["POST"])
+        route = router.add_api_route
+        route(
+            "/accounts",
+            self.register,
+            methods=["POST"],
+            status_code=201,
+            response_model=answers.Registered,
+            openapi_extra=answers.REGISTER,
+        )
+        route(
+            "/login",
+            self.login,
+            methods=["POST"],
+            response_model=answers.LoggedIn,
+            openapi_extra=answers.LOGIN,
+        )
+        route("/logout", self.logout, methods=["POST"], **_done(answers.person(changes=True)))
+        route(
+            "/account",
+            self.account,
+            methods=["GET"],
+            response_model=answers.Caller,
+            openapi_extra=answers.person(),
+        )
+        route("/account/password", self.password, methods=["PUT"], **_done(answers.PASSWORD))
+        route(
+            "/sessions",
+            self.sessions,
+            methods=["GET"],
+            response_model=answers.Sessions,
+            openapi_extra=answers.person(),
+        )
+        route("/sessions", self.end_sessions, methods=["DELETE"], **_done(answers.person(changes=True)))
+        route("/sessions/{session_id}", self.end_session, methods=["DELETE"], **_done(answers.ONE_SESSION))
+        route("/accounts/{account_id}/disable", self.disable, methods=["POST"], **_done(answers.ADMINISTRATOR))
+        route("/accounts/{account_id}/enable", self.enable, methods=["POST"], **_done(answers.ADMINISTRATOR))
         return router
+
+
+def _done(described: dict[str, Any]) -> dict[str, Any]:
+    return {"response_model": answers.Done, "openapi_extra": described}
 
 
 def _by(account_id: str) -> By:

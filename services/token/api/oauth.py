@@ -14,6 +14,7 @@ from chassis.web import Form, Hot, Json, oauth_form
 from eventlog.errors import Refusal
 from eventlog.log import By
 from services.token.adapters.refresh_secrets import PREFIX
+from services.token.api import answers
 from services.token.api.client_auth import client_of
 from services.token.api.grpc import Revoking
 from services.token.commands.issue import Answered, client_credentials
@@ -62,12 +63,12 @@ class OAuth:
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
         return [
-            Hot("POST", "/oauth2/token", self.token, _documented("A token (RFC 6749)", "grant_type")),
-            Hot("POST", "/oauth2/introspect", self.introspect, _documented("Introspection (RFC 7662)", "token")),
-            Hot("POST", "/oauth2/revoke", self.revoke, _documented("Revocation (RFC 7009)", "token")),
-            Hot("GET", "/.well-known/jwks.json", self.jwks),
-            Hot("GET", "/.well-known/openid-configuration", self.metadata),
-            Hot("GET", "/.well-known/oauth-authorization-server", self.metadata),
+            Hot("POST", "/oauth2/token", self.token, answers.TOKEN, answers.Tokens),
+            Hot("POST", "/oauth2/introspect", self.introspect, answers.INTROSPECT, answers.Introspection),
+            Hot("POST", "/oauth2/revoke", self.revoke, answers.REVOKE),
+            Hot("GET", "/.well-known/jwks.json", self.jwks, answers.JWKS, answers.KeySet),
+            Hot("GET", "/.well-known/openid-configuration", self.metadata, answers.METADATA, answers.Metadata),
+            Hot("GET", "/.well-known/oauth-authorization-server", self.metadata, answers.METADATA, answers.Metadata),
         ]
 
     async def token(self, request: Request) -> Response:
@@ -161,9 +162,3 @@ def _own(client: Client, owner: str) -> None:
 
 def _by(client: Client) -> By:
     return By(f"client/{client.id}", correlation_id())
-
-
-def _documented(summary: str, required: str) -> dict[str, Any]:
-    schema = {"type": "object", "required": [required], "properties": {required: {"type": "string"}}}
-    body = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
-    return {"summary": summary, "requestBody": body}

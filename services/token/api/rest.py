@@ -11,6 +11,7 @@ from chassis.telemetry import correlation_id
 from chassis.web import Json
 from eventlog.events import rfc3339
 from eventlog.log import By
+from services.token.api import answers
 from services.token.api.grpc import ID, MAX_REASON, WAIT, Revoking
 from services.token.commands.revoke import revoke_client, revoke_family, revoke_session, revoke_subject
 from services.token.ports import Token
@@ -23,7 +24,9 @@ TARGETS = ("session_id", "family_id", "subject", "client_id")
 class Revocation(BaseModel):
     """What to revoke: just one of the four."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"oneOf": [{"required": [name]} for name in TARGETS]}
+    )
 
     session_id: str | None = Id
     family_id: str | None = Id
@@ -43,7 +46,12 @@ def revocations(token: Token, bearers: Bearers, revoking: Revoking) -> APIRouter
     """The route, for administrators."""
     router = APIRouter()
 
-    @router.post("/v1/revocations", summary="Revoke a session, a family, a subject or a client")
+    @router.post(
+        "/v1/revocations",
+        summary="Revoke a session, a family, a subject or a client",
+        response_model=answers.Revoked,
+        openapi_extra=answers.REVOCATION,
+    )
     async def revoke(wanted: Revocation, request: Request) -> Response:
         claims = await bearers.administrator(request.headers, "token.revoke")
         position = await revoking.settled(await _revoke(token, wanted, By(claims.sub, correlation_id())))

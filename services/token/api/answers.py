@@ -1,0 +1,137 @@
+"""What token takes and answers over REST, as /openapi.json shows it; the handlers read and write it for themselves."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from chassis.web.described import ANYBODY, BEARER, CLIENT, Codes, refuses
+
+_CLIENT: Codes = {400: ("invalid_request",), 401: ("invalid_client",)}
+
+
+class _ByForm(BaseModel):
+    """A client names itself here where there is no Authorization header."""
+
+    client_id: str = Field(default="", description="of a public client, or with client_secret")
+    client_secret: str = Field(default="")
+
+
+class TokenForm(_ByForm):
+    grant_type: Literal["refresh_token", "client_credentials"]
+    refresh_token: str = Field(default="", description="for the grant refresh_token")
+    scope: str = Field(default="", description="names with a space between; all that the client may have without")
+    resource: str = Field(default="", description="an audience of the client (RFC 8707)")
+
+
+class PresentedToken(_ByForm):
+    token: str = Field(min_length=1, description="an access token or a refresh token")
+    token_type_hint: str = Field(default="")
+
+
+class Tokens(BaseModel):
+    """RFC 6749 5.1."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int = Field(description="seconds")
+    scope: str
+    refresh_token: str = Field(default="")
+
+
+class Introspection(BaseModel):
+    """RFC 7662 2.2: nothing but `active` of a token that is not, or that the client may not know of."""
+
+    active: bool
+    token_type: Literal["Bearer"] = "Bearer"
+    iss: str = Field(default="")
+    sub: str = Field(default="")
+    aud: str | list[str] = Field(default="")
+    exp: int = Field(default=0)
+    iat: int = Field(default=0)
+    nbf: int = Field(default=0)
+    jti: str = Field(default="")
+    client_id: str = Field(default="")
+    scope: str = Field(default="")
+    pos: int = Field(default=0, description="the position in token's log at which it was issued")
+    sid: str = Field(default="", description="the session")
+    spos: int = Field(default=0, description="the session's position in identity's log")
+    fam: str = Field(default="", description="the refresh family")
+    auth_time: int = Field(default=0)
+    acr: str = Field(default="")
+    amr: list[str] = Field(default=[])
+
+
+class PublicKey(BaseModel):
+    """RFC 7517: `crv`, `x` and `y` of an elliptic curve, `n` and `e` of RSA."""
+
+    kid: str
+    kty: Literal["EC", "RSA", "OKP"]
+    alg: Literal["ES256", "RS256", "PS256", "EdDSA"]
+    use: Literal["sig"]
+    crv: str = Field(default="")
+    x: str = Field(default="")
+    y: str = Field(default="")
+    n: str = Field(default="")
+    e: str = Field(default="")
+
+
+class KeySet(BaseModel):
+    keys: list[PublicKey]
+
+
+class Metadata(BaseModel):
+    """RFC 8414 2."""
+
+    issuer: str
+    jwks_uri: str
+    token_endpoint: str
+    introspection_endpoint: str
+    revocation_endpoint: str
+    grant_types_supported: list[str]
+    response_types_supported: list[str]
+    subject_types_supported: list[str]
+    id_token_signing_alg_values_supported: list[str]
+    scopes_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    introspection_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint_auth_methods_supported: list[str]
+
+
+class Receipt(BaseModel):
+    reader: str
+    ms: float
+
+
+class Revoked(BaseModel):
+    """All but `position` is there with `wait: "applied"`."""
+
+    position: int
+    applied: list[Receipt] = Field(default=[])
+    waiting: list[str] = Field(default=[])
+    certain_at: str = Field(default="", description="RFC 3339: by then even a verifier that was cut off denies")
+
+
+def _form(summary: str, form: type[BaseModel], codes: Codes) -> dict[str, Any]:
+    content = {"application/x-www-form-urlencoded": {"schema": form.model_json_schema()}}
+    body = {"summary": summary, "requestBody": {"required": True, "content": content}}
+    merged = {status: [*names, *codes.get(status, ())] for status, names in _CLIENT.items()}
+    return body | refuses(merged, [CLIENT, ANYBODY])
+
+
+TOKEN = _form(
+    "A token (RFC 6749)",
+    TokenForm,
+    {400: ("invalid_grant", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type")},
+)
+INTROSPECT = _form("Introspection (RFC 7662)", PresentedToken, {400: ("unauthorized_client",)})
+REVOKE = _form("Revocation (RFC 7009)", PresentedToken, {400: ("unauthorized_client",)})
+JWKS = {"summary": "The keys that verify access tokens (RFC 7517)"}
+METADATA = {"summary": "What this authorization server offers (RFC 8414)"}
+REVOCATION = refuses(
+    {
+        401: ("authentication_required", "invalid_token"),
+        403: ("insufficient_scope", "not_allowed"),
+        404: ("not_found",),
+    },
+    [BEARER],
+)

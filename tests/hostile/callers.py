@@ -1,0 +1,180 @@
+"""Who sends hostile requests over REST, and what somebody knows who knows the suite well."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from tests.harness.people import PASSWORD
+from tests.harness.running import Running
+
+KINDS = ("nobody", "cookie", "bearer", "administrator", "service", "nonsense")
+ADDRESSES = 48
+CHANGES = frozenset(
+    {
+        "POST /v1/login",
+        "POST /v1/logout",
+        "PUT /v1/account/password",
+        "DELETE /v1/sessions",
+        "DELETE /v1/sessions/{session_id}",
+        "POST /v1/accounts/{account_id}/disable",
+        "POST /oauth2/token",
+        "POST /oauth2/revoke",
+        "POST /v1/revocations",
+    }
+)
+"""After these, what a caller holds may be worth nothing."""
+
+
+def right_kind(operation: Any) -> str:
+    """As whom an operation can be called."""
+    named = {scheme for by in operation.definition.raw["security"] for scheme in by}
+    if "session" in named:
+        return "cookie"
+    if "bearer" in named:
+        return "administrator"
+    return "service" if operation.label == "POST /oauth2/introspect" else "nobody"
+
+
+class FromAddress(HTTPAdapter):
+    """Connects from one of the many addresses of this machine: limits count each by itself."""
+
+    def __init__(self, number: int) -> None:
+        self._address = f"127.66.{number // 250}.{number % 250 + 1}"
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, source_address=(self._address, 0))
+
+
+@dataclass
+class Account:
+    """A person who is logged in."""
+
+    username: str
+    account_id: str
+    session_id: str
+    csrf_token: str
+    cookie: str
+    access_token: str
+    refresh_token: str
+
+
+class Callers:
+    """One person at a time, an administrator, a client, and nobody."""
+
+    def __init__(self, suite: Running) -> None:
+        self._suite = suite
+        self._sessions = [_session(number) for number in range(ADDRESSES)]
+        self._turn = 0
+        self._person: Account | None = None
+        self._admin: str | None = None
+
+    @property
+    def session(self) -> requests.Session:
+        """Of the next address; it holds no cookie."""
+        self._turn += 1
+        session = self._sessions[self._turn % ADDRESSES]
+        session.cookies.clear()
+        return session
+
+    @property
+    def person(self) -> Account:
+        if self._person is None:
+            username = f"user-{secrets.token_hex(6)}"
+            self._post("/v1/accounts", {"username": username, "password": PASSWORD}, 201)
+            self._person = self._login(username, PASSWORD)
+        return self._person
+
+    @property
+    def administrator(self) -> str:
+        if self._admin is None:
+            self._admin = self._login(self._suite.admin.username, self._suite.admin.password).access_token
+        return self._admin
+
+    def forget(self) -> None:
+        """What was held may be worth nothing now."""
+        self._person = self._admin = None
+
+    def headers(self, kind: str) -> dict[str, str]:
+        """As whom a request comes."""
+        service = self._suite.service
+        match kind:
+            case "cookie":
+                return {"Cookie": f"watchword_session={self.person.cookie}", "X-CSRF-Token": self.person.csrf_token}
+            case "bearer":
+                return {"Authorization": f"Bearer {self.person.access_token}"}
+            case "administrator":
+                return {"Authorization": f"Bearer {self.administrator}"}
+            case "service":
+                return {"Authorization": requests.auth._basic_auth_str(service.client_id, service.client_secret)}
+            case "nonsense":
+                return {"Authorization": "Bearer a.b.c", "Cookie": "watchword_session=a.b; =;;x"}
+        return {}
+
+    def good_body(self, label: str) -> dict[str, str] | None:
+        """One that the operation says yes to, where what is known does not suffice."""
+        person, app = self.person, self._suite.app
+        match label:
+            case "POST /v1/accounts":
+                username, email = f"user-{secrets.token_hex(6)}", "somebody@example.org"
+                return {"username": username, "password": PASSWORD, "email": email}
+            case "POST /v1/login":
+                return {"username": person.username, "password": PASSWORD, "client_id": app}
+            case "POST /oauth2/token":
+                return {"grant_type": "refresh_token", "refresh_token": person.refresh_token, "client_id": app}
+            case "POST /oauth2/introspect":
+                return {"token": person.access_token}
+            case "POST /oauth2/revoke":
+                return {"token": person.access_token, "client_id": app}
+            case "PUT /v1/account/password":
+                return {"current_password": PASSWORD, "new_password": PASSWORD}
+            case "POST /v1/revocations":
+                return {"session_id": person.session_id, "reason": "a test", "wait": "applied"}
+        return None
+
+    def knows(self) -> dict[str, str]:
+        """Values that make something of a request, by the names of members and parameters."""
+        person = self.person
+        return {
+            "username": person.username,
+            "password": PASSWORD,
+            "current_password": PASSWORD,
+            "client_id": self._suite.app,
+            "client_secret": "",
+            "session_id": person.session_id,
+            "account_id": person.account_id,
+            "subject": person.account_id,
+            "refresh_token": person.refresh_token,
+            "token": person.access_token,
+            "grant_type": "refresh_token",
+            "scope": "",
+            "resource": "",
+        }
+
+    def _login(self, username: str, password: str) -> Account:
+        said = self._post("/v1/login", {"username": username, "password": password, "client_id": self._suite.app}, 200)
+        body = said.json()
+        return Account(
+            username,
+            body["account_id"],
+            body["session_id"],
+            body["csrf_token"],
+            said.cookies["watchword_session"],
+            body["access_token"],
+            body["refresh_token"],
+        )
+
+    def _post(self, path: str, body: dict[str, str], status: int) -> requests.Response:
+        answer = self.session.post(self._suite.url("identity") + path, json=body, timeout=30)
+        assert answer.status_code == status, answer.text
+        return answer
+
+
+def _session(number: int) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", FromAddress(number))
+    return session
