@@ -2,6 +2,10 @@
 
 import asyncio
 
+import pytest
+from zxcvbn.matching import L33T_TABLE, enumerate_l33t_subs, relevant_l33t_subtable
+
+from services.identity.adapters.hasher import LOOKED_AT, looked_at
 from services.identity.domain.account import ACCOUNT
 from tests.unit.identity.house import PASSWORD, House, refusal_of
 
@@ -21,6 +25,21 @@ async def test_a_refused_registration_leaves_nothing(house: House) -> None:
     assert (await refusal_of(house.register("bob", "password"))).code == "password_too_weak"
     assert (await refusal_of(house.register("bob", "bob-bob-bob"))).code == "password_too_weak"
     assert house.store.rows == []
+
+
+async def test_an_empty_password_is_too_weak(house: House) -> None:
+    assert (await refusal_of(house.register("bob", ""))).code == "password_too_weak"
+
+
+@pytest.mark.parametrize("password", ["!$%(+0123456789<@[{|" * 4, "4@8({[<369" * 7, "p455w0rd!|" * 7, "a1" * 500])
+async def test_no_password_takes_long_to_judge(password: str) -> None:
+    signs = relevant_l33t_subtable(looked_at(password), L33T_TABLE)
+    assert len(list(enumerate_l33t_subs(signs))) <= 32, "ways to read it"
+    assert len(looked_at(password)) <= LOOKED_AT
+
+
+async def test_a_password_full_of_signs_is_strong(house: House) -> None:
+    await house.register("bob", "{!$|(7%2<0[9@4+6")
 
 
 async def test_names_addresses_and_hashes_are_sealed(house: House) -> None:
