@@ -49,12 +49,14 @@ def obey(action: str, allowed: bool, code: str) -> None:
 
 def by_action(authorize: Authorize, service: str, actions: Mapping[str, str]) -> Authorize:
     """Asks about an RPC by what roles call it, such as `token.client.create`; `actions` names each by method."""
-    projections = "watchword.log.v1.ProjectionService"
+    projections, relays = "watchword.log.v1.ProjectionService", "watchword.log.v1.RelayService"
     named = {
         **actions,
         f"{projections}/ListProjections": f"{service}.projection.list",
         f"{projections}/RebuildProjection": f"{service}.projection.rebuild",
         f"{projections}/RetryParked": f"{service}.projection.retry",
+        f"{relays}/GetRelay": f"{service}.relay.show",
+        f"{relays}/Republish": f"{service}.relay.republish",
     }
 
     async def authorized(bearer: str, method: str) -> str:

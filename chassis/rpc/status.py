@@ -13,6 +13,9 @@ from eventlog.errors import Kind, Refusal, unavailable
 DOMAIN = "watchword"
 DETAILS = "grpc-status-details-bin"
 
+MAX_TEXT = 256
+"""Characters of a detail, which may name what was asked for: it is sent twice, in trailers of which peers take 8 KiB."""
+
 # Codes that are no fault of whoever asked.
 FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 
@@ -22,13 +25,17 @@ _ABOUT_US = frozenset({"caller_unknown", "caller_not_allowed", "certificate_revo
 
 def status_of(refusal: Refusal) -> tuple[grpc.StatusCode, str, bytes]:
     """Code, text and the serialized google.rpc.Status of a refusal."""
-    code = grpc.StatusCode[refusal.kind.grpc]
-    status = _status(code, refusal.detail, refusal.code, {"kind": refusal.kind.name})
+    code, text = grpc.StatusCode[refusal.kind.grpc], _short(refusal.detail)
+    status = _status(code, text, refusal.code, {"kind": refusal.kind.name})
     if refusal.retry_after is not None:
         delay = Duration()
         delay.FromNanoseconds(int(refusal.retry_after * 1e9))
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    return code, refusal.detail, status.SerializeToString()
+    return code, text, status.SerializeToString()
+
+
+def _short(detail: str) -> str:
+    return detail if len(detail) <= MAX_TEXT else f"{detail[: MAX_TEXT - 1]}…"
 
 
 def internal(reference: str) -> tuple[grpc.StatusCode, str, bytes]:

@@ -3,11 +3,14 @@
 (It rotates keys as compromised, revokes whatever it can name, rebuilds projections, and uses up limits.)
 """
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from suite.databases import SERVICES
 from tests.harness.people import People
 from tests.harness.running import Running, running_suite
 from tests.harness.seeds import SEED
@@ -17,6 +20,14 @@ from tests.harness.seeds import SEED
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running_suite(tmp_path_factory.mktemp("hostile") / "data") as running:
         yield running
+        for name in SERVICES:
+            assert not failures(running, name)
+
+
+def failures(suite: Running, name: str) -> list[dict[str, Any]]:
+    """What a service has logged as an error of its own."""
+    lines = [json.loads(line) for line in (suite.place.logs / f"{name}.log").read_text().splitlines()]
+    return [line for line in lines if line["event"] in ("request_failed", "call_failed") or "exception" in line]
 
 
 @pytest_asyncio.fixture

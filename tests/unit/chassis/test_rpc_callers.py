@@ -371,3 +371,12 @@ async def test_reflection_names_the_services() -> None:
         call.cancel()
     names = {service.name for service in listed.list_services_response.service}
     assert {"watchword.log.v1.ProjectionService", "watchword.log.v1.EventLogService"} <= names
+
+
+@pytest.mark.parametrize("char", ["x", "\U0001f600", "\n"])
+async def test_an_error_that_names_what_was_asked_for_arrives_however_long_that_is(char: str) -> None:
+    async def unknown(_: Any) -> str:
+        raise Refusal(Kind.NOT_FOUND, "projection_unknown", f"there is no projection {char * 70_000}")
+
+    async with running({LIST: {"backend/*"}}, unknown) as (_, port):
+        assert await refused(port, DEMO) == (grpc.StatusCode.NOT_FOUND, "projection_unknown")
