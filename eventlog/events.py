@@ -125,7 +125,16 @@ class Registry:
         return tuple(self._classes.values())
 
     def decode(self, type_: str, body: bytes, sealed: bytes | None = None) -> Event | None:
-        """The event; None where this registry does not have its type. Raises NewerVersion, msgspec.ValidationError."""
+        """The event; None where this registry does not have its type.
+
+        Raises NewerVersion, and msgspec.ValidationError for what is not as its version says.
+        """
+        try:
+            return self._decode(type_, body, sealed)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, msgspec.DecodeError) as error:
+            raise msgspec.ValidationError(f"{type_[:100]}: {error}") from error
+
+    def _decode(self, type_: str, body: bytes, sealed: bytes | None) -> Event | None:
         direct = self._direct.get(type_)
         if direct is not None and sealed is None:
             return direct.decode(body)

@@ -14,7 +14,7 @@ DOMAIN = "watchword"
 DETAILS = "grpc-status-details-bin"
 
 MAX_TEXT = 256
-"""Characters of a detail, which may name what was asked for: it is sent twice, in trailers of which peers take 8 KiB."""
+"""Characters of a detail, which may name what was asked for: it is sent twice, in trailers that have a limit."""
 
 # Codes that are no fault of whoever asked.
 FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})

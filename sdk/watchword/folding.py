@@ -70,7 +70,7 @@ def fold(event: Linked) -> Revocation | None:
     kind, shape = _FOLDED[typed[1]]
     try:
         body = msgspec.json.decode(event.body, type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"the body of {event.type} at {event.position}: {error}") from None
     match body:
         case _Key(purpose=purpose) if purpose != "signing":

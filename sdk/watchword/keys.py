@@ -19,6 +19,10 @@ from watchword.errors import UnusableKey
 PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 MIN_RSA_BITS = 2048
+# RFC 8032 5.1: the prime, and the y of a point of order 8.
+_P = 2**255 - 19
+_Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 _MEMBERS = {"EC": ("x", "y"), "RSA": ("n", "e"), "OKP": ("x",)}
 _ES256 = ECDSA(SHA256())
 _JWS = PyJWS(algorithms=ALGORITHMS)
@@ -113,6 +117,12 @@ def _fits(alg: str, key: PublicKey) -> bool:
         case "RS256" | "PS256":
             return isinstance(key, RSAPublicKey) and key.key_size >= MIN_RSA_BITS
         case "EdDSA":
-            return isinstance(key, Ed25519PublicKey)
+            return isinstance(key, Ed25519PublicKey) and _has_full_order(key)
         case _:
             return False
+
+
+def _has_full_order(key: Ed25519PublicKey) -> bool:
+    """Whether a key is none of the few points under which nearly any signature verifies; each has one spelling here."""
+    y = int.from_bytes(key.public_bytes_raw(), "little") % 2**255
+    return y < _P and y not in _SMALL_ORDER

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -71,7 +71,7 @@ async def methods(suite: Running) -> list[Method]:
     found = []
     for service in SERVICES:
         async with suite.channel(service) as channel:
-            stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+            stub: Any = reflection_pb2_grpc.ServerReflectionStub(cast(Any, channel))
             asked = reflection_pb2.ServerReflectionRequest(list_services="")
             async for answer in stub.ServerReflectionInfo(iter([asked]), timeout=DEADLINE):
                 names = [one.name for one in answer.list_services_response.service]
@@ -90,14 +90,16 @@ async def forger(suite: Running, people: People) -> Forger:
         stub: Any = log_pb2_grpc.ProjectionServiceStub(channel)
         shown = (await stub.ListProjections(log_pb2.ListProjectionsRequest(), timeout=DEADLINE)).projections
     words = [signed.access_token, signed.refresh_token, signed.account_id, signed.session_id, said["fam"], said["jti"]]
-    words += ["account", "client", "administrator", "identity.account.disable", "refresh_token", "ES256", "family"]
+    words += ["account", "client", "identity.account.disable", "refresh_token", "ES256", "family"]
     words += ["watchword.log.v1.EventLogService/Read", "introspect:any", "spiffe://watchword/backend/fuzz-2"]
     return Forger(SEED, [*words, *(one.name for one in shown)])
 
 
 @pytest_asyncio.fixture
 async def channels(suite: Running) -> AsyncIterator[dict[tuple[str, str], grpc.aio.Channel]]:
-    opened = {(name, kind): suite.channel(name, kind, who) for name in SERVICES for kind, who in CALLERS}
+    opened: dict[tuple[str, str], grpc.aio.Channel] = {
+        (name, kind): suite.channel(name, kind, who) for name in SERVICES for kind, who in CALLERS
+    }
     yield opened
     for channel in opened.values():
         await channel.close()
@@ -230,7 +232,8 @@ def converse(channel: grpc.Channel, method: Method, talk: Talk, heard: Heard) ->
         if talk.end != "done":
             over.wait(DEADLINE)
 
-    call: Any = channel.stream_stream(method.path)(speak(), timeout=DEADLINE if talk.end == "done" else OPEN)
+    talking: Any = channel.stream_stream(method.path)
+    call = talking(speak(), timeout=DEADLINE if talk.end == "done" else OPEN)
     if talk.end == "hang up":
         call.cancel()
     try:
