@@ -12,8 +12,9 @@ import structlog
 from eventlog.events import Recorded
 from eventlog.feed import INTERVAL, Batch, Echo, Progress, Source, SourceLost, Transport, follow_for_ever
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, Value
+from eventlog.projection.linked import linked
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Rows
-from watchword.chain import GENESIS, link
+from watchword.chain import GENESIS
 from watchword.clock import boot_ns
 from watchword.freshness import Freshness
 
@@ -246,7 +247,7 @@ def continues(at: Checkpoint, row: Recorded) -> None:
     """Raises SourceLost where a row leaves a gap, which following again fills, or does not continue the chain."""
     if row.position != at.position + 1:
         raise SourceLost(f"a gap: {row.position} after {at.position}")
-    if link(at.chain_hash, row) != row.chain_hash:
+    if not linked(at.chain_hash, row):
         raise SourceLost(f"the chain breaks at {row.position}", "chain_broken")
 
 
