@@ -6,6 +6,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import structlog
@@ -25,6 +26,8 @@ REQUESTS = Histogram(
     "watchword_http_request_seconds", "Time of a REST request", ["method", "route", "status"], buckets=_BUCKETS
 )
 CALLS = Histogram("watchword_grpc_call_seconds", "Time of a gRPC call", ["method", "code"], buckets=_BUCKETS)
+SAMPLED = 1_000
+"""One in so many requests is a line in the log."""
 REFUSED_BY_LIMIT = Counter("watchword_refused_by_limit", "Attempts refused by a limit", ["limit"])
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("chassis")
@@ -49,6 +52,26 @@ def _accepted(offered: str | None) -> str | None:
 def _trace(traceparent: str | None) -> str | None:
     match = _TRACEPARENT.fullmatch(traceparent or "")
     return match.group(1) if match else None
+
+
+class Served:
+    """Tells of what was served: each time in a series of its own, and now and then in a line of the log.
+
+    A line for every request would cost a busy service more than many of them do.
+    """
+
+    def __init__(self, series: Histogram) -> None:
+        # Finding a series by its labels costs more than adding to it. They are few: names are templates.
+        self._series = lru_cache(maxsize=1024)(series.labels)
+        self._until_next = 1
+
+    def tell(self, seconds: float, *labels: object) -> None:
+        """`labels` as the series has them."""
+        self._series(*labels).observe(seconds)
+        self._until_next -= 1
+        if self._until_next == 0:
+            self._until_next = SAMPLED
+            log.info("served", what=" ".join(map(str, labels)), ms=round(1000 * seconds, 1), one_in=SAMPLED)
 
 
 def configure_logging(service: str, log_format: LogFormat = "json", level: str = "info") -> None:

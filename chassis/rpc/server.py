@@ -20,7 +20,7 @@ from chassis.rpc.client import CORRELATION, MAX_MESSAGE
 from chassis.rpc.status import DETAILS, FAULTS, internal, status_of
 from chassis.rpc.strict import each_fit, fit, strictly
 from chassis.rpc.tls import Tls
-from chassis.telemetry import CALLS, correlate, correlation_id, log
+from chassis.telemetry import CALLS, Served, correlate, correlation_id, log
 from chassis.tracing import TRACES
 from eventlog.errors import Refusal, unavailable
 
@@ -212,7 +212,10 @@ class _Call:
     def _observe(self, code: str) -> None:
         if self._span is not None:
             self._span.end({"rpc.response.status_code": code}, failed=code in FAULTS)
-        CALLS.labels(self._method, code).observe(time.perf_counter() - self._started)
+        _SERVED.tell(time.perf_counter() - self._started, self._method, code)
+
+
+_SERVED = Served(CALLS)
 
 
 class RpcServer:
