@@ -3,7 +3,8 @@
 settings.py    WATCHWORD_<SERVICE>_<NAME> and …_FILE → a service's settings; the key-encryption key's file
 telemetry.py   logs, the correlation id, metrics
 readiness.py   whether the process is ready, and why not
-process.py     start in order, supervise, drain; `python -m services.X [migrate]`
+process.py     start in order, supervise, drain; `python -m services.X`
+migration.py   the database of this release, before a service starts
 tracing/       requests, calls and events as spans over OTLP, where a collector is set
 http.py        uvicorn under the process's control: bounded request heads, a start and an end that cost nobody a request
 database.py    the pool of connections to the service's own database

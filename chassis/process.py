@@ -1,6 +1,7 @@
 """One service as a process: it starts in order, says why it is not ready, drains, and ends when a part of it dies."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -9,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Generic, NoReturn, TypeVar
-from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import structlog
@@ -19,13 +19,13 @@ from starlette.types import ASGIApp
 from chassis.garbage import collect_seldom
 from chassis.http import HttpServer, http_server, listen, once_started
 from chassis.keys import rewrap_keys
+from chassis.migration import migrate
 from chassis.readiness import Readiness, StartFailed
 from chassis.rpc import RpcServer
-from chassis.settings import Databases, ServiceSettings, WrongSetting, databases_or_exit, exit_with, settings_or_exit
+from chassis.settings import ServiceSettings, WrongSetting, exit_with, settings_or_exit
 from chassis.telemetry import configure_logging
 from chassis.tracing import exporting
 from eventlog.errors import Kind, Refusal
-from eventlog.migrate import migrate
 from eventlog.postgres import SEAL_KEYS, WrappedTable
 
 T = TypeVar("T")
@@ -174,29 +174,24 @@ def main(
     """
     match sys.argv[1:]:
         case []:
+            _all_is_imported()
             settings = settings_or_exit(kind)
             configure_logging(service, settings.log_format, settings.log_level)
             with exporting(service, settings.otlp):
                 code = uvloop.run(_Run(service, settings, compose).run())
             raise SystemExit(code)
         case ["migrate"]:
-            asyncio.run(_migrate(service, databases_or_exit(kind), schema))
-            raise SystemExit(0)
+            migrate(service, kind, schema)
         case ["rewrap"]:
             raise SystemExit(asyncio.run(rewrap_keys(service, settings_or_exit(kind), keys)))
         case _:
             exit_with(f"usage: python -m services.{service} [migrate | rewrap]")
 
 
-async def _migrate(service: str, settings: Databases, schema: Sequence[str]) -> None:
-    if settings.owner_database is None:
-        exit_with(f"WATCHWORD_{service.upper()}_OWNER_DATABASE (or …_FILE): migrating needs the owner's role.")
-    role = unquote(urlsplit(settings.database.get_secret_value()).username or service)
-    try:
-        await migrate(settings.owner_database.get_secret_value(), role, schema)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        sys.stderr.write(f"{service}'s database was not migrated: {error}\n")
-        raise SystemExit(1) from None
+def _all_is_imported() -> None:
+    """What was imported stays for as long as the process: it need not be looked through for garbage again and again."""
+    gc.enable()
+    gc.freeze()
 
 
 class _Run(Generic[S]):

@@ -8,7 +8,11 @@ import asyncpg
 
 OLDEST = 15
 _LOCK = 7310863912
-_SCHEMA = Path(__file__).with_name("schema.sql")
+_HERE = Path(__file__).parent
+_SCHEMA = _HERE / "schema.sql"
+PROJECTIONS = (_HERE / "projection" / "projection.sql").read_text()
+RELAY = (_HERE / "relay" / "relay.sql").read_text()
+"""What a service with projections, and with a relay, has besides."""
 
 _TABLE = """
 CREATE SCHEMA IF NOT EXISTS eventlog;

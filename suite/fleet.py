@@ -62,17 +62,19 @@ class Fleet:
 
     def migrate(self, name: str, place: Place, authority: Authority, database: Database) -> Command:
         """How to bring a service's database to its present form, with the owner's role."""
-        return self._as_owner("migrate", name, place, authority, database)
+        return self._as_owner("migrate", (f"services.{name}.migrate",), name, place, authority, database)
 
     def rewrap(self, name: str, place: Place, authority: Authority, database: Database) -> Command:
         """How to wrap a service's stored keys by the first of its key-encryption keys, with the owner's role."""
-        return self._as_owner("rewrap", name, place, authority, database)
+        return self._as_owner("rewrap", (f"services.{name}", "rewrap"), name, place, authority, database)
 
-    def _as_owner(self, job: str, name: str, place: Place, authority: Authority, database: Database) -> Command:
+    def _as_owner(
+        self, job: str, run: tuple[str, ...], name: str, place: Place, authority: Authority, database: Database
+    ) -> Command:
         env = self._environment(name, place, authority, database)
         owner = _secret_file(place, f"{name}.owner.dsn", database.owner)
         env[f"WATCHWORD_{name.upper()}_OWNER_DATABASE_FILE"] = str(owner)
-        return Command(f"{name}.{job}", (*self.program, f"services.{name}", job), env)
+        return Command(f"{name}.{job}", (*self.program, *run), env)
 
     def _environment(self, name: str, place: Place, authority: Authority, database: Database) -> dict[str, str]:
         issued = authority.keep("service", name)

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 
 import asyncpg
 import msgspec
 
 from eventlog.errors import LogUnavailable
 from eventlog.events import Recorded
+from eventlog.migrate import PROJECTIONS as SCHEMA
 from eventlog.postgres.connection import LOST, fetch
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Put, Value
 from watchword.chain import GENESIS
 
+__all__ = ["SCHEMA", "Checkpoint", "Connection", "Loaded", "Rows"]
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 DATABASE_LOST = (*LOST, LogUnavailable)
-SCHEMA = files("eventlog.projection").joinpath("projection.sql").read_text()
 
 PUT = """INSERT INTO projection_rows (projection, kind, key, belongs, value)
          SELECT $1, kind, key, belongs, value::jsonb

@@ -1,13 +1,13 @@
 """How the relay of a service stands: one row, written by the process that holds it, read by every one of them."""
 
 from dataclasses import dataclass
-from importlib.resources import files
 
 import asyncpg
 
+from eventlog.migrate import RELAY as SCHEMA
 from eventlog.postgres.connection import fetch
 
-SCHEMA = files("eventlog.relay").joinpath("relay.sql").read_text()
+__all__ = ["SCHEMA", "RelayTable", "State", "Status"]
 
 _LOAD = "SELECT position, chain_hash, level_at, holder, seen_at, trouble, detail, republish_from FROM relay"
 _TELL = """UPDATE relay SET position = $1, chain_hash = $2, level_at = $3, holder = $4, seen_at = $5, trouble = $6,

@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from importlib.resources import files
 
 from limits import parse
 
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
-from chassis.foundation import PROJECTION_SCHEMA, RELAY_SCHEMA, Foundation, lay
+from chassis.foundation import Foundation, lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
@@ -30,6 +29,7 @@ from services.identity.commands import Identity
 from services.identity.commands.failures import Failures
 from services.identity.commands.turns import Turns
 from services.identity.domain.events import events
+from services.identity.migrate import SCHEMA
 from services.identity.projections import TOLD, TRUST, Unkept, sessions, token_events
 from services.identity.queries import Queries
 from services.identity.reactions import NAME as REACTION
@@ -38,7 +38,6 @@ from services.identity.schedule import Chore, Schedule
 from services.identity.settings import IdentitySettings
 from watchword.identity.v1 import identity_pb2_grpc
 
-SCHEMA = files("services.identity").joinpath("schema.sql").read_text()
 LEVEL = 2.0
 
 
@@ -144,4 +143,4 @@ async def flushed(failures: Failures) -> AsyncIterator[Failures]:
 
 
 if __name__ == "__main__":
-    main("identity", IdentitySettings, compose, [PROJECTION_SCHEMA, SCHEMA, RELAY_SCHEMA])
+    main("identity", IdentitySettings, compose, SCHEMA)

@@ -2,7 +2,7 @@
 
 from chassis.administration import by_action
 from chassis.auth import Bearers
-from chassis.foundation import PROJECTION_SCHEMA, RELAY_SCHEMA, lay
+from chassis.foundation import lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer
 from chassis.trust import Trust, knows_callers
@@ -15,6 +15,7 @@ from services.policy.api.rest import roles
 from services.policy.commands import Commands
 from services.policy.domain.roles import policy_events
 from services.policy.domain.standing import IDENTITY, POLICY, TOKEN
+from services.policy.migrate import SCHEMA
 from services.policy.projections import ACCOUNTS, REVOKED, ROLES, TRUST
 from services.policy.queries import Decisions, Memory
 from services.policy.schedule import forget_revocations
@@ -66,4 +67,4 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
 
 
 if __name__ == "__main__":
-    main(POLICY, PolicySettings, compose, [PROJECTION_SCHEMA, RELAY_SCHEMA])
+    main(POLICY, PolicySettings, compose, SCHEMA)

@@ -1,11 +1,10 @@
 """The composition root: the only file that knows everything."""
 
 from functools import partial
-from importlib.resources import files
 
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
-from chassis.foundation import PROJECTION_SCHEMA, RELAY_SCHEMA, lay
+from chassis.foundation import lay
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
@@ -19,6 +18,7 @@ from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
 from services.token.api.rest import revocations
 from services.token.domain.events import events
+from services.token.migrate import SCHEMA
 from services.token.ports import Token
 from services.token.projections import CLIENTS, FAMILIES, TRUST, identity_events
 from services.token.queries import FamiliesByKey, OwnKeys
@@ -28,8 +28,6 @@ from services.token.settings import TokenSettings
 from services.token.watch import WatchedTrust, Watching
 from watchword.token.v1 import token_pb2_grpc
 from watchword.verifier import ANY_AUDIENCE, Verifier
-
-SCHEMA = files("services.token").joinpath("schema.sql").read_text()
 
 
 async def compose(settings: TokenSettings, process: Process) -> Parts:
@@ -115,4 +113,4 @@ def shares(registered: MemoryRows) -> list[Share]:
 
 
 if __name__ == "__main__":
-    main("token", TokenSettings, compose, [PROJECTION_SCHEMA, SCHEMA, RELAY_SCHEMA], [SEAL_KEYS, KEYS])
+    main("token", TokenSettings, compose, SCHEMA, [SEAL_KEYS, KEYS])

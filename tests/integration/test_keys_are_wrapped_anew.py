@@ -10,8 +10,8 @@ import pytest
 
 from eventlog.postgres import SEAL_KEYS, PostgresSealKeys, WrappedTable, rewrap
 from eventlog.sealing import Sealer, Wrapping
-from services.token.__main__ import SCHEMA
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
+from services.token.migrate import SCHEMA
 from tests.harness.database import Database
 from tests.integration.test_process import environment
 
@@ -29,7 +29,7 @@ async def renewed(database: Database, table: WrappedTable) -> int:
 
 
 async def test_after_it_the_new_key_opens_all_and_the_former_one_nothing(database: Database) -> None:
-    await database.migrate([SCHEMA])
+    await database.migrate(SCHEMA)
     async with database.pool() as pool:
         sealed = await Sealer(Wrapping(OLD), PostgresSealKeys(pool)).seal("account/1", "session/1", 1, b"a name")
         await EncryptedVault(Wrapping(OLD), PostgresWrappedKeys(pool)).keep("k", "signing", b"private")

@@ -1,0 +1,10 @@
+"""`python -m services.policy.migrate`: its database's present form, without all that only serving needs."""
+
+from chassis.migration import migrate
+from eventlog.migrate import PROJECTIONS, RELAY
+from services.policy.settings import PolicySettings
+
+SCHEMA = [PROJECTIONS, RELAY]
+
+if __name__ == "__main__":
+    migrate("policy", PolicySettings, SCHEMA)
