@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +20,16 @@ def pin(pids: Iterable[int], cores: set[int]) -> None:
         for task in Path(f"/proc/{process.pid}/task").glob("*"):
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(int(task.name), cores)
+
+
+@contextmanager
+def here(cores: set[int]) -> Iterator[None]:
+    """Keeps this process on these cores while the context lasts, and on those of the load after it."""
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, LOAD)
 
 
 def family(pids: Iterable[int]) -> Iterator[psutil.Process]:

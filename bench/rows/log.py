@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.figures import Figure, at_least, at_most, percentile
 from bench.house import Bare, BareLog, House, run
-from bench.machine import cpu
+from bench.machine import SERVICE, cpu, here
 from eventlog.events import Event, encode
 from eventlog.feed import PAGE_EVENTS, Batch, Echo, LocalFeed, Progress, Source, Transport
 from eventlog.projection import MemoryProjection, MemoryRows, Rows
@@ -38,14 +38,14 @@ def append(house: House) -> list[Figure]:
 
 def replay(house: House) -> list[Figure]:
     """Token's log folded into its live families: chain verified, decoded, folded, kept in memory."""
-    with house.bare() as bare:
+    with house.bare() as bare, here(SERVICE):
         return run(_replay(house, bare))
 
 
 def relay(house: House) -> list[Figure]:
-    """A log that is published to an empty topic: read, made records of, acknowledged by the broker."""
+    """A log that is published to an empty topic and acknowledged; relay and PostgreSQL on one core."""
     servers = house.broker().bootstrap
-    with house.bare() as bare:
+    with house.bare() as bare, here(SERVICE):
         return run(_relay(house, bare, servers))
 
 

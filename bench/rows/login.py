@@ -1,7 +1,6 @@
 """A login: what it costs above the password hash, and how soon the other services know of it."""
 
 import asyncio
-import os
 import time
 
 from argon2 import PasswordHasher, Type
@@ -9,7 +8,7 @@ from argon2 import PasswordHasher, Type
 from bench.figures import Figure, at_most, percentile
 from bench.house import House, address, run
 from bench.jobs import HttpJob
-from bench.machine import LOAD, SERVICE
+from bench.machine import SERVICE, here
 from bench.rows.tokens import post
 from tests.harness.people import PASSWORD, People, Person
 from tests.harness.running import Suite
@@ -48,16 +47,13 @@ async def _registered(suite: Suite) -> list[Person]:
 
 def _argon2() -> float:
     """CPU milliseconds of one verification as identity does it, on the core that it has."""
-    os.sched_setaffinity(0, SERVICE)
-    try:
-        hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
-        hashed = hasher.hash(PASSWORD)
+    hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
+    hashed = hasher.hash(PASSWORD)
+    with here(SERVICE):
         begun = time.process_time()
         for _ in range(HASHES):
             hasher.verify(hashed, PASSWORD)
         return 1000 * (time.process_time() - begun) / HASHES
-    finally:
-        os.sched_setaffinity(0, LOAD)
 
 
 def _login_job(house: House, suite: Suite, people: list[Person]) -> HttpJob:

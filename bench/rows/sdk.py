@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.figures import Figure, at_least
 from bench.house import House, run
-from bench.machine import LOAD, SERVICE
+from bench.machine import SERVICE, here
 from watchword import LogClock, Revocations, StaticKeys, VerificationKey, Verifier
 from watchword.revocations import Revocation
 
@@ -23,12 +23,8 @@ REVOKED = 10_000
 
 def verify(house: House) -> list[Figure]:
     """A new token and a seen one, by the verifier of a backend; nothing else on its core."""
-    os.sched_setaffinity(0, SERVICE)
-    try:
-        with house.looking_at(os.getpid()):
-            new, seen = run(_verify())
-    finally:
-        os.sched_setaffinity(0, LOAD | SERVICE)
+    with here(SERVICE), house.looking_at(os.getpid()):
+        new, seen = run(_verify())
     beside = f"ES256, {REVOKED:,} revocations held"
     return [
         Figure("SDK verify, new token", new, "/s", at_least(9000), {"verifier": 1000 / new}, beside),

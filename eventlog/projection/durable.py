@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +22,9 @@ from watchword.clock import boot_ns
 from watchword.freshness import Freshness
 
 log = structlog.get_logger()
+
+LOOK = 0.01
+"""Seconds between two looks at what another process may have applied."""
 
 Judged = list[Change] | str
 """What an event changes, or why it cannot be folded."""
@@ -46,6 +49,7 @@ class Durable(ABC):
         self._parked: frozenset[str] = frozenset()
         self._freshness: Freshness | None = None
         self._trouble: str | None = None
+        self._advanced = asyncio.Event()
 
     @property
     def transport(self) -> Transport:
@@ -62,6 +66,13 @@ class Durable(ABC):
         """Seconds since what is applied was proven level with its source; None while it is another process's turn."""
         age = None if self._freshness is None else self._freshness.age_ns(boot_ns())
         return None if age is None else age / 1e9
+
+    async def reach(self, position: int) -> None:
+        """Returns once `position` has been applied, whichever process does it: at once where it is this one."""
+        while self._at.position < position and (await self.rows.checkpoint()).position < position:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await self._advanced.wait()
 
     @abstractmethod
     async def take(self, rows: list[Recorded], offset: int | None) -> None:
@@ -101,6 +112,8 @@ class Durable(ABC):
                     self._trouble = None
                     freshness.echoed(batch.echo.head, batch.echo.stamp, batch.echo.time)
                 freshness.applied(self._at.position)
+                self._advanced.set()
+                self._advanced = asyncio.Event()
 
     def _progress(self) -> Progress:
         return Progress(self._at.position, tuple(sorted(self._parked)), self._at.chain_hash, self._at.offset)

@@ -76,7 +76,7 @@ class Projections:
     async def wait(self, name: str, position: int, timeout: float) -> bool:
         """Whether all that follows a log, in memory, in tables and by reacting, is at `position` within `timeout` s."""
         waits = [one.wait(position, timeout) for one in self.memory if one.projection.log == name]
-        # Tables and reactions cost a query each time they are asked, so memory, which costs none, comes first.
+        # Tables and reactions of another process cost a query each time, so memory, which costs none, comes first.
         if not all(await asyncio.gather(*waits)):
             return False
         durable = [one for one in self.durable.values() if one.source.log == name]
@@ -119,8 +119,7 @@ class Projections:
 async def _reached(durable: Durable, position: int, timeout: float) -> bool:
     try:
         async with asyncio.timeout(timeout):
-            while (await durable.rows.checkpoint()).position < position:
-                await asyncio.sleep(0.01)
+            await durable.reach(position)
     except TimeoutError:
         return False
     return True

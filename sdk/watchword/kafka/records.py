@@ -13,6 +13,7 @@ SPEC = "1.0"
 Headers = Sequence[tuple[str, bytes]]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_HERE = _EPOCH.replace(tzinfo=None)
 _SOURCE = re.compile(r"urn:watchword:([0-9a-f-]{36}):([a-z]+)")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -178,7 +179,8 @@ def _source(log_id: str, service: str) -> str:
 
 
 def _rfc3339(time_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # strftime takes five times as long, and isoformat of an aware time would write +00:00.
+    return (_EPOCH_HERE + timedelta(microseconds=time_us)).isoformat(timespec="microseconds") + "Z"
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:
