@@ -174,7 +174,7 @@ def main(
     """
     match sys.argv[1:]:
         case []:
-            _all_is_imported()
+            gc.enable()  # it is off while a service is imported: services/__init__.py
             settings = settings_or_exit(kind)
             configure_logging(service, settings.log_format, settings.log_level)
             with exporting(service, settings.otlp):
@@ -186,12 +186,6 @@ def main(
             raise SystemExit(asyncio.run(rewrap_keys(service, settings_or_exit(kind), keys)))
         case _:
             exit_with(f"usage: python -m services.{service} [migrate | rewrap]")
-
-
-def _all_is_imported() -> None:
-    """What was imported stays for as long as the process: it need not be looked through for garbage again and again."""
-    gc.enable()
-    gc.freeze()
 
 
 class _Run(Generic[S]):

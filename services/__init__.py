@@ -8,6 +8,6 @@ import sys
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 if sys.argv[0] == "-m":
-    # A service is being started, and hardly one of the hundred thousand objects that its imports make is garbage: looking for
-    # some takes a fifth of the time. chassis.process turns it on again.
+    # A service is being started. Of the hundred thousand objects that its imports make hardly one is garbage, and
+    # looking for some takes a fifth of the time. chassis.process turns it on again.
     gc.disable()

@@ -61,7 +61,11 @@ class RemoteFeed:
 
 
 class _Reporter:
-    """Sends what the reader has applied; one write at a time, which is all that a gRPC call takes."""
+    """Sends what the reader has applied; one write at a time, which is all that a gRPC call takes.
+
+    Within a second one report at most waits for its answer. An owner that is slower than its readers report would
+    else answer ever older stamps, and what they know would seem to age without an end.
+    """
 
     def __init__(self, call: Any, progress: Callable[[], Progress], hurry: asyncio.Event, patience: float) -> None:
         self._call = call
@@ -71,6 +75,7 @@ class _Reporter:
         self._writing = asyncio.Lock()
         self._reported: dict[int, int] = {}
         self._last = 0.0
+        self._answered = asyncio.Event()
 
     async def open(self, reader: str, max_staleness: float, pace: float) -> None:
         now = self._progress()
@@ -85,6 +90,7 @@ class _Reporter:
             self._last = asyncio.get_running_loop().time()
             now, stamp = self._progress(), boot_ns()
             self._reported[stamp] = now.applied
+            self._answered.clear()
             report = log_pb2.Progress(
                 applied=now.applied, stamp=stamp, parked_streams=now.parked, stamps_only=now.stamps_only
             )
@@ -96,6 +102,7 @@ class _Reporter:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(INTERVAL):
                         await self._hurry.wait()
+                        await self._answered.wait()
                 await asyncio.sleep(self._last + self._patience - asyncio.get_running_loop().time())
                 self._hurry.clear()
                 await self.now()
@@ -110,6 +117,8 @@ class _Reporter:
         reported = self._reported[fresh.stamp]
         # Later reports make earlier ones void: the owner answers the newest that it has heard.
         self._reported = {stamp: applied for stamp, applied in self._reported.items() if stamp > fresh.stamp}
+        if not self._reported:
+            self._answered.set()
         return Echo(fresh.head, fresh.time.ToMicroseconds(), fresh.stamp, fresh.chain_hash, reported)
 
 

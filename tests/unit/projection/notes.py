@@ -69,7 +69,7 @@ async def written(*texts: str) -> MemoryStore:
 
 
 @asynccontextmanager
-async def served(feed: EventLogFeed) -> AsyncIterator[grpc.aio.Channel]:
+async def served(feed: log_pb2_grpc.EventLogServiceServicer) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to a server in this process."""
     server, port = await serving(feed)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -77,7 +77,7 @@ async def served(feed: EventLogFeed) -> AsyncIterator[grpc.aio.Channel]:
     await server.stop(0)
 
 
-async def serving(feed: EventLogFeed) -> tuple[grpc.aio.Server, int]:
+async def serving(feed: log_pb2_grpc.EventLogServiceServicer) -> tuple[grpc.aio.Server, int]:
     """A server in this process, and its port."""
     server = grpc.aio.server()
     log_pb2_grpc.add_EventLogServiceServicer_to_server(feed, server)

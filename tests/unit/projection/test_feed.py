@@ -9,13 +9,13 @@ import pytest
 
 from eventlog.errors import Kind, LogUnavailable, Refusal
 from eventlog.events import Recorded
-from eventlog.feed import PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost
+from eventlog.feed import INTERVAL, PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost, to_event
 from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Head, MemoryStore
 from tests.unit.projection.notes import SlowReaders, Written, feed_of, served, until, write, written
 from watchword.chain import GENESIS, link
 from watchword.clock import boot_ns
-from watchword.log.v1 import log_pb2
+from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 
 @asynccontextmanager
@@ -207,6 +207,41 @@ async def test_a_reader_stands_among_the_readers_before_it_is_told_how_fresh_it_
         assert (await told).freshness.stamp == stamp
     assert [reader.name for reader in await readers.live(boot_ns() // 1000)] == ["orders"]
     await answers.aclose()  # type: ignore[attr-defined]
+
+
+class Busy(log_pb2_grpc.EventLogServiceServicer):
+    """An owner that sends events, and has no time to answer reports."""
+
+    def __init__(self, rows: list[Recorded]) -> None:
+        self.rows = rows
+        self.reports = 0
+        self.sent = asyncio.Event()
+
+    async def Read(self, requests: Any, context: Any) -> AsyncIterator[log_pb2.ReadResponse]:
+        listening = asyncio.ensure_future(self._listen(requests))
+        for row in self.rows:
+            yield log_pb2.ReadResponse(events=[to_event(row)])
+            await asyncio.sleep(0.1)
+        self.sent.set()
+        await listening
+
+    async def _listen(self, requests: Any) -> None:
+        async for request in requests:
+            self.reports += request.HasField("progress")
+
+
+async def test_an_owner_that_does_not_answer_is_asked_again_each_second_and_no_sooner() -> None:
+    store = await written(*(f"{number}:x" for number in range(20)))
+    owner = Busy(store.rows)
+    begun = asyncio.get_running_loop().time()
+    async with served(owner) as channel:
+        follower = Follower(RemoteFeed("notes", channel))
+        following = asyncio.create_task(follower.until(lambda _: False))
+        async with asyncio.timeout(30):
+            await owner.sent.wait()
+        asked, seconds = owner.reports, asyncio.get_running_loop().time() - begun
+        following.cancel()
+    assert 1 <= asked <= 2 + seconds / INTERVAL
 
 
 async def test_a_stopping_owner_ends_its_streams() -> None:
