@@ -12,13 +12,16 @@ import structlog
 from eventlog.events import Recorded
 from eventlog.feed import INTERVAL, Batch, Echo, Progress, Source, SourceLost, Transport, follow_for_ever
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, Value
-from eventlog.projection.linked import linked
+from eventlog.projection.linked import linked, whole
 from eventlog.projection.rows import DATABASE_LOST, Checkpoint, Rows
 from watchword.chain import GENESIS
 from watchword.clock import boot_ns
 from watchword.freshness import Freshness
 
 log = structlog.get_logger()
+
+HISTORY = 100
+"""Rows in one batch from which on they are history, rather than what all followers are given at the same time."""
 
 
 class Sink(Protocol):
@@ -223,11 +226,12 @@ class MemoryProjection:
 
     async def _apply(self, rows: list[Recorded]) -> None:
         changes, apply = self.projection.changes, self._sink.apply
+        judge = linked if len(rows) < HISTORY else whole
         for row in rows:
             at = self._at
             if at is None or row.position <= at.position:
                 continue
-            continues(at, row)
+            continues(at, row, judge)
             if row.stream not in self._parked:
                 try:
                     for change in await changes(row):
@@ -243,11 +247,11 @@ class MemoryProjection:
         log.error("event_parked", projection=self.projection.name, position=row.position, reason=repr(error))
 
 
-def continues(at: Checkpoint, row: Recorded) -> None:
+def continues(at: Checkpoint, row: Recorded, judge: Callable[[bytes, Recorded], bool] = linked) -> None:
     """Raises SourceLost where a row leaves a gap, which following again fills, or does not continue the chain."""
     if row.position != at.position + 1:
         raise SourceLost(f"a gap: {row.position} after {at.position}")
-    if not linked(at.chain_hash, row):
+    if not judge(at.chain_hash, row):
         raise SourceLost(f"the chain breaks at {row.position}", "chain_broken")
 
 
