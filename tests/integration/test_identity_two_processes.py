@@ -226,3 +226,24 @@ async def test_last_seen_is_written_about_once_a_minute(fleet: Fleet) -> None:
     assert await fleet.two.last_seen.of(["ses_1"]) == {"ses_1": now + minute}
     await seen.sweep(now + 32 * 24 * 60 * minute)
     assert await seen.of(["ses_1"]) == {}
+
+
+async def test_whatever_is_counted_at_once_each_attempt_is_told_a_number_of_its_own(fleet: Fleet) -> None:
+    storages = [one.counters for one in fleet.both]
+    wanted = [(storage, f"limit/{number % 3}") for number in range(60) for storage in storages]
+    told = await asyncio.gather(*(storage.incr(key, 60) for storage, key in wanted))
+    for key in ("limit/0", "limit/1", "limit/2"):
+        assert sorted(count for count, (_, of) in zip(told, wanted, strict=True) if of == key) == list(range(1, 41))
+    await asyncio.gather(*(storage.incr(key, 60, -1) for storage, key in wanted[:90]))
+    assert [await storages[0].get(key) for key in ("limit/0", "limit/1", "limit/2")] == [10, 10, 10]
+    await storages[0].incr("limit/0", 60, -30)
+    assert await storages[0].get("limit/0") == 0
+    assert await storages[0].incr("limit/new", 60, -1) == 0
+    assert await storages[0].incr("limit/new", 60) == 1
+
+
+async def test_a_window_that_is_over_begins_anew_with_what_is_counted(fleet: Fleet) -> None:
+    counters = fleet.one.counters
+    await asyncio.gather(*(counters.incr("limit", 60) for _ in range(5)))
+    await fleet.pool.execute("UPDATE attempts SET ends_at = now()")
+    assert sorted(await asyncio.gather(*(counters.incr("limit", 60) for _ in range(3)))) == [1, 2, 3]
