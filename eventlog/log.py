@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -257,8 +257,13 @@ class Log:
     async def fresh(self, fold: Fold[S], key: str) -> S:
         """The state of a stream as it stands in the database now, for answers that no append confirms."""
         stream = fold.stream(key)
-        self._forget_behind(stream, await self.store.moved([Guard(stream, self._cache.get(stream, (0, None))[0])]))
-        return (await self.state(fold, key))[1]
+        version, state = self._cache.get(stream, (0, fold.initial))
+        if await self.store.moved([Guard(stream, version)]):
+            return (await self._load(fold, stream))[1]
+        # Not what is remembered by now: a slow reader may have brought back what was true before this was asked.
+        if stream in self._cache:
+            self._cache.move_to_end(stream)
+        return cast(S, state)
 
     async def decode(self, row: Recorded) -> Event | None:
         """The event of a row with its sealed part opened, without it where the key was erased."""
