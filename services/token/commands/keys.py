@@ -101,7 +101,9 @@ async def drop_by_command(token: Token, key_id: str, families_of: FamiliesOf, by
     outcome = await token.log.decide(by, decide)
     if not outcome.value:
         await token.vault.destroy(made.id, made.purpose)
-    return max(outcome.position, await _end_families(token, families_of, by) if name == REFRESH_RING else 0)
+    # Where another's drop came first it lies below the head, and whoever waits for this one waits for that.
+    position = outcome.position or (await token.log.store.head()).position
+    return max(position, await _end_families(token, families_of, by) if name == REFRESH_RING else 0)
 
 
 async def _ring_of(token: Token, key_id: str) -> str:
