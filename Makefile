@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run kafka setup setup-dev check test fuzz bench audit lint generate generated-check lock tools clean
+.PHONY: help run kafka setup setup-dev check test races fuzz bench audit lint generate generated-check lock tools clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -21,6 +21,7 @@ help:  ## Say what there is to do
 	@echo '  make run ARGS="--kafka embedded"   the same, with Apache Kafka between the services'
 	@echo '  make kafka                    run that Apache Kafka alone on 127.0.0.1:19092, empty at each start'
 	@echo '  make test                     set up and run all tests, with coverage'
+	@echo '  make races                    explore the races further than `make test` does (docs/evidence/races.md)'
 	@echo '  make fuzz                     look for input that breaks a decoder (ARGS="--minutes 60 --factor 20", or --help)'
 	@echo '  make bench                    measure: how fast a revocation spreads, what a request costs (bench/RESULTS.md)'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
@@ -75,6 +76,9 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 endif
+
+races: setup-dev
+	@WATCHWORD_RACES=deep WATCHWORD_SCHEDULES=500 $(BIN)/pytest --timeout=7200 tests/races tests/integration/test_races_on_postgresql.py $(ARGS)
 
 fuzz: setup-dev
 	@$(BIN)/python -m tests.fuzzing $(ARGS)

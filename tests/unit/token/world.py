@@ -110,10 +110,10 @@ class World:
     sessions: int = 0
     store: MemoryStore = field(default_factory=MemoryStore)
     parked: Parked = field(default_factory=lambda: Parked(frozenset()))
+    wrapped: MemoryWrappedKeys = field(default_factory=MemoryWrappedKeys)
 
     def __post_init__(self) -> None:
         self.store.clock = self.clock.now
-        self.wrapped = MemoryWrappedKeys()
         self.seal_keys = MemorySealKeys()
         self.a, self.b = self.process(), self.process()
 
