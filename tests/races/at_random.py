@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from importlib.resources import files
 from random import Random
 from typing import Any, TypeVar
@@ -64,6 +64,9 @@ class DelayedStore:
 
     async def wait(self, after: int, timeout: float) -> None:
         await self._store.wait(after, timeout)
+
+    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
+        return self._store.tell(event)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         return await self._around(lambda: self._store.snapshot(stream))
