@@ -23,7 +23,7 @@ help:  ## Say what there is to do
 	@echo '  make test                     set up and run all tests, with coverage'
 	@echo '  make races                    explore the races further than `make test` does (docs/evidence/races.md)'
 	@echo '  make fuzz                     look for input that breaks a decoder (ARGS="--minutes 60 --factor 20", or --help)'
-	@echo '  make bench                    measure: how fast a revocation spreads, what a request costs (bench/RESULTS.md)'
+	@echo '  make bench                    measure speeds, about ten minutes (bench/RESULTS.md); ARGS=--help shows the rows'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
 	@echo '  make audit                    what is known against what is pinned (pip-audit), and a bill of materials (CycloneDX)'
 	@echo
