@@ -15,7 +15,7 @@ _STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 """From the alphabet of base64url to that of base64; what base64url does not have becomes what neither has."""
 HEADERS = 64
 """Header texts that are remembered: an issuer has one for each key. What is remembered is only how a text reads."""
-_FOREIGN = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c"})
+_FOREIGN = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "cty"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,9 @@ def _header(text: bytes) -> tuple[str, str]:
     """The algorithm and the key that a header names; refuses one that is not an access token's."""
     header = decode_object(decode_base64url(text))
     if not _FOREIGN.isdisjoint(header):
-        raise TokenRefused("header", "the header has a critical extension or brings its own key")
+        raise TokenRefused(
+            "header", "the header has a critical extension, brings its own key, or says that the payload is no claims"
+        )
     typ, alg, kid = header.get("typ"), header.get("alg"), header.get("kid")
     if not isinstance(typ, str) or typ.lower() not in ("at+jwt", "application/at+jwt"):
         raise TokenRefused("wrong_type", "the token is not an access token")

@@ -23,6 +23,7 @@ MIN_RSA_BITS = 2048
 _P = 2**255 - 19
 _Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
 _SMALL_ORDER = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
+_VERIFY = (["verify"], ["sign", "verify"], ["verify", "sign"])
 _MEMBERS = {"EC": ("x", "y"), "RSA": ("n", "e"), "OKP": ("x",)}
 _ES256 = ECDSA(SHA256())
 _JWS = PyJWS(algorithms=ALGORITHMS)
@@ -74,8 +75,8 @@ def read_jwk(jwk: Mapping[str, object]) -> VerificationKey:
         raise UnusableKey("kid, alg and kty are required")
     if kty not in _MEMBERS or alg not in ALGORITHMS:
         raise UnusableKey("the algorithm is not one of " + ", ".join(ALGORITHMS))
-    operations = jwk.get("key_ops", ["verify"])
-    if jwk.get("use") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+    # RFC 7517 4.3: each once, and of one kind with `use`.
+    if jwk.get("use") != "sig" or jwk.get("key_ops", ["verify"]) not in _VERIFY:
         raise UnusableKey("the key is not for verifying signatures")
     _check_spelling(jwk, _MEMBERS[kty])
     try:
@@ -115,7 +116,7 @@ def _fits(alg: str, key: PublicKey) -> bool:
         case "ES256":
             return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
         case "RS256" | "PS256":
-            return isinstance(key, RSAPublicKey) and key.key_size >= MIN_RSA_BITS
+            return isinstance(key, RSAPublicKey) and key.key_size >= MIN_RSA_BITS and key.public_numbers().n % 2 == 1
         case "EdDSA":
             return isinstance(key, Ed25519PublicKey) and _has_full_order(key)
         case _:

@@ -147,6 +147,8 @@ def whole(what: str) -> bytes:
 
 
 def test_broken_frames_end_the_call_and_nothing_else(suite: Running) -> None:
+    assert goes_on(suite)
+
     def send(what: str) -> tuple[str, str]:
         with connection(suite) as line:
             return what, ended(line, whole(what))

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import get_default_algorithms
 
-from tests.unit.sdk.fakes import PRIVATE_KEYS, SetClock, jwk, until
+from tests.unit.sdk.fakes import PRIVATE_KEYS, SetClock, base64url, jwk, until
 from watchword import JwksKeys, Unavailable, UnusableKey, VerificationKey, read_jwk
 from watchword.jwks import MAX_BYTES, read_key_set
 
@@ -210,6 +210,16 @@ OTHER_CURVE = ec.generate_private_key(ec.SECP384R1()).public_key()
         | get_default_algorithms()["RS256"].to_jwk(PRIVATE_KEYS["RS256"], as_dict=True)
         | {"key_ops": ["verify"]},
         jwk("RS256", n=7),
+        jwk("RS256", e="AQ"),
+        jwk("RS256", e="Ag"),
+        jwk("RS256", n=base64url((1 << 1023 | 1).to_bytes(128)).decode()),
+        jwk("RS256", n=base64url((1 << 2047).to_bytes(256)).decode()),
+        jwk("EdDSA", x=base64url(bytes(32)).decode()),
+        jwk("EdDSA", x=base64url(b"\1" + bytes(31)).decode()),
+        jwk("EdDSA", x=base64url(b"\xed" + b"\xff" * 30 + b"\x7f").decode()),
+        jwk("ES256", key_ops=["verify", "encrypt"]),
+        jwk("ES256", key_ops=["verify", "verify"]),
+        jwk("ES256", key_ops=["verify", ["verify"]]),
     ],
 )
 def test_a_key_that_must_not_verify_is_refused(unusable: dict[str, Any]) -> None:
