@@ -255,9 +255,14 @@ class Log:
         return await self._load(fold, stream)
 
     async def fresh(self, fold: Fold[S], key: str) -> S:
-        """The state of a stream as it stands in the database now, for answers that no append confirms."""
+        """The state of a stream as it stands in the database now, for answers that no append confirms.
+
+        It is asked once, whether the stream is in memory, or is there at all: the time tells nothing.
+        """
         stream = fold.stream(key)
-        version, state = self._cache.get(stream, (0, fold.initial))
+        if stream not in self._cache:
+            return (await self._load(fold, stream))[1]
+        version, state = self._cache[stream]
         if await self.store.moved([Guard(stream, version)]):
             return (await self._load(fold, stream))[1]
         # Not what is remembered by now: a slow reader may have brought back what was true before this was asked.
