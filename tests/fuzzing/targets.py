@@ -98,8 +98,15 @@ def base64url(data: bytes) -> None:
     assert seeds.b64(decode_base64url(data)) == data, "one spelling"
 
 
+def only_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    assert len(dict(pairs)) == len(pairs), "a member stands twice in what was taken"
+    return dict(pairs)
+
+
 def claims(data: bytes) -> None:
-    said = read_claims(decode_object(data), "k")
+    read = decode_object(data)
+    assert repr(read) == repr(json.loads(data.decode(), object_pairs_hook=only_once)), "read in one way"
+    said = read_claims(read, "k")
     assert said.sub
     assert said.aud
     assert 0 < said.pos < 2**63

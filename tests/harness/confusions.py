@@ -380,7 +380,7 @@ _NUMBERS = {
     "with a leading zero": "01900000000",
 }
 NUMBERS: dict[str, Confusion] = {
-    f"{claim} {what}": lambda g, claim=claim, literal=literal: g.number(claim, literal)  # type: ignore[misc]
+    f"{claim} {what}": lambda g, claim=claim, literal=literal: g.number(claim, literal)
     for claim in ("exp", "iat", "pos")
     for what, literal in _NUMBERS.items()
 } | {
