@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run kafka setup setup-dev check test races fuzz bench audit lint generate generated-check lock tools clean
+.PHONY: help run kafka setup setup-dev check test races fuzz flood bench audit lint generate generated-check lock tools clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -23,6 +23,7 @@ help:  ## Say what there is to do
 	@echo '  make test                     set up and run all tests, with coverage'
 	@echo '  make races                    explore the races further than `make test` does (docs/evidence/races.md)'
 	@echo '  make fuzz                     look for input that breaks a decoder (ARGS="--minutes 60 --factor 20", or --help)'
+	@echo '  make flood                    the tests of tests/flood in full: 10,000 connections at once'
 	@echo '  make bench                    measure speeds, about ten minutes (bench/RESULTS.md); ARGS=--help shows the rows'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
 	@echo '  make audit                    what is known against what is pinned (pip-audit), and a bill of materials (CycloneDX)'
@@ -82,6 +83,10 @@ races: setup-dev
 
 fuzz: setup-dev
 	@$(BIN)/python -m tests.fuzzing $(ARGS)
+
+# As `make test` does, with ten thousand connections at once: the limit of open files must allow it.
+flood: setup-dev
+	@WATCHWORD_FLOOD=full $(BIN)/pytest tests/flood $(ARGS)
 
 bench: setup-dev
 	@GRPC_ENABLE_FORK_SUPPORT=0 GRPC_VERBOSITY=ERROR $(BIN)/python -m bench $(ARGS)

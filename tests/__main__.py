@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LOGS = Path(".venv")
-APART = ("unit", "e2e")
+APART = ("unit", "e2e", "fault")
 REST = "rest"
 
 

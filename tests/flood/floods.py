@@ -83,7 +83,9 @@ class Watched:
 def watched(suite: Running, name: str) -> Iterator[Watched]:
     """Watches a service; it must be the same process at the end."""
     process = psutil.Process(suite.pid(name))
-    yield Watched(process, process.memory_info().rss)
+    service = Watched(process, process.memory_info().rss)
+    yield service
+    print(f"{name}: {service.began / MIB:.0f} MiB before, {service.grown:.1f} MiB more at its most")
     assert suite.pid(name) == process.pid, f"{name} has ended"
 
 

@@ -3,14 +3,18 @@
 import asyncio
 from typing import Any
 
+import grpc.aio
 import pytest
 
-from tests.flood.floods import all_ended, flood, watched
+from chassis.rpc.server import CONNECTIONS
+from tests.flood.floods import all_ended, flood, peers_of, watched
 from tests.flood.frames import END_HEADERS, HEADERS, PING, RST_STREAM, frame, headers, spoken, written
 from tests.harness.running import Running
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 
 HANDSHAKE = 10.0
+OTHERS = 100
+"""Connections that a service has besides."""
 SLACK = 20.0
 STREAMS = 1_500
 CHANNELS = 60
@@ -20,18 +24,26 @@ WATCH = "/watchword.token.v1.TokenService/WatchRevocations"
 async def honest(suite: Running) -> None:
     """Another backend is answered meanwhile, on a connection of its own."""
     async with suite.channel("token", "backend", "honest") as channel:
-        stub = token_pb2_grpc.TokenServiceStub(channel)
-        answer = await stub.Introspect(token_pb2.IntrospectRequest(token="none"), timeout=30)
+        await answered(channel)
+
+
+async def answered(channel: grpc.aio.Channel) -> None:
+    stub = token_pb2_grpc.TokenServiceStub(channel)
+    answer = await stub.Introspect(token_pb2.IntrospectRequest(token="none"), timeout=30, wait_for_ready=True)
     assert not answer.active
 
 
 async def test_who_connects_and_begins_no_handshake_is_let_go(suite: Running, crowd: int) -> None:
-    with watched(suite, "token") as service:
-        async with flood(suite.fleet.grpc["token"], min(crowd, 3_000), b"") as floods:
-            await honest(suite)
-            service.look()
-            await all_ended(floods, HANDSHAKE + SLACK)
-        assert service.grown < 16 + crowd * 48 / 1024
+    """Those that are more than CONNECTIONS at once; whoever is connected is served on."""
+    async with suite.channel("token", "backend", "connected") as connected:
+        await answered(connected)
+        with watched(suite, "token") as service:
+            async with flood(suite.fleet.grpc["token"], crowd, b"") as floods:
+                await answered(connected)
+                assert len(peers_of(suite, "token")) <= CONNECTIONS + OTHERS
+                service.look()
+                await all_ended(floods, HANDSHAKE + SLACK)
+            assert service.grown < 16 + min(crowd, CONNECTIONS) * 48 / 1024
     await honest(suite)
 
 

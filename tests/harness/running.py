@@ -32,7 +32,7 @@ from suite.ports import Address
 
 T = TypeVar("T")
 
-START = 60.0
+START = 90.0
 PATIENCE = 10.0
 
 
@@ -213,7 +213,10 @@ def running_suite(
         up = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     running: Running | None = None
     try:
-        until(lambda: said_ready(up, log), f"the suite is ready; it said:\n{log.read_text()}", START)
+        try:
+            until(lambda: said_ready(up, log), "the suite is ready", START)
+        except GaveUp as late:
+            raise GaveUp(f"{late}; it said:\n{log.read_text()}") from None
         running = Running(place, fleet, contract.read(place), up)
         yield running
     finally:
