@@ -14,7 +14,7 @@ from chassis.telemetry import REFUSED_BY_LIMIT
 
 MOST = 16_384
 """Connections that a process keeps at most."""
-RESERVED = 4_608
+RESERVED = 2_560
 """File descriptors that they leave to the rest: callers over gRPC, database, files."""
 LOOK = 5.0
 """Seconds between two looks at all of them."""

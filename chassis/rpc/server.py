@@ -31,8 +31,8 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Found: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 S = TypeVar("S")
 
-CONNECTIONS = 4_096
-"""Callers that are connected at once, at most; a fleet that has more of them has more processes."""
+CONNECTIONS = 2_048
+"""Callers that are connected at once, at most, 50 KiB each; a fleet that has more of them has more processes."""
 STREAMS = 1_024
 """Calls of one connection at once; further ones wait."""
 
