@@ -32,7 +32,7 @@ Found: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 S = TypeVar("S")
 
 CONNECTIONS = 2_048
-"""Callers that are connected at once, at most, 50 KiB each; a fleet that has more of them has more processes."""
+"""Callers that are connected at once, at most; a fleet that has more of them has more processes."""
 STREAMS = 1_024
 """Calls of one connection at once; further ones wait."""
 

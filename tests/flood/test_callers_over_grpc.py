@@ -43,7 +43,7 @@ async def test_who_connects_and_begins_no_handshake_is_let_go(suite: Running, cr
                 assert len(peers_of(suite, "token")) <= CONNECTIONS + OTHERS
                 service.look()
                 await all_ended(floods, HANDSHAKE + SLACK)
-            assert service.grown < 16 + min(crowd, CONNECTIONS) * 64 / 1024
+            assert service.grown < 16 + (min(crowd, CONNECTIONS) * 48 + crowd * 24) / 1024
     await honest(suite)
 
 
