@@ -50,18 +50,19 @@ class JwksKeys:
         self._keys: Mapping[str, VerificationKey] = {}
         self._due_ns = 0
         self._tried_ns: int | None = None
+        self._failed = True
         self._fetch: asyncio.Task[None] | None = None
 
     async def key(self, kid: str) -> VerificationKey | None:
-        """The key named `kid`; None where the issuer has none; `Unavailable` until a first set has come."""
+        """The key named `kid`; None where the issuer has none; `Unavailable` where it did not say."""
         key = self._keys.get(kid)
         if key is None:
             await self._fetched()
             key = self._keys.get(kid)
         elif self._monotonic_ns() >= self._due_ns:
             self._fetching()
-        if not self._keys:
-            raise Unavailable("no key set has been fetched yet")
+        if key is None and self._failed:  # it may be one that the issuer has made since
+            raise Unavailable("the issuer's keys could not be fetched")
         return key
 
     async def close(self) -> None:
@@ -92,7 +93,9 @@ class JwksKeys:
             self._keys = read_key_set(body)
         except (httpx2.HTTPError, TimeoutError, ValueError, UnusableKey) as error:
             _log.warning("the issuer's keys could not be fetched: %s", type(error).__name__)
+            self._failed = True
             return
+        self._failed = False
         self._due_ns = self._monotonic_ns() + _nanoseconds(life)
 
     async def _get(self) -> tuple[bytes, timedelta]:

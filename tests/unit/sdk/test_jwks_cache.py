@@ -105,8 +105,21 @@ async def test_an_outage_keeps_the_old_keys() -> None:
 
         for _ in range(3):
             await a_day_later()
+
+
+async def test_a_key_that_an_issuer_may_have_made_since_is_not_called_unknown_while_it_does_not_answer() -> None:
+    issuer, clock = Issuer(), SetClock()
+    async with cache(issuer, clock) as keys:
+        await keys.key("ES256")
+        issuer.down = True
         clock.forward(2)
-        assert await keys.key("unknown") is None
+        for _ in range(2):  # asked, and within the cooldown
+            with pytest.raises(Unavailable):
+                await keys.key("new")
+        issuer.down, issuer.keys = False, [jwk("ES256"), jwk("EdDSA", "new")]
+        clock.forward(2)
+        assert await keys.key("new") is not None
+        assert await keys.key("forged") is None
 
 
 @pytest.mark.parametrize(
@@ -130,7 +143,8 @@ async def test_an_answer_that_is_no_key_set_keeps_the_old_keys(broken: dict[str,
         for name, value in ({"keys": [jwk("EdDSA", "new")]} | broken).items():
             setattr(issuer, name, value)
         clock.forward(2)
-        assert await keys.key("new") is None
+        with pytest.raises(Unavailable):
+            await keys.key("new")
         assert await keys.key("ES256") is not None
     assert issuer.asked == 2
 
