@@ -1,0 +1,226 @@
+"""Each kind of fault that a schedule names: it strikes, holds, and is over when it returns."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psutil
+from aiokafka.errors import KafkaError
+
+from tests.fault.campaign import database_faults, topic_faults
+from tests.fault.campaign.history import History
+from tests.fault.campaign.load import rotates
+from tests.fault.campaign.network import Mood, Told
+from tests.fault.campaign.parts import Part
+from tests.fault.campaign.schedule import Step
+from tests.fault.campaign.world import LIBFAKETIME, World
+
+REACHED = 8.0
+"""Seconds within which a process comes to the point at which it is to die."""
+
+
+@dataclass
+class Struck:
+    """What was really done: `kills` by process and point; `missed` points that were not passed in time."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+
+
+Fault = Callable[[World, History, Struck, Step], Awaitable[None]]
+
+
+async def strike(world: World, history: History, struck: Struck, step: Step) -> None:
+    """Does what the step says. What cannot be done now, since the cluster does not answer, is counted as missed."""
+    try:
+        await FAULTS[step.kind](world, history, struck, step)
+    except (KafkaError, TimeoutError, OSError) as error:
+        struck.missed[f"{step.kind}: {type(error).__name__}"] += 1
+    else:
+        struck.done[step.kind] += 1
+
+
+async def kill(world: World, history: History, struck: Struck, step: Step) -> None:
+    """kill -9; somebody starts it again."""
+    if step.target == "kafka":
+        await topic_faults.killed(world)
+    else:
+        part = await _part(world, step.target)
+        if part is None:
+            struck.missed[step.target] += 1
+            return
+        await part.signal(signal.SIGKILL)
+        await part.died(REACHED)
+    struck.kills[step.target] += 1
+
+
+async def pause(world: World, history: History, struck: Struck, step: Step) -> None:
+    """SIGSTOP, and SIGCONT after a while."""
+    if step.target == "kafka":
+        broker, _ = topic_faults.broker_of(world)
+        await asyncio.to_thread(broker.freeze)
+        await asyncio.sleep(step.hold)
+        broker.thaw()
+        return
+    part = await _part(world, step.target)
+    if part is None:
+        struck.missed[step.target] += 1
+        return
+    pids = [part.pid, *(one.pid for one in psutil.Process(part.pid).children(recursive=True))]
+    _send(pids, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(step.hold)
+    finally:
+        _send(pids, signal.SIGCONT)
+        part.became_ready = time.time()
+
+
+async def die_at_a_point(world: World, history: History, struck: Struck, step: Step) -> None:
+    """The process kills itself where it passes the point for the n-th time."""
+    part = await _part(world, step.target)
+    if part is None:
+        struck.missed[step.point] += 1
+        return
+    order = world.orders / str(part.pid)
+    order.write_text(f"{step.point} {step.passes}")
+    try:
+        dying = asyncio.ensure_future(part.died(REACHED))
+        if step.point.startswith("rotation"):
+            for _ in range(step.passes):
+                await rotates(world, history, part.name)
+        if await dying:
+            struck.kills[step.point] += 1
+        else:
+            struck.missed[step.point] += 1
+    finally:
+        order.unlink()
+
+
+async def broken_way(world: World, history: History, struck: Struck, step: Step) -> None:
+    """A way is cut, silent or slow for a while."""
+    mood: Mood = {"cut": "cut", "silent": "silent"}.get(step.kind, "slow")  # type: ignore[assignment]
+    for way in world.ways[step.target]:
+        await world.network.tell(Told(way, "turn", mood=mood, delay=step.size / 1000))
+    try:
+        await asyncio.sleep(step.hold)
+    finally:
+        for way in world.ways[step.target]:
+            await world.network.tell(Told(way, "turn"))
+
+
+async def reset(world: World, history: History, struck: Struck, step: Step) -> None:
+    """The next answer that comes over a way is reset half-way."""
+    ways = world.ways[step.target]
+    before, deadline = await _were_reset(world, ways), time.monotonic() + REACHED
+    for way in ways:
+        await world.network.tell(Told(way, "reset", half=step.size))
+    while await _were_reset(world, ways) == before:
+        if time.monotonic() > deadline:
+            struck.missed["reset"] += 1
+            break
+        await asyncio.sleep(0.05)
+    for way in ways:
+        await world.network.tell(Told(way, "turn"))
+
+
+async def _were_reset(world: World, ways: list[str]) -> int:
+    return sum([await world.network.tell(Told(way, "were_reset")) for way in ways])
+
+
+async def database_restarted(world: World, history: History, struck: Struck, step: Step) -> None:
+    """A fast shutdown amid whatever is being appended; it is started again at once."""
+    await world.parts["postgres"].signal(signal.SIGINT)
+    await world.parts["postgres"].died(REACHED)
+
+
+async def connections_exhausted(world: World, history: History, struck: Struck, step: Step) -> None:
+    await database_faults.connections_exhausted(world, step.hold)
+
+
+async def disk_full(world: World, history: History, struck: Struck, step: Step) -> None:
+    how = await database_faults.disk_full(world, step.hold)
+    struck.done[f"disk_full {how}"] += 1
+
+
+async def clock_moved(world: World, history: History, struck: Struck, step: Step) -> None:
+    """The wall clock of one process is an hour off for a while."""
+    if LIBFAKETIME is None:
+        struck.missed["clock_moved: libfaketime is not installed"] += 1
+        return
+    world.clock(step.target).write_text(f"{step.size:+}")
+    try:
+        await asyncio.sleep(max(step.hold, 2.5))  # the process looks once a second
+    finally:
+        world.clock(step.target).write_text("+0")
+
+
+async def kafka_replaced(world: World, history: History, struck: Struck, step: Step) -> None:
+    await topic_faults.replaced(world)
+
+
+async def topic_trimmed(world: World, history: History, struck: Struck, step: Step) -> None:
+    await topic_faults.trimmed(world, step.target)
+
+
+async def record_repeated(world: World, history: History, struck: Struck, step: Step) -> None:
+    await topic_faults.repeated(world, step.target)
+
+
+async def records_reordered(world: World, history: History, struck: Struck, step: Step) -> None:
+    await topic_faults.reordered(world, step.target)
+
+
+async def record_corrupt(world: World, history: History, struck: Struck, step: Step) -> None:
+    await topic_faults.corrupted(world, step.target)
+
+
+async def consumer_behind(world: World, history: History, struck: Struck, step: Step) -> None:
+    """A reader stands still while much happens, and what it would read next is trimmed meanwhile."""
+    part = world.parts[step.target]
+    _send([part.pid], signal.SIGSTOP)
+    try:
+        await asyncio.sleep(step.hold)
+        await topic_faults.trimmed(world, "token")
+    finally:
+        _send([part.pid], signal.SIGCONT)
+
+
+FAULTS: dict[str, Fault] = {
+    "kill": kill,
+    "pause": pause,
+    "point": die_at_a_point,
+    "cut": broken_way,
+    "silent": broken_way,
+    "slow": broken_way,
+    "reset": reset,
+    "database_restarted": database_restarted,
+    "connections_exhausted": connections_exhausted,
+    "disk_full": disk_full,
+    "clock_moved": clock_moved,
+    "kafka_replaced": kafka_replaced,
+    "topic_trimmed": topic_trimmed,
+    "record_repeated": record_repeated,
+    "records_reordered": records_reordered,
+    "record_corrupt": record_corrupt,
+    "consumer_behind": consumer_behind,
+}
+
+
+async def _part(world: World, target: str) -> Part | None:
+    """The part of that name; `relay.token` is the process that holds token's relay now."""
+    if not target.startswith("relay."):
+        return world.parts[target]
+    holder = await world.relay_of(target.removeprefix("relay."))
+    return None if holder is None else world.parts[holder]
+
+
+def _send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
