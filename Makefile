@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run kafka setup setup-dev check test races fuzz flood bench audit lint generate generated-check lock tools clean
+.PHONY: help run kafka setup setup-dev check test races fuzz flood fault fault-long bench audit lint generate generated-check lock tools clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -24,6 +24,8 @@ help:  ## Say what there is to do
 	@echo '  make races                    explore the races further than `make test` does (docs/evidence/races.md)'
 	@echo '  make fuzz                     look for input that breaks a decoder (ARGS="--minutes 60 --factor 20", or --help)'
 	@echo '  make flood                    the tests of tests/flood in full: 10,000 connections at once'
+	@echo '  make fault                    break a suite for a quarter of an hour from a printed seed, and check what must hold'
+	@echo '  make fault-long               the same for hours: 300 faults, 10,000 kill points, 100,000 refresh races'
 	@echo '  make bench                    measure speeds, about ten minutes (bench/RESULTS.md); ARGS=--help shows the rows'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
 	@echo '  make audit                    what is known against what is pinned (pip-audit), and a bill of materials (CycloneDX)'
@@ -87,6 +89,22 @@ fuzz: setup-dev
 # As `make test` does, with ten thousand connections at once: the limit of open files must allow it.
 flood: setup-dev
 	@WATCHWORD_FLOOD=full $(BIN)/pytest tests/flood $(ARGS)
+
+# A seed of one's own: make fault ARGS="--seed 7"; what else there is: .venv/bin/python -m tests.fault.campaign --help
+CAMPAIGN := GRPC_ENABLE_FORK_SUPPORT=0 $(BIN)/python -m tests.fault.campaign
+
+fault: setup-dev
+	@$(CAMPAIGN) suite --count 100 --minutes 8 $(ARGS)
+	@$(CAMPAIGN) components --count 300 --minutes 3 $(ARGS)
+	@$(CAMPAIGN) races --count 3000 --minutes 3 $(ARGS)
+
+# Each goes on where another has found something, and the last line says whether one has.
+fault-long: setup-dev
+	@failed=; \
+	$(CAMPAIGN) suite --count 300 --minutes 90 $(ARGS) || failed=yes; \
+	$(CAMPAIGN) components --count 10000 --minutes 240 $(ARGS) || failed=yes; \
+	$(CAMPAIGN) races --count 100000 --minutes 240 $(ARGS) || failed=yes; \
+	[ -z "$$failed" ]
 
 bench: setup-dev
 	@GRPC_ENABLE_FORK_SUPPORT=0 GRPC_VERBOSITY=ERROR $(BIN)/python -m bench $(ARGS)
