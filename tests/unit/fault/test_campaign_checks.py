@@ -175,8 +175,8 @@ async def test_a_table_that_is_not_its_replay_is_seen() -> None:
     whole = [Put(kind, key, value, belongs)]
     assert watch.differs(whole, START) == []
     assert watch.differs([], START)
-    assert watch.differs([replace(whole[0], belongs="another")], START)
-    assert watch.differs([replace(whole[0], value={"forget_at_us": value["forget_at_us"] + 1})], START)
+    assert watch.differs([msgspec.structs.replace(whole[0], belongs="another")], START)
+    assert watch.differs([msgspec.structs.replace(whole[0], value={"forget_at_us": value["forget_at_us"] + 1})], START)
     assert watch.differs([*whole, Put(kind, "another", value)], START)
     assert watch.differs([], value["forget_at_us"] + 1) == [], "what may be forgotten may be gone"
 
