@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-from aiokafka.errors import KafkaError
 
 from eventlog.projection import foreign
 from services.identity.domain.events import events as identity_events
@@ -107,10 +106,7 @@ class Watched:
                 observer.offset = 0
             if step is not None and step.kind in FORGED:
                 observer.topic.strangers = True
-            try:
-                wrong += await observer.look_at_topic(cluster, service)
-            except (KafkaError, TimeoutError, OSError):
-                continue  # it does not answer now; what it holds is looked at later
+            wrong += await observer.look_at_topic(cluster, service)
         return wrong
 
 
