@@ -2,7 +2,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run kafka setup setup-dev check test races fuzz flood fault fault-long bench audit lint generate generated-check lock tools clean
+.PHONY: help run kafka setup setup-dev check test races fuzz flood fault fault-long bench bench-growth audit lint generate \
+	generated-check lock tools clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -27,6 +28,7 @@ help:  ## Say what there is to do
 	@echo '  make fault                    break a suite for a quarter of an hour from a printed seed, and check what must hold'
 	@echo '  make fault-long               the same for hours: 300 faults, 10,000 kill points, 100,000 refresh races'
 	@echo '  make bench                    measure speeds, about ten minutes (bench/RESULTS.md); ARGS=--help shows the rows'
+	@echo '  make bench-growth ARGS="10000 1000000"   fill suites with so many events and measure them (bench/GROWTH.md)'
 	@echo '  make lint                     ruff, mypy, import-linter, buf, and that what is generated is up to date'
 	@echo '  make audit                    what is known against what is pinned (pip-audit), and a bill of materials (CycloneDX)'
 	@echo
@@ -108,6 +110,10 @@ fault-long: setup-dev
 
 bench: setup-dev
 	@GRPC_ENABLE_FORK_SUPPORT=0 GRPC_VERBOSITY=ERROR $(BIN)/python -m bench $(ARGS)
+
+# Without ARGS: 10,000 to 10,000,000 events. ARGS="--keep DIR 1000000" keeps what was filled, for the next time.
+bench-growth: setup-dev
+	@GRPC_ENABLE_FORK_SUPPORT=0 $(BIN)/python -m bench.growth $(ARGS)
 
 lint: setup-dev generated-check
 	@$(BIN)/ruff check

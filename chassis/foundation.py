@@ -17,11 +17,21 @@ from chassis.rpc import ADMINISTRATOR, GRANTED, RpcServer, Tls, acting, administ
 from chassis.settings import ServiceSettings
 from chassis.tracing.events import appending, applying, publishing
 from eventlog.errors import unavailable
-from eventlog.events import Registry
+from eventlog.events import Recorded, Registry
 from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed, Source
 from eventlog.log import Log
 from eventlog.postgres import PostgresSealKeys, PostgresStore
-from eventlog.projection import MemoryProjection, Projection, ProjectionFeed, Projections, Rows, Sink, TableProjection
+from eventlog.projection import (
+    Lookup,
+    MemoryProjection,
+    Projection,
+    ProjectionFeed,
+    Projections,
+    Rows,
+    Sink,
+    TableProjection,
+    Unkept,
+)
 from eventlog.projection.durable import Durable
 from eventlog.projection.rows import SCHEMA as PROJECTION_SCHEMA
 from eventlog.readers import PostgresReaders
@@ -85,11 +95,29 @@ class Foundation:
 
         return KafkaFeed(owner, self.cluster)
 
-    def follow(self, projection: Projection, source: Source, sink: Sink) -> Followed:
+    def follow(
+        self, projection: Projection, source: Source, sink: Sink, kinds: Sequence[str] | None = None
+    ) -> Followed:
         """Keeps a projection in the table, where it is this process's turn, and in this process's memory."""
         rows = Rows(self.pool, projection.name)
         seen = projection if source.log == self.service else applying(projection)
-        memory = MemoryProjection(seen, rows, source, sink, self.reader(source, projection.name))
+        memory = MemoryProjection(seen, rows, source, sink, self.reader(source, projection.name), kinds=kinds)
+        table = TableProjection(projection, rows, source, self.reader(source, f"{projection.name}-table"))
+        return Followed(table, memory, rows)
+
+    def look_up(self, process: Process, projection: Projection, source: Source) -> tuple[Followed, Lookup]:
+        """Keeps a projection in the table; memory holds those of its rows that were asked for lately, up to date."""
+        lookup = Lookup(Rows(self.pool, projection.name))
+        followed = self.follow(projection, source, lookup, kinds=())
+        lookup.follows = followed.memory
+        process.background(f"lookup {projection.name}", lookup.run)
+        return followed, lookup
+
+    def keep(self, projection: Projection, source: Source) -> Followed:
+        """Keeps a projection in the table alone; memory holds nothing of it but how far the log is known."""
+        rows = Rows(self.pool, projection.name)
+        unread = Projection(projection.name, projection.log, _unread, lambda event, row: ())
+        memory = MemoryProjection(unread, rows, source, Unkept(), self.reader(source, projection.name), kinds=())
         table = TableProjection(projection, rows, source, self.reader(source, f"{projection.name}-table"))
         return Followed(table, memory, rows)
 
@@ -187,6 +215,10 @@ async def _heard(others: Sequence[MemoryProjection]) -> None:
         async with asyncio.timeout(HEAR):
             while not all(one.ready for one in others):
                 await asyncio.sleep(0.02)
+
+
+async def _unread(row: Recorded) -> None:
+    """Nothing of a row is wanted."""
 
 
 async def _now(store: PostgresStore) -> int:

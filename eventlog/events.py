@@ -120,6 +120,10 @@ class Registry:
         part._upcasters = self._upcasters
         return part
 
+    def reads(self, type_: str) -> bool:
+        """Whether it has the event, of whatever version."""
+        return _split(self.service, type_)[0] in self._latest
+
     @property
     def types(self) -> tuple[type[Event], ...]:
         return tuple(self._classes.values())

@@ -31,7 +31,7 @@ _GRANTS = (
     "GRANT CONNECT ON DATABASE {database} TO {role}",
     "GRANT USAGE ON SCHEMA eventlog, public TO {role}",
     "GRANT SELECT ON eventlog.events, eventlog.log_id, eventlog.readable TO {role}",
-    "GRANT EXECUTE ON FUNCTION eventlog.append TO {role}",
+    "GRANT EXECUTE ON FUNCTION eventlog.append, eventlog.sweep_snapshots TO {role}",
     "GRANT SELECT, INSERT, DELETE ON eventlog.seal_keys TO {role}",
     "GRANT SELECT, INSERT, UPDATE ON eventlog.snapshots TO {role}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",

@@ -33,6 +33,26 @@ CREATE TABLE IF NOT EXISTS eventlog.snapshots (
     state bytea NOT NULL
 );
 
+-- When it was kept: one that is not kept anew is of a stream that has ended, or is hardly used.
+ALTER TABLE eventlog.snapshots ADD COLUMN IF NOT EXISTS kept_at timestamptz NOT NULL DEFAULT clock_timestamp();
+CREATE INDEX IF NOT EXISTS snapshots_kept_at ON eventlog.snapshots (kept_at);
+
+-- Deletes some of those that were not kept anew for longer than any stream that is snapshotted is used; how many. What the
+-- running role may delete is no more than that.
+CREATE OR REPLACE FUNCTION eventlog.sweep_snapshots() RETURNS bigint
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH gone AS (
+        DELETE FROM eventlog.snapshots WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM eventlog.snapshots WHERE kept_at < now() - interval '31 days'
+            LIMIT 1000 FOR UPDATE SKIP LOCKED))
+        RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+REVOKE ALL ON FUNCTION eventlog.sweep_snapshots FROM PUBLIC;
+
 -- Which log this is: made once, so that a topic of another log is told apart.
 CREATE TABLE IF NOT EXISTS eventlog.log_id (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),

@@ -6,6 +6,7 @@ sealed.
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -62,6 +63,10 @@ class SealKeys(Protocol):
         """The wrapped key of an owner, if there is one."""
         ...
 
+    async def find_all(self, owners: Sequence[str]) -> dict[str, bytes]:
+        """The wrapped keys of those owners that have one, at once."""
+        ...
+
     async def keep(self, owner: str, wrapped: bytes) -> bytes:
         """Stores the wrapped key unless the owner has one; answers the one that is stored."""
         ...
@@ -79,6 +84,9 @@ class MemorySealKeys:
 
     async def find(self, owner: str) -> bytes | None:
         return self._wrapped.get(owner)
+
+    async def find_all(self, owners: Sequence[str]) -> dict[str, bytes]:
+        return {owner: self._wrapped[owner] for owner in owners if owner in self._wrapped}
 
     async def keep(self, owner: str, wrapped: bytes) -> bytes:
         return self._wrapped.setdefault(owner, wrapped)
@@ -115,6 +123,12 @@ class Sealer:
         if key is None:
             return None
         return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], f"{stream}\n{version}".encode())
+
+    async def learn(self, owners: Iterable[str]) -> None:
+        """Finds the keys of many at once, before what they sealed is opened one by one."""
+        missing = sorted({owner for owner in owners if owner not in self._cache})
+        for owner, wrapped in (await self._keys.find_all(missing)).items() if missing else ():
+            self._remember(owner, self._wrapping.unwrap(owner, wrapped))
 
     async def erase(self, owner: str) -> None:
         self._cache.pop(owner, None)

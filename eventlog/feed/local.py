@@ -47,6 +47,8 @@ class LocalFeed:
         return Echo(head.position, head.now, stamp, head.chain_hash, applied)
 
     async def _report(self, reader: str, max_staleness: float, said: Progress) -> None:
+        if said.catching_up:
+            return
         staleness = int(max_staleness * 1_000_000)
         await self._readers.report(Reader(reader, said.applied, staleness, self._now(), said.parked))
 

@@ -79,6 +79,7 @@ class _Reading:
         self._max_staleness = bounded(opened.max_staleness.ToMicroseconds())
         self._after = opened.after
         self._stamps_only = opened.stamps_only
+        self._catching_up = opened.catching_up
         self._reported: log_pb2.Progress | None = None
         self._pace = min(opened.pace.ToMicroseconds() / 1e6, INTERVAL)
         self._sent = -INTERVAL
@@ -93,21 +94,18 @@ class _Reading:
     async def _heed(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
         async for request in requests:
             check_position(request.progress.applied)
-            # It stands among the readers before it is told anything that it may trust.
-            await self._readers.report(
-                Reader(
-                    self._name,
-                    request.progress.applied,
-                    self._max_staleness,
-                    self._now(),
-                    tuple(request.progress.parked_streams),
-                )
-            )
+            if not self._catching_up:
+                await self._report(request.progress)
             if self._stamps_only and not request.progress.stamps_only:
                 self._after = request.progress.applied
             self._stamps_only = request.progress.stamps_only
             self._reported = request.progress
             self.wake.set()
+
+    async def _report(self, said: log_pb2.Progress) -> None:
+        """It stands among the readers before it is told anything that it may trust."""
+        parked = tuple(said.parked_streams)
+        await self._readers.report(Reader(self._name, said.applied, self._max_staleness, self._now(), parked))
 
     async def next(self) -> log_pb2.ReadResponse | None:
         self.wake.clear()

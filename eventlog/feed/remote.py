@@ -80,6 +80,7 @@ class _Reporter:
     async def open(self, reader: str, max_staleness: float, pace: float) -> None:
         now = self._progress()
         opened = log_pb2.ReadOpen(reader=reader, after=now.applied, stamps_only=now.stamps_only)
+        opened.catching_up = now.catching_up
         opened.max_staleness.FromMicroseconds(int(max_staleness * 1_000_000))
         opened.pace.FromMicroseconds(int(pace * 1_000_000))
         async with asyncio.timeout(SILENCE), self._writing:

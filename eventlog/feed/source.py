@@ -44,7 +44,8 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What a reader has applied, and the streams that it could not go on with; `offset` is a hint where that stands in
-    the topic. With `stamps_only` the owner need not send events.
+    the topic. With `stamps_only` the owner need not send events. Who is `catching_up` answers nobody yet: it is no
+    reader whose receipts anybody waits for.
     """
 
     applied: int
@@ -52,6 +53,7 @@ class Progress:
     chain_hash: bytes = GENESIS
     offset: int | None = None
     stamps_only: bool = False
+    catching_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

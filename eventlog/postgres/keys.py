@@ -1,5 +1,6 @@
 """The wrapped keys: an ordinary table apart from the log, from which a person's key can be deleted (RULES 2)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
@@ -8,6 +9,7 @@ from eventlog.postgres.connection import fetch
 from eventlog.sealing import Wrapping
 
 _FIND = "SELECT wrapped FROM eventlog.seal_keys WHERE owner = $1"
+_FIND_ALL = "SELECT owner, wrapped FROM eventlog.seal_keys WHERE owner = ANY ($1)"
 _KEEP = "INSERT INTO eventlog.seal_keys (owner, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _ERASE = "DELETE FROM eventlog.seal_keys WHERE owner = $1"
 
@@ -51,6 +53,10 @@ class PostgresSealKeys:
         """See SealKeys.find."""
         rows = await fetch(self._pool, _FIND, owner)
         return bytes(rows[0]["wrapped"]) if rows else None
+
+    async def find_all(self, owners: Sequence[str]) -> dict[str, bytes]:
+        """See SealKeys.find_all."""
+        return {row["owner"]: bytes(row["wrapped"]) for row in await fetch(self._pool, _FIND_ALL, list(owners))}
 
     async def keep(self, owner: str, wrapped: bytes) -> bytes:
         """See SealKeys.keep."""

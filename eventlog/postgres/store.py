@@ -37,7 +37,8 @@ ORDER BY position
 _SNAPSHOT = "SELECT version, schema, state FROM eventlog.snapshots WHERE stream = $1"
 _KEEP = """
 INSERT INTO eventlog.snapshots (stream, version, schema, state) VALUES ($1, $2, $3, $4)
-ON CONFLICT (stream) DO UPDATE SET version = excluded.version, schema = excluded.schema, state = excluded.state
+ON CONFLICT (stream) DO UPDATE SET version = excluded.version, schema = excluded.schema, state = excluded.state,
+    kept_at = clock_timestamp()
 """
 
 
@@ -119,6 +120,11 @@ class PostgresStore:
     async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None:
         """See Store.keep_snapshot."""
         await fetch(self._pool, _KEEP, stream, snapshot.version, snapshot.schema, snapshot.state)
+
+    async def sweep_snapshots(self) -> None:
+        """Drops snapshots that nobody has kept anew for longer than any stream that is snapshotted is used."""
+        while (await fetch(self._pool, "SELECT eventlog.sweep_snapshots() AS gone"))[0]["gone"]:
+            continue
 
     async def log_id(self) -> str:
         """Which log this is: a random UUID, made once with the database."""

@@ -7,7 +7,8 @@ event into a command of one's own, once.
 
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, foreign
 from eventlog.projection.durable import Reaction, TableProjection, reaction_id
-from eventlog.projection.memory import MemoryProjection, MemoryRows, Sink
+from eventlog.projection.lookup import Lookup, Unlearnt
+from eventlog.projection.memory import MemoryProjection, MemoryRows, Sink, Unkept
 from eventlog.projection.rows import Rows
 from eventlog.projection.service import ProjectionFeed, Projections, Status
 
@@ -15,6 +16,7 @@ __all__ = [
     "Change",
     "Drop",
     "DropGroup",
+    "Lookup",
     "MemoryProjection",
     "MemoryRows",
     "Patch",
@@ -27,6 +29,8 @@ __all__ = [
     "Sink",
     "Status",
     "TableProjection",
+    "Unkept",
+    "Unlearnt",
     "foreign",
     "reaction_id",
 ]

@@ -1,6 +1,6 @@
 """What a projection is: events in, changes of rows out, the same for a table and for memory."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,16 +45,21 @@ class DropGroup(msgspec.Struct, frozen=True):
 
 Change = Put | Patch | Drop | DropGroup
 Decode = Callable[[Recorded], Awaitable[Event | None]]
+Prepare = Callable[[Sequence[Recorded]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """`fold` is pure. What it or `decode` cannot take is parked, with all that follows in its stream."""
+    """`fold` is pure. What it or `decode` cannot take is parked, with all that follows in its stream.
+
+    `prepare` is given a page before its rows are decoded one by one; it parks nothing.
+    """
 
     name: str
     log: str
     decode: Decode
     fold: Callable[[Event, Recorded], Iterable[Change]]
+    prepare: Prepare | None = None
 
     async def changes(self, row: Recorded) -> list[Change]:
         event = await self.decode(row)

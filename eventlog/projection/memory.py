@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
@@ -34,6 +34,16 @@ class Sink(Protocol):
     def apply(self, change: Change) -> None: ...
 
 
+class Unkept:
+    """Takes the place of rows in memory where the table is asked, and only how far a log is known matters."""
+
+    def reset(self, rows: list[Put]) -> None:
+        """See Sink."""
+
+    def apply(self, change: Change) -> None:
+        """See Sink."""
+
+
 class MemoryRows:
     """Rows in memory, by key and by what they belong to."""
 
@@ -42,8 +52,15 @@ class MemoryRows:
         self._groups: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def get(self, kind: str, key: str) -> Value | None:
-        row = self._rows[kind].get(key)
+        row = self.find(kind, key)
         return None if row is None else row.value
+
+    def find(self, kind: str, key: str) -> Put | None:
+        """The row with what it belongs to."""
+        return self._rows[kind].get(key)
+
+    async def learn(self, wanted: Collection[tuple[str, str]]) -> None:
+        """All rows are here; `Lookup` looks for them."""
 
     def group(self, kind: str, belongs: str) -> dict[str, Value]:
         return {key: self._rows[kind][key].value for key in sorted(self._groups.get((kind, belongs), ()))}
@@ -63,7 +80,7 @@ class MemoryRows:
                 rows = self._rows[kind]
                 before = rows.get(key)
                 if before is not None and before.belongs != belongs:
-                    self._drop(kind, key)
+                    self.drop(kind, key)
                 rows[key] = change
                 self._groups[kind, belongs].add(key)
             case Patch(kind, key, fields):
@@ -71,13 +88,13 @@ class MemoryRows:
                 if row is not None:
                     self._rows[kind][key] = Put(kind, key, row.value | fields, row.belongs)
             case Drop(kind, key):
-                self._drop(kind, key)
+                self.drop(kind, key)
             case DropGroup(kind, belongs, spare):
                 for key in list(self._groups.get((kind, belongs), ())):
                     if key != spare:
-                        self._drop(kind, key)
+                        self.drop(kind, key)
 
-    def _drop(self, kind: str, key: str) -> None:
+    def drop(self, kind: str, key: str) -> None:
         row = self._rows[kind].pop(key, None)
         if row is None:
             return
@@ -88,10 +105,20 @@ class MemoryRows:
 
 
 class MemoryProjection:
-    """Follows a log into memory, and knows how old what it knows is."""
+    """Follows a log into memory, and knows how old what it knows is.
+
+    Of the table's rows it takes those of `kinds` at its start; all of them where that is None.
+    """
 
     def __init__(
-        self, projection: Projection, rows: Rows, source: Source, sink: Sink, reader: str, max_staleness: float = 5.0
+        self,
+        projection: Projection,
+        rows: Rows,
+        source: Source,
+        sink: Sink,
+        reader: str,
+        max_staleness: float = 5.0,
+        kinds: Sequence[str] | None = None,
     ) -> None:
         self.projection = projection
         self.max_staleness = max_staleness
@@ -99,6 +126,7 @@ class MemoryProjection:
         self._rows = rows
         self._source = source
         self._sink = sink
+        self._kinds = kinds
         self._reader = reader
         self._at: Checkpoint | None = None
         self._freshness = Freshness()
@@ -150,6 +178,11 @@ class MemoryProjection:
         age = self.age()
         return bool(self._parked) or age is None or age > self.max_staleness
 
+    def park(self, streams: Collection[str]) -> None:
+        """The table, from which what is not held here is looked up, lacks events of these streams."""
+        for stream in streams:
+            self._parked.setdefault(stream, self.applied)
+
     def on_time(self, observe: Callable[[int], None]) -> None:
         """`observe` hears the log's time (µs since 1970) with each proof of freshness."""
         self._observers.append(observe)
@@ -190,10 +223,10 @@ class MemoryProjection:
         log.warning("feed_lost", projection=self.projection.name, reason=repr(error))
 
     async def _load(self) -> None:
-        loaded = await self._rows.load()
+        loaded = await self._rows.load(self._kinds)
+        self._at = loaded.checkpoint
         self._sink.reset(loaded.rows)
         self._parked = dict.fromkeys(loaded.parked, 0)
-        self._at = loaded.checkpoint
         self._freshness = Freshness()
         self._freshness.applied(self.applied)
         self._wake()

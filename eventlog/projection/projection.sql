@@ -13,7 +13,23 @@ CREATE TABLE IF NOT EXISTS projection_rows (
     value      jsonb NOT NULL,
     PRIMARY KEY (projection, kind, key)
 );
-CREATE INDEX IF NOT EXISTS projection_rows_belongs ON projection_rows (projection, kind, belongs);
+-- With the key, since a group may be so large that it is read a page at a time.
+CREATE INDEX IF NOT EXISTS projection_rows_group ON projection_rows (projection, kind, belongs, key);
+DROP INDEX IF EXISTS projection_rows_belongs;
+
+-- What is forgotten by the clock is found without looking at the rest.
+CREATE INDEX IF NOT EXISTS projection_rows_forget ON projection_rows (projection, ((value->>'forget_at_us')::bigint))
+    WHERE value ? 'forget_at_us';
+
+-- Where a projection's rows, checkpoint and parked events stand after a rebuild: under another name than its own. What a
+-- rebuild has made so far stands under `building`, what it has replaced and not yet removed under `leaving`. A process of
+-- a release that knows no places finds no checkpoint under the projection's own name, and begins anew there.
+CREATE TABLE IF NOT EXISTS projection_places (
+    projection text PRIMARY KEY,
+    place      text NOT NULL,
+    building   text,
+    leaving    text
+);
 
 CREATE TABLE IF NOT EXISTS projection_parked (
     projection text NOT NULL,

@@ -19,7 +19,7 @@ class Status:
     """A projection as operators see it.
 
     `lag` in seconds: the age of the newest proof that it was level; None: never yet. `parked` are streams; what is
-    parked of them is counted in tables, while memory tells of one a stream.
+    parked of them is counted in tables, while memory tells of one a stream. `rebuilt`: how far a rebuild has come.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Status:
     parked: tuple[str, ...]
     parked_events: int
     transport: Transport
+    rebuilt: int | None = None
 
     @property
     def via(self) -> str:
@@ -102,9 +103,18 @@ class Projections:
             at = (await one.rows.checkpoint()).position
             head = max(heads.get(one.source.log, 0), one.head, at)
             parked = await one.rows.parked_events()
-            streams = tuple(sorted(parked))
             found.append(
-                Status(name, one.source.log, at, head, one.age(), streams, sum(parked.values()), one.transport)
+                Status(
+                    name=name,
+                    log=one.source.log,
+                    applied=at,
+                    head=head,
+                    lag=one.age(),
+                    parked=tuple(sorted(parked)),
+                    parked_events=sum(parked.values()),
+                    transport=one.transport,
+                    rebuilt=await one.rows.rebuilt(),
+                )
             )
         return found
 
@@ -131,6 +141,7 @@ class ProjectionFeed(log_pb2_grpc.ProjectionServiceServicer):
     def __init__(self, projections: Projections, administrator: Callable[[Any], Awaitable[object]]) -> None:
         self._projections = projections
         self._administrator = administrator
+        self._rebuilding: dict[str, asyncio.Task[int]] = {}
 
     async def ListProjections(self, request: Any, context: Any) -> log_pb2.ListProjectionsResponse:
         await self._administrator(context)
@@ -144,9 +155,17 @@ class ProjectionFeed(log_pb2_grpc.ProjectionServiceServicer):
                 Kind.PRECONDITION, "not_rebuildable", f"{request.name} is a reaction: it runs once, never again"
             )
         try:
-            return log_pb2.RebuildProjectionResponse(applied=await found.rebuild())
+            return log_pb2.RebuildProjectionResponse(applied=await asyncio.shield(self._rebuild(found)))
         except SourceLost as error:
             raise unavailable("feed_lost", f"{error}: ask again") from error
+
+    def _rebuild(self, found: TableProjection) -> asyncio.Task[int]:
+        """It takes long, and goes on without whoever asked for it; who asks again waits for the same."""
+        under_way = self._rebuilding.get(found.name)
+        if under_way is None or under_way.done():
+            under_way = asyncio.create_task(found.rebuild(), name=f"rebuild {found.name}")
+            self._rebuilding[found.name] = under_way
+        return under_way
 
     async def RetryParked(self, request: Any, context: Any) -> log_pb2.RetryParkedResponse:
         await self._administrator(context)
@@ -170,4 +189,5 @@ def _shown(one: Status) -> log_pb2.Projection:
         via=one.via,
         trouble=one.trouble or "",
         noticed=one.noticed,
+        rebuilt=one.rebuilt,
     )

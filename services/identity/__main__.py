@@ -30,7 +30,7 @@ from services.identity.commands.failures import Failures
 from services.identity.commands.turns import Turns
 from services.identity.domain.events import events
 from services.identity.migrate import SCHEMA
-from services.identity.projections import TOLD, TRUST, Unkept, sessions, token_events
+from services.identity.projections import TOLD, TRUST, sessions, token_events
 from services.identity.queries import Queries
 from services.identity.reactions import NAME as REACTION
 from services.identity.reactions import TakeOver
@@ -48,7 +48,7 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     token = base.peer("token", settings.token_grpc)
     trusted = base.follow(TRUST, token, trust)
     trusted.memory.on_time(trust.forget)
-    listed = base.follow(sessions(log.decode), base.own(), Unkept())
+    listed = base.keep(sessions(log.decode, log.open_keys), base.own())
     told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, base.reader(token, "told-table"))
     react = reacting(REACTION, TakeOver(log))
     take_over = Reaction(

@@ -3,19 +3,20 @@
 Token's events are declared here with just the fields that are read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chassis.trust import fold_trust
 from chassis.trust import token_events as trusted_events
 from eventlog.events import Event, Recorded, Registry, rfc3339
 from eventlog.projection import Change, Drop, DropGroup, Projection, Put, foreign
-from eventlog.projection.change import Decode
+from eventlog.projection.change import Decode, Prepare
 from services.identity.domain.events import (
     AccountDisabled,
     AccountSignedOut,
     CredentialChanged,
     SessionEnded,
     SessionStarted,
+    events,
 )
 from services.identity.domain.session import LIFE
 
@@ -69,6 +70,9 @@ def fold_sessions(event: Event, row: Recorded) -> Iterable[Change]:
             yield DropGroup("session", event.account_id, event.spared_session_id or "")
 
 
+_OF_SESSIONS = events.only(SessionStarted, SessionEnded, AccountDisabled, AccountSignedOut, CredentialChanged)
+
+
 def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
     """Token's log → rows `notice`, which belong to their account, and `client`: who may ask for direct login."""
     match event:
@@ -84,20 +88,20 @@ def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
             yield Put("client", event.client_id, {"direct_login": event.first_party and event.direct_login})
 
 
-def sessions(decode: Decode) -> Projection:
-    """`decode` opens the sealed parts, which stay in this service's own tables."""
-    return Projection("sessions", "identity", decode, fold_sessions)
+def sessions(decode: Decode, open_keys: Prepare) -> Projection:
+    """`decode` opens the sealed parts, which stay in this service's own tables; `open_keys` finds a page's keys first.
+
+    What is not folded is not opened.
+    """
+
+    async def read(row: Recorded) -> Event | None:
+        return await decode(row) if _OF_SESSIONS.reads(row.type) else None
+
+    async def prepare(rows: Sequence[Recorded]) -> None:
+        await open_keys([row for row in rows if row.type == SessionStarted.type])
+
+    return Projection("sessions", "identity", read, fold_sessions, prepare)
 
 
 TRUST = Projection("trust", "token", foreign(trusted_events), fold_trust)
 TOLD = Projection("told", "token", foreign(token_events), fold_told)
-
-
-class Unkept:
-    """Takes the place of rows in memory where the table is asked, and only how far a log is known matters."""
-
-    def reset(self, rows: list[Put]) -> None:
-        """See eventlog.projection.Sink."""
-
-    def apply(self, change: Change) -> None:
-        """See eventlog.projection.Sink."""

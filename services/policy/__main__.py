@@ -30,10 +30,10 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     identity = base.peer(IDENTITY, settings.identity_grpc)
     token = base.peer(TOKEN, settings.token_grpc)
 
-    defined, people, ended, trust = MemoryRows(), MemoryRows(), MemoryRows(), Trust()
+    defined, trust = MemoryRows(), Trust()
     in_roles = base.follow(ROLES, own, defined)
-    in_accounts = base.follow(ACCOUNTS, identity, people)
-    in_revoked = base.follow(REVOKED, token, ended)
+    in_accounts, people = base.look_up(process, ACCOUNTS, identity)
+    in_revoked, ended = base.look_up(process, REVOKED, token)
     in_trust = base.follow(TRUST, token, trust)
     in_trust.memory.on_time(trust.forget)
     projections = base.run(process, [in_roles, in_accounts, in_revoked, in_trust])

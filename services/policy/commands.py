@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from eventlog.errors import Kind, Refusal
+from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.log import Attempt, By, Log
+from eventlog.projection import Unlearnt
 from services.policy.domain.entities import ACCOUNT, Entity
 from services.policy.domain.roles import (
     ADMINISTRATOR,
@@ -98,10 +99,17 @@ class Commands:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(self.patience):
-                while self.memory.account(subject.id) is None:
+                while not await self._known(subject):
                     await self._identity_moves()
                 return
         raise Refusal(Kind.NOT_FOUND, "account_unknown", "identity has no such account, as far as is known here")
+
+    async def _known(self, subject: Entity) -> bool:
+        await self.memory.learn([subject])
+        try:
+            return self.memory.account(subject.id) is not None
+        except Unlearnt:
+            raise unavailable("accounts_unknown", "which accounts there are cannot be looked up now") from None
 
     async def _identity_moves(self) -> None:
         following = self.memory.known[IDENTITY][0]

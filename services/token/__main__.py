@@ -55,7 +55,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     process.background("parked", partial(parked.follow, reaction.rows))
 
     families_of = FamiliesByKey(token, families.rows)
-    schedule = Schedule(token, families_of, [trusted.rows, families.rows])
+    sweeps = [trusted.rows.forget, families.rows.forget, lambda now: base.store.sweep_snapshots()]
+    schedule = Schedule(token, families_of, sweeps)
     process.background("schedule", schedule.run)
     process.readiness.add("keys", schedule.check)
 

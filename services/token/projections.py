@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from chassis.trust import fold_trust, token_events
 from eventlog.events import Event, Recorded, Registry
 from eventlog.projection import Change, Drop, Projection, Put, foreign
+from services.token.domain import DAY
 from services.token.domain.events import ClientRegistered, events
 from services.token.domain.family import LIFE
 
@@ -63,7 +64,8 @@ def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
     """A row `family` for each that may be live, belonging to the refresh key of its current generation."""
     match event:
         case FamilyStarted() | RefreshRotated():
-            gone = {"forget_at_us": row.time + LIFE}
+            # By the day, so that the refreshes of a day leave the row as it is, and nothing is written for them.
+            gone = {"forget_at_us": (row.time + LIFE) // DAY * DAY + DAY}
             yield Put("family", event.family_id, gone, belongs=event.refresh_key)
         case FamilyRevoked():
             yield Drop("family", event.family_id)

@@ -1,7 +1,7 @@
 """Answers: introspection, the published keys, who has applied a revocation."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from watchword.verifier import Verifier
 
 INTROSPECT_ANY = "introspect:any"
 TABLE_PATIENCE = 5.0
+PAGE = 256
 DEFAULT_STALENESS = 5 * SECOND
 INACTIVE: dict[str, Any] = {"active": False}
 
@@ -200,7 +201,15 @@ class FamiliesByKey:
         self._token = token
         self._table = table
 
-    async def __call__(self, key_id: str) -> list[str]:
+    async def __call__(self, key_id: str) -> AsyncIterator[list[str]]:
+        """A page at a time: a key may derive those of everybody. Raises Refusal `not_yet_applied`."""
+        await self._level()
+        after = ""
+        while page := await self._table.keys("family", key_id, after, PAGE):
+            yield page
+            after = page[-1]
+
+    async def _level(self) -> None:
         head = (await self._token.log.store.head()).position
         try:
             async with asyncio.timeout(TABLE_PATIENCE):
@@ -208,4 +217,3 @@ class FamiliesByKey:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise unavailable("not_yet_applied", "the table of families lags behind: ask again") from None
-        return list(await self._table.group("family", key_id))

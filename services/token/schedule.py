@@ -1,13 +1,12 @@
 """What happens by the clock: keys are made, rotated and removed; what can no longer matter is forgotten."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from eventlog.errors import Refusal
 from eventlog.log import By
-from eventlog.projection import Rows
 from services.token.commands.keys import FamiliesOf, end_families_of_dropped_keys, ensure_keys, keep_rings
 from services.token.ports import Token
 
@@ -15,16 +14,19 @@ INTERVAL = 60.0
 RETRY = 0.5
 BY = By("service/token", "schedule")
 
+Sweep = Callable[[int], Awaitable[None]]
+"""Removes what can no longer matter at the log's time."""
+
 log = structlog.get_logger()
 
 
 class Schedule:
     """One process's clockwork. Two processes do no harm to each other: each act is a decision that holds or not."""
 
-    def __init__(self, token: Token, families_of: FamiliesOf, rows: Sequence[Rows]) -> None:
+    def __init__(self, token: Token, families_of: FamiliesOf, sweeps: Sequence[Sweep]) -> None:
         self._token = token
         self._families_of = families_of
-        self._rows = rows
+        self._sweeps = sweeps
         self.has_keys = False
 
     async def check(self) -> str | None:
@@ -47,6 +49,5 @@ class Schedule:
         self.has_keys = True
         await keep_rings(self._token, BY)
         await end_families_of_dropped_keys(self._token, self._families_of, BY)
-        now = self._token.log.now()
-        for rows in self._rows:
-            await rows.forget(now)
+        for sweep in self._sweeps:
+            await sweep(self._token.log.now())

@@ -9,13 +9,14 @@ import typer
 from chassis.rpc.client import ask
 from suite.commands.common import Data, said_plainly
 from suite.commands.reach import Json, asked
+from suite.commands.rebuilding import rebuilt
 from suite.commands.status import projection_table
 from suite.databases import SERVICES
 from suite.errors import Halt
 from suite.look import ProjectionLook, shown
 from suite.operator import Operator
 from suite.screen import as_json, console
-from watchword.log.v1.log_pb2 import ListProjectionsRequest, RebuildProjectionRequest, RetryParkedRequest
+from watchword.log.v1.log_pb2 import ListProjectionsRequest, RetryParkedRequest
 
 app = typer.Typer(
     help="What each service has made of the logs: it can be made again from them at any time.", no_args_is_help=True
@@ -42,15 +43,17 @@ def list_projections(data: Data, json: Json = False) -> None:
 
 @app.command()
 def rebuild(service: Service, name: Name, data: Data, json: Json = False) -> None:
-    """Make a projection anew from its log, beside the old rows; they are replaced when it has caught up."""
+    """Make a projection anew from its log, beside the old rows; they are replaced when it has caught up.
+
+    The service goes on meanwhile, and keeps most of its time for requests. Ctrl-C ends the wait, not the rebuild.
+    """
     with said_plainly():
         refuse_unknown(service)
-    request = RebuildProjectionRequest(name=name)
-    answer = asked(data, lambda peers: ask(peers.projections[service].RebuildProjection, request, timeout=PATIENCE))
+    applied = asked(data, lambda peers: rebuilt(peers, service, name))
     if json:
-        as_json({"applied": answer.applied})
+        as_json({"applied": applied})
         return
-    typer.echo(f"{service}'s {name} is made anew, up to position {answer.applied}.")
+    typer.echo(f"{service}'s {name} is made anew, up to position {applied}.")
 
 
 @app.command()

@@ -78,7 +78,7 @@ async def process_on(database: Database, token: SmallToken, hasher: ThreadHasher
         return now + int((asyncio.get_running_loop().time() - started) * 1e6)
 
     log = Log(store, events, Sealer(Wrapping(bytes(32)), PostgresSealKeys(pool)), clock)
-    projection = sessions(log.decode)
+    projection = sessions(log.decode, log.open_keys)
     rows = Rows(pool, projection.name)
     listed = TableProjection(projection, rows, LocalFeed("identity", store, PostgresReaders(pool), clock), "identity/t")
     stack.push_async_callback(stopped, asyncio.ensure_future(listed.run()))

@@ -231,7 +231,8 @@ async def test_a_rebuild_takes_the_place_of_the_old_rows_when_it_has_caught_up(p
         await write(store, Written(note="c", text="new"))
         await stands_at(corrected.rows, 4)
         assert (await texts(corrected.rows))["c"] == "NEW"
-    assert await pool.fetchval("SELECT count(*) FROM projection_rows WHERE projection <> 'notes'") == 0
+    assert await pool.fetchval("SELECT count(*) FROM projection_rows") == 3
+    assert await pool.fetchval("SELECT count(*) FROM projection_checkpoints") == 1
 
 
 def _corrected(event: Event, row: Recorded) -> Iterable[Change]:

@@ -1,6 +1,6 @@
 """Keys that rotate or are dropped while they are used, and what must hold of it (RULES 8, 9)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -76,8 +76,8 @@ class Keys:
             await self.stage.processes[process].follow()
         return position
 
-    async def _derived(self, key_id: str) -> list[str]:
-        return [self.family.id]
+    async def _derived(self, key_id: str) -> AsyncIterator[list[str]]:
+        yield [self.family.id]
 
     async def read(self, process: str, by: str) -> frozenset[str]:
         """The ids of the keys that the process publishes."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from eventlog.postgres.connection import fetch
+from eventlog.postgres.sweep import sweep
 
 COARSE = 60_000_000
 REMEMBERED = 20_000
@@ -45,4 +46,4 @@ class CoarseLastSeen:
     async def sweep(self, now: int) -> None:
         """Forgets sessions that nobody has used for longer than a session may live."""
         before = _EPOCH + timedelta(microseconds=now) - timedelta(days=31)
-        await fetch(self._pool, "DELETE FROM sessions_seen WHERE seen_at < $1", before)
+        await sweep(self._pool, "sessions_seen", "seen_at < $1", before)

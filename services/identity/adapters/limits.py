@@ -13,6 +13,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from chassis.telemetry import REFUSED_BY_LIMIT
 from eventlog.errors import Kind, Refusal
 from eventlog.postgres.connection import fetch
+from eventlog.postgres.sweep import sweep
 
 _TAKE = """
 INSERT INTO attempts AS a (key, count, ends_at)
@@ -108,7 +109,7 @@ class PostgresStorage(Storage):
 
     async def sweep(self) -> None:
         """Removes the windows that are over."""
-        await fetch(self._pool, "DELETE FROM attempts WHERE ends_at <= now()")
+        await sweep(self._pool, "attempts", "ends_at <= now()")
 
 
 class Gathered:

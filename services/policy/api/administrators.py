@@ -14,7 +14,9 @@ def decided_here(decisions: Decisions) -> Decide:
     """Raises as chassis.administration.obey."""
 
     async def decide(claims: Claims, action: str) -> None:
-        answer = decisions.answer(Question(account(claims.sub), action, SUITE, claims.sid, claims.pos))
+        question = Question(account(claims.sub), action, SUITE, claims.sid, claims.pos)
+        await decisions.learn(question)
+        answer = decisions.answer(question)
         obey(action, answer.allowed, answer.code)
 
     return decide

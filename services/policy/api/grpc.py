@@ -33,14 +33,18 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         self._commands = commands
 
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
-        return to_response(self._decisions.answer(to_question(request)), self._decisions.position)
+        question = to_question(request)
+        await self._decisions.learn(question)
+        return to_response(self._decisions.answer(question), self._decisions.position)
 
     async def BatchCheck(self, request: pb.BatchCheckRequest, context: Any) -> pb.BatchCheckResponse:
         """Each item is decided by itself; all of them on the same facts, since nothing is awaited in between."""
         if len(request.checks) > MAX_CHECKS:
             raise Refusal(Kind.INVALID, "too_many_checks", f"at most {MAX_CHECKS} checks at once")
+        questions = [to_question(check) for check in request.checks]
+        await self._decisions.learn(*questions)
         position = self._decisions.position
-        answers = [to_response(self._decisions.answer(to_question(check)), position) for check in request.checks]
+        answers = [to_response(self._decisions.answer(question), position) for question in questions]
         return pb.BatchCheckResponse(responses=answers, position=position)
 
     async def DefineRole(self, request: pb.DefineRoleRequest, context: Any) -> pb.DefineRoleResponse:

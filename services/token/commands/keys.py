@@ -1,6 +1,7 @@
 """Making and rotating keys (RULES 8, 9). What is made goes to the vault first, then into the log."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
 import structlog
@@ -27,8 +28,8 @@ from services.token.domain.keyring import (
 )
 from services.token.ports import KeyVault, Token
 
-FamiliesOf = Callable[[str], Awaitable[list[str]]]
-"""The families whose current refresh token a key derives."""
+FamiliesOf = Callable[[str], AsyncIterator[Sequence[str]]]
+"""The families whose current refresh token a key derives, a page at a time."""
 log = structlog.get_logger()
 
 RINGS = (*(signing_ring(alg) for alg in ALGORITHMS), REFRESH_RING)
@@ -126,8 +127,9 @@ async def end_families_of_dropped_keys(token: Token, families_of: FamiliesOf, by
     """Of every compromised refresh key, in case a command did not get so far. The last position; 0 where none was."""
     position = 0
     for key in (await token.log.fresh(KEYRING, REFRESH_RING)).compromised:
-        for family_id in await families_of(key.id):
-            position = await revoke_family(token, family_id, "refresh_key_compromised", by)
+        async for page in families_of(key.id):
+            ends = (revoke_family(token, family_id, "refresh_key_compromised", by) for family_id in page)
+            position = max([position, *await asyncio.gather(*ends)])
     return position
 
 

@@ -1,5 +1,7 @@
 """A sealed part opens with its owner's key, at its own place, and never again once the key is erased (RULES 2)."""
 
+from collections.abc import Sequence
+
 import pytest
 from cryptography.exceptions import InvalidTag
 
@@ -92,3 +94,30 @@ def test_a_key_is_wrapped_anew_once_and_stays_the_same() -> None:
 def test_a_key_encryption_key_has_32_bytes(keys: tuple[bytes, ...]) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Wrapping(*keys)
+
+
+class CountedSealKeys(MemorySealKeys):
+    """Counts how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def find(self, owner: str) -> bytes | None:
+        self.asked += 1
+        return await super().find(owner)
+
+    async def find_all(self, owners: Sequence[str]) -> dict[str, bytes]:
+        self.asked += 1
+        return await super().find_all(owners)
+
+
+async def test_the_keys_of_a_page_are_asked_for_at_once() -> None:
+    keys = CountedSealKeys()
+    owners = [f"account/{number}" for number in range(50)]
+    sealed = {owner: await Sealer(KEK, keys).seal(owner, "s/1", 1, owner.encode()) for owner in owners}
+    sealer, keys.asked = Sealer(KEK, keys), 0
+    await sealer.learn([*owners, "account/erased"])
+    assert [await sealer.open(owner, "s/1", 1, sealed[owner]) for owner in owners] == [one.encode() for one in owners]
+    await sealer.learn(owners)
+    assert keys.asked == 1

@@ -8,6 +8,7 @@ import msgspec
 from chassis.trust import fold_trust
 from eventlog.events import Event, Recorded
 from eventlog.log import By, Log
+from eventlog.projection import MemoryRows
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.policy.commands import Commands
@@ -66,7 +67,8 @@ class World:
 
     def __post_init__(self) -> None:
         known = {"identity": [self.identity], "token": [self.token], "policy": [self.policy]}
-        self.memory = Memory(known=known)
+        self.people, self.ended = MemoryRows(), MemoryRows()
+        self.memory = Memory(accounts=self.people, revoked=self.ended, known=known)
         self.store = MemoryStore(clock=self.clock.now)
         log = Log(self.store, policy_events, Sealer(Wrapping(bytes(32)), MemorySealKeys()), self.clock.now)
         self.commands = Commands(log, self.memory, patience=0.1)
@@ -76,14 +78,14 @@ class World:
         """Identity's log says this; its position."""
         row = self._row(self.identity, event)
         for change in fold_accounts(event, row):
-            self.memory.accounts.apply(change)
+            self.people.apply(change)
         return row.position
 
     def at_token(self, event: Event) -> int:
         """Token's log says this; its position."""
         row = self._row(self.token, event)
         for change in fold_revoked(event, row):
-            self.memory.revoked.apply(change)
+            self.ended.apply(change)
         for change in fold_trust(event, row):
             self.memory.trust.apply(change)
         return row.position

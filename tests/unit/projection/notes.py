@@ -99,7 +99,7 @@ class Table(Rows):
         self.stuck = frozenset(parked)
         self.loads = 0
 
-    async def load(self) -> Loaded:
+    async def load(self, kinds: Sequence[str] | None = None) -> Loaded:
         self.loads += 1
         return Loaded(self.rows, self.at, self.stuck)
 

@@ -261,3 +261,24 @@ async def test_a_reader_is_remembered_for_its_max_staleness_after_it_vanished() 
     await readers.report(Reader("gone", 3, max_staleness=5_000_000, seen_at=1_000_000))
     assert [reader.name for reader in await readers.live(6_000_000)] == ["gone"]
     assert not await readers.live(6_000_001)
+
+
+@both
+async def test_who_is_catching_up_is_no_reader_that_others_wait_for(open_source: Open) -> None:
+    store, readers = await written("a:1"), MemoryReaders()
+    async with open_source(store, readers) as source:
+        for catching_up, known in ((True, []), (False, ["test/2"])):
+
+            def progress(catching_up: bool = catching_up) -> Progress:
+                return Progress(1, catching_up=catching_up)
+
+            echoes = 0
+            async with (
+                asyncio.timeout(10),
+                aclosing(source.follow(f"test/{2 - catching_up}", 5.0, progress)) as batches,
+            ):
+                async for batch in batches:
+                    echoes += batch.echo is not None
+                    if echoes == 2:  # what was reported for the first has been heard by then
+                        break
+            assert [reader.name for reader in await readers.live(0)] == known

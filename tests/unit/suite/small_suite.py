@@ -126,12 +126,18 @@ class Projected(log_pb2_grpc.ProjectionServiceServicer):
     """Projections as the test says that they are."""
 
     shown: list[log_pb2.Projection] = field(default_factory=list)
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ListProjections(self, request: Any, context: Any) -> log_pb2.ListProjectionsResponse:
+        self.looked.set()
         return log_pb2.ListProjectionsResponse(projections=self.shown)
 
     async def RebuildProjection(self, request: Any, context: Any) -> log_pb2.RebuildProjectionResponse:
-        return log_pb2.RebuildProjectionResponse(applied=self._named(request.name).head)
+        """Where it is to be seen how far it is, it goes on until somebody has looked."""
+        named = self._named(request.name)
+        if named.HasField("rebuilt"):
+            await self.looked.wait()
+        return log_pb2.RebuildProjectionResponse(applied=named.head)
 
     async def RetryParked(self, request: Any, context: Any) -> log_pb2.RetryParkedResponse:
         one = self._named(request.name)

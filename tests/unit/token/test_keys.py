@@ -1,6 +1,7 @@
 """RULES 8, 9: keys are published, active, verifying only and gone, and nothing breaks on rotation."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -34,8 +35,8 @@ async def states(world: World, ring: str = ES256) -> list[str]:
     return [key.state for key in (await world.b.token.log.fresh(KEYRING, ring)).keys]
 
 
-async def nobody(key_id: str) -> list[str]:
-    return []
+async def nobody(key_id: str) -> AsyncIterator[list[str]]:
+    yield []
 
 
 async def test_a_signing_key_is_published_before_it_signs(world: World) -> None:
@@ -163,10 +164,11 @@ async def test_every_compromised_refresh_key_ends_its_families_also_where_an_ear
     started = refresh_of(await world.login())
     key, family = started.split(".")[1:3]
 
-    async def families_of(key_id: str) -> list[str]:
-        return [family] if key_id == key and not (await world.family(started)).revoked_at else []
+    async def families_of(key_id: str) -> AsyncIterator[list[str]]:
+        yield [family] if key_id == key and not (await world.family(started)).revoked_at else []
 
-    async def no_answer(key_id: str) -> list[str]:
+    async def no_answer(key_id: str) -> AsyncIterator[list[str]]:
+        yield []
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
@@ -182,11 +184,12 @@ async def test_a_compromised_refresh_key_is_dropped_where_its_families_cannot_be
     started = refresh_of(await world.login())
     key, family = started.split(".")[1:3]
 
-    async def behind(key_id: str) -> list[str]:
+    async def behind(key_id: str) -> AsyncIterator[list[str]]:
+        yield []
         raise unavailable("not_yet_applied", "the table of families lags behind: ask again")
 
-    async def families_of(key_id: str) -> list[str]:
-        return [family] if key_id == key else []
+    async def families_of(key_id: str) -> AsyncIterator[list[str]]:
+        yield [family] if key_id == key else []
 
     before = world.head
     assert await rotate_by_command(world.a.token, [REFRESH_RING], True, behind, IDENTITY) == world.head

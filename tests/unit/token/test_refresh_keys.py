@@ -1,5 +1,7 @@
 """RULES 8: the key that a generation records derives and verifies it, however often keys have rotated since."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from services.token.adapters.refresh_secrets import refresh_token
@@ -51,8 +53,8 @@ async def test_a_compromised_refresh_key_is_dropped_at_once_and_its_families_end
     key = of_it.split(".")[1]
     family = await world.family(of_it)
 
-    async def families_of(key_id: str) -> list[str]:
-        return [family.id] if key_id == key else []
+    async def families_of(key_id: str) -> AsyncIterator[list[str]]:
+        yield [family.id] if key_id == key else []
 
     before = world.head
     await rotate_by_command(world.b.token, [REFRESH_RING], True, families_of, IDENTITY)
@@ -79,8 +81,8 @@ async def test_an_older_refresh_key_is_dropped_by_its_id_and_the_active_one_stay
     of_the_active = refresh_of(await world.login())
     family = await world.family(of_it)
 
-    async def families_of(key_id: str) -> list[str]:
-        return [family.id] if key_id == of_it.split(".")[1] else []
+    async def families_of(key_id: str) -> AsyncIterator[list[str]]:
+        yield [family.id] if key_id == of_it.split(".")[1] else []
 
     before = world.head
     assert await drop_by_command(world.b.token, of_it.split(".")[1], families_of, IDENTITY) == world.head

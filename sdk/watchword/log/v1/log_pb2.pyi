@@ -55,12 +55,15 @@ class ReadOpen(_message.Message):
     MAX_STALENESS_FIELD_NUMBER: _builtins.int
     STAMPS_ONLY_FIELD_NUMBER: _builtins.int
     PACE_FIELD_NUMBER: _builtins.int
+    CATCHING_UP_FIELD_NUMBER: _builtins.int
     reader: _builtins.str
     """Who reads, for receipts: unique among the readers that live at one time, such as "policy/7f3a"."""
     after: _builtins.int
     """The last position that the reader has applied; what follows it is sent. 0 reads from the beginning."""
     stamps_only: _builtins.bool
     """As in Progress, from the beginning."""
+    catching_up: _builtins.bool
+    """What it knows answers nobody yet, so nobody waits for it: it is not among the readers of the log."""
     @_builtins.property
     def max_staleness(self) -> _duration_pb2.Duration:
         """How old the reader's knowledge may grow before it refuses to use it."""
@@ -79,10 +82,11 @@ class ReadOpen(_message.Message):
         max_staleness: _duration_pb2.Duration | None = ...,
         stamps_only: _builtins.bool = ...,
         pace: _duration_pb2.Duration | None = ...,
+        catching_up: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness", "pace", b"pace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "max_staleness", b"max_staleness", "pace", b"pace", "reader", b"reader", "stamps_only", b"stamps_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "catching_up", b"catching_up", "max_staleness", b"max_staleness", "pace", b"pace", "reader", b"reader", "stamps_only", b"stamps_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -305,6 +309,7 @@ class Projection(_message.Message):
     VIA_FIELD_NUMBER: _builtins.int
     TROUBLE_FIELD_NUMBER: _builtins.int
     NOTICED_FIELD_NUMBER: _builtins.int
+    REBUILT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     log: _builtins.str
     """The log that it folds: identity, token or policy."""
@@ -315,6 +320,8 @@ class Projection(_message.Message):
     """local, feed or kafka."""
     trouble: _builtins.str
     """Why it is not served as it should be, such as topic_lost; empty where nothing hinders it."""
+    rebuilt: _builtins.int
+    """How far a rebuild beside it has come; absent where none is under way."""
     @_builtins.property
     def lag(self) -> _duration_pb2.Duration:
         """Age of the newest proof that the reader was level with its source."""
@@ -338,12 +345,15 @@ class Projection(_message.Message):
         via: _builtins.str = ...,
         trouble: _builtins.str = ...,
         noticed: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        rebuilt: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lag", b"lag"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rebuilt", b"_rebuilt", "lag", b"lag", "rebuilt", b"rebuilt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "head", b"head", "lag", b"lag", "log", b"log", "name", b"name", "noticed", b"noticed", "parked_events", b"parked_events", "parked_streams", b"parked_streams", "trouble", b"trouble", "via", b"via"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rebuilt", b"_rebuilt", "applied", b"applied", "head", b"head", "lag", b"lag", "log", b"log", "name", b"name", "noticed", b"noticed", "parked_events", b"parked_events", "parked_streams", b"parked_streams", "rebuilt", b"rebuilt", "trouble", b"trouble", "via", b"via"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__rebuilt: _TypeAlias = _typing.Literal["rebuilt"]  # noqa: Y015
+    _WhichOneofArgType__rebuilt: _TypeAlias = _typing.Literal["_rebuilt", b"_rebuilt"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rebuilt) -> _WhichOneofReturnType__rebuilt | None: ...
 
 Global___Projection: _TypeAlias = Projection  # noqa: Y015
 

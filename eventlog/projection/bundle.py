@@ -1,0 +1,114 @@
+"""The changes of many events in a few statements."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import asyncpg
+import msgspec
+
+from eventlog.projection.change import Change, Drop, DropGroup, Patch, Put
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+# A row that would not change is not written: a live family is put anew at every refresh.
+PUT = """
+INSERT INTO projection_rows AS old (projection, kind, key, belongs, value)
+SELECT $1, kind, key, belongs, value::jsonb FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
+    new(kind, key, belongs, value)
+ORDER BY kind, key
+ON CONFLICT (projection, kind, key) DO UPDATE SET belongs = excluded.belongs, value = excluded.value
+WHERE (old.belongs, old.value) IS DISTINCT FROM (excluded.belongs, excluded.value)
+"""
+PATCH = """
+UPDATE projection_rows old SET value = old.value || new.value::jsonb
+FROM unnest($2::text[], $3::text[], $4::text[]) new(kind, key, value)
+WHERE old.projection = $1 AND old.kind = new.kind AND old.key = new.key
+"""
+DROP = """
+DELETE FROM projection_rows old USING unnest($2::text[], $3::text[]) gone(kind, key)
+WHERE old.projection = $1 AND old.kind = gone.kind AND old.key = gone.key
+"""
+DROP_GROUP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 AND key <> $4"
+
+One = Put | Patch | Drop
+
+
+@dataclass
+class Bundle:
+    """Changes of rows, one for each row, and groups that are dropped: in any order they come to the same."""
+
+    rows: dict[tuple[str, str], One] = field(default_factory=dict)
+    groups: dict[tuple[str, str], DropGroup] = field(default_factory=dict)
+
+    def add(self, change: Change) -> bool:
+        """False where the change has to wait until what is here has been written."""
+        if isinstance(change, DropGroup):
+            return self._drop_group(change)
+        # A group that is dropped again after this would be taken for dropped already.
+        if isinstance(change, Put) and (change.kind, change.belongs) in self.groups:
+            return False
+        at = change.kind, change.key
+        self.rows[at] = _after(self.rows.get(at), change)
+        return True
+
+    def _drop_group(self, change: DropGroup) -> bool:
+        group = change.kind, change.belongs
+        if group in self.groups:
+            return self.groups[group] == change
+        if any(_in(change, row) for row in self.rows.values()):
+            return False
+        self.groups[group] = change
+        return True
+
+
+def _after(before: One | None, change: One) -> One:
+    match change, before:
+        case Patch(kind, key, fields), Put(value=value, belongs=belongs):
+            return Put(kind, key, value | fields, belongs)
+        case Patch(kind, key, fields), Patch(fields=earlier):
+            return Patch(kind, key, earlier | fields)
+        case Patch(), Drop():
+            return before
+    return change
+
+
+def _in(group: DropGroup, row: One) -> bool:
+    here = isinstance(row, Put) and (row.kind, row.belongs) == (group.kind, group.belongs)
+    return here and row.key != group.spare
+
+
+def bundles(changes: Iterable[Change]) -> Iterable[Bundle]:
+    """The changes in as few bundles as their order allows."""
+    bundle = Bundle()
+    for change in changes:
+        if not bundle.add(change):
+            yield bundle
+            bundle = Bundle()
+            bundle.add(change)
+    yield bundle
+
+
+async def write_all(connection: Connection, place: str, changes: Iterable[Change]) -> None:
+    """Applies changes to the rows that stand under a name. Raises asyncpg.DataError for what no table can hold."""
+    for bundle in bundles(changes):
+        await _write(connection, place, bundle)
+
+
+async def _write(connection: Connection, place: str, bundle: Bundle) -> None:
+    puts = [row for row in bundle.rows.values() if isinstance(row, Put)]
+    patches = [row for row in bundle.rows.values() if isinstance(row, Patch)]
+    drops = [row for row in bundle.rows.values() if isinstance(row, Drop)]
+    for dropped in bundle.groups.values():
+        await connection.execute(DROP_GROUP, place, dropped.kind, dropped.belongs, dropped.spare)
+    if puts:
+        named = [one.kind for one in puts], [one.key for one in puts], [one.belongs for one in puts]
+        await connection.execute(PUT, place, *named, [_json(one.value) for one in puts])
+    if patches:
+        said = [_json(one.fields) for one in patches]
+        await connection.execute(PATCH, place, [one.kind for one in patches], [one.key for one in patches], said)
+    if drops:
+        await connection.execute(DROP, place, [one.kind for one in drops], [one.key for one in drops])
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
