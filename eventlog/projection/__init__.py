@@ -6,11 +6,12 @@ event into a command of one's own, once.
 """
 
 from eventlog.projection.change import Change, Drop, DropGroup, Patch, Projection, Put, foreign
-from eventlog.projection.durable import Reaction, TableProjection, reaction_id
 from eventlog.projection.lookup import Lookup, Unlearnt
 from eventlog.projection.memory import MemoryProjection, MemoryRows, Sink, Unkept
+from eventlog.projection.reaction import Reaction, reaction_id
 from eventlog.projection.rows import Rows
 from eventlog.projection.service import ProjectionFeed, Projections, Status
+from eventlog.projection.table import TableProjection
 
 __all__ = [
     "Change",

@@ -9,8 +9,10 @@ from google.protobuf.duration_pb2 import Duration
 
 from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.feed import SourceLost, Transport
-from eventlog.projection.durable import Durable, Reaction, TableProjection
+from eventlog.projection.durable import Durable
 from eventlog.projection.memory import MemoryProjection
+from eventlog.projection.reaction import Reaction
+from eventlog.projection.table import TableProjection
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 
