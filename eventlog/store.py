@@ -106,7 +106,10 @@ class Store(Protocol):
         ...
 
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
-        """One page of the log above position `after`, in order: at most `limit` rows and `max_bytes`, at least one."""
+        """One page of the log above position `after`, in order: at most `limit` rows and `max_bytes`, at least one.
+
+        It may end before the log does; only an empty one says that there is no more.
+        """
         ...
 
     async def head(self) -> Head:

@@ -50,12 +50,16 @@ class KafkaFeed:
         following = self._readers.get(reader)
         return Transport("feed") if following is None else following.transport
 
-    def follow(
+    async def follow(
         self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
-        batches = self._follow(reader, max_staleness, progress)
-        return paced(batches, pace) if pace else batches
+        following = self._follow(reader, max_staleness, progress)
+        async with aclosing(paced(following, pace) if pace else following) as batches:
+            async for batch in batches:
+                yield batch
+                if batch.rows:  # applied by now, which the owner's receipts want to know
+                    self._readers[reader].hurry.set()
 
     async def _follow(
         self, reader: str, max_staleness: float, progress: Callable[[], Progress]
@@ -73,8 +77,6 @@ class KafkaFeed:
                 batch = await following.next()
                 if batch.rows or batch.echo:
                     yield batch
-                if batch.rows:
-                    following.hurry.set()  # the owner's receipts want to know
         finally:
             for task in tasks:
                 task.cancel()

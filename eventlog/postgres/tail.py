@@ -26,13 +26,14 @@ class Tail:
         self._growing: asyncio.Future[None] | None = None
 
     async def read(self, after: int, limit: int, max_bytes: int) -> list[Recorded]:
-        """See Store.read. What a page misses that was stored while it was asked for, `Store.wait` tells of."""
+        """See Store.read. A page is empty only where nothing lay behind `after` when it was asked for."""
         if not self._holds(after):
             page = await self._load(after, limit, max_bytes)
             self._begin(after, page)
             return page
-        if after == self.last:
-            await self._grown(limit, max_bytes)
+        for _ in range(2):  # what was being read already may be from before this was asked for
+            if after == self.last:
+                await self._grown(limit, max_bytes)
         if not self._holds(after):  # it was of a log that is no more
             return []
         return page_of(self._rows[after - self._rows[0].position + 1 :], limit, max_bytes)

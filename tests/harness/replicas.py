@@ -144,7 +144,8 @@ async def replicas(data: Path, release: Release = NOW) -> AsyncIterator[Replicas
             database = await furnish(server, place, name)
             fleets[0].serve(name, place, authority, database)
             migration = fleets[0].migrate(name, place, authority, database)
-            await run(replace(migration, env=dict(migration.env) | release.path), place.logs)
+            as_ever = (*fleets[0].program, f"services.{name}", "migrate")
+            await run(replace(migration, argv=as_ever, env=dict(migration.env) | release.path), place.logs)
         with ExitStack() as stack:
             front = stack.enter_context(nginx(data / "nginx", places))
             backend = authority.keep("backend", BACKEND)

@@ -18,11 +18,17 @@ class Database:
         self.store = MemoryStore()
         self.reads = 0
         self.tail = Tail(self.load)
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.asked = asyncio.Event()
 
     async def load(self, after: int, limit: int, max_bytes: int) -> list[Recorded]:
         self.reads += 1
         await asyncio.sleep(0)
-        return await self.store.read(after, limit, max_bytes)
+        page = await self.store.read(after, limit, max_bytes)
+        self.asked.set()
+        await self.answers.wait()
+        return page
 
     async def append(self, count: int) -> list[tuple[Command, Appended]]:
         made = [command(f"c{len(self.store.rows) + n}", {f"s/{len(self.store.rows) + n}": 0}) for n in range(count)]
@@ -44,6 +50,22 @@ async def test_many_followers_cost_one_read() -> None:
     pages = await asyncio.gather(*(database.read(1) for _ in range(20)))
     assert pages == [database.store.rows[1:]] * 20
     assert database.reads == before + 1
+
+
+async def test_what_was_stored_before_it_was_asked_for_is_given_though_another_was_asking_already() -> None:
+    database = Database()
+    await database.append(1)
+    await database.read(0)
+    database.asked.clear()
+    database.answers.clear()
+    early = asyncio.ensure_future(database.read(1))
+    await database.asked.wait()
+    await database.append(1)
+    late = asyncio.ensure_future(database.read(1))
+    await asyncio.sleep(0)
+    database.answers.set()
+    assert await late == database.store.rows[1:]
+    assert await early in ([], database.store.rows[1:])
 
 
 async def test_what_this_process_appended_is_not_read_again_and_is_the_same() -> None:

@@ -90,11 +90,12 @@ class Process:
 
     async def follow(self) -> None:
         """Applies every revocation of the log so far."""
-        for row in await self.token.log.store.read(self.applied, 100_000, 1 << 30):
-            event = token_events.decode(row.type, row.body)
-            for change in fold_trust(event, row) if event is not None else ():
-                self.trust.apply(change)
-            self.applied = row.position
+        while page := await self.token.log.store.read(self.applied, 100_000, 1 << 30):
+            for row in page:
+                event = token_events.decode(row.type, row.body)
+                for change in fold_trust(event, row) if event is not None else ():
+                    self.trust.apply(change)
+                self.applied = row.position
 
     async def verified(self, access_token: str) -> Claims:
         await self.follow()
