@@ -5,6 +5,7 @@ its own is in the last, whose output comes as it runs; that of the others comes 
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +62,8 @@ def combined(parts: Sequence[Part]) -> int:
 
 def main() -> int:
     """0 where every part passed, and their coverage could be put together."""
+    # A shell that runs this in the background lets it ignore Ctrl-C, and so would all that the tests start and end by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     since = time.monotonic()
     parts = [start(name) for name in (*APART, REST)]
     sys.stdout.write("".join(f"tests/{part.name} runs beside, into {part.log}\n" for part in parts if part.log))
