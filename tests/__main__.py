@@ -62,7 +62,7 @@ def combined(parts: Sequence[Part]) -> int:
 
 def main() -> int:
     """0 where every part passed, and their coverage could be put together."""
-    # A shell that runs this in the background lets it ignore Ctrl-C, and so would all that the tests start and end by it.
+    # A shell that runs this in the background lets it ignore Ctrl-C, and so all that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     since = time.monotonic()
     parts = [start(name) for name in (*APART, REST)]
