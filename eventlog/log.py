@@ -143,6 +143,7 @@ class Log:
             correlation_id=by.correlation_id,
             writes=[Write(stream, seen.version, await self._sealed(stream, seen)) for stream, seen in written.items()],
             guards=[Guard(stream, seen.version) for stream, seen in attempt.seen.items() if not seen.events],
+            own_id=command_id is None,
         )
         appended = await self._append(command)
         if command_id is None:

@@ -45,6 +45,9 @@ class Guard:
 class Command:
     """What is stored together or not at all. The id makes a second sending answer as the first did.
 
+    `own_id` says that the id was made for this command alone: else another one may stand under it already, which
+    decided something else.
+
     It writes something, names each stream once, and its texts are such as any store can keep: else ValueError.
     """
 
@@ -53,6 +56,7 @@ class Command:
     correlation_id: str
     writes: Sequence[Write]
     guards: Sequence[Guard] = ()
+    own_id: bool = False
 
     def __post_init__(self) -> None:
         streams = [write.stream for write in self.writes] + [guard.stream for guard in self.guards]

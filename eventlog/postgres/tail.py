@@ -46,7 +46,7 @@ class Tail:
     def stored(self, commands: Sequence[tuple[Command, Appended]]) -> None:
         """What this process has just appended need not be read again, where nothing lies between."""
         for command, appended in sorted(commands, key=lambda stored: stored[1].first):
-            if self._rows and appended.first == self.last + 1:
+            if self._rows and command.own_id and appended.first == self.last + 1:
                 self._add(rows_of(command, appended, self._rows[-1].chain_hash))
 
     def confirm(self, head: Head, before: int) -> None:

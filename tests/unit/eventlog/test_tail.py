@@ -1,12 +1,13 @@
 """The end of a log is read once for all who follow it, and is what the database holds."""
 
 import asyncio
+from dataclasses import replace
 
 from eventlog.events import Recorded
 from eventlog.postgres.heads import Heads
 from eventlog.postgres.tail import KEPT_ROWS, Tail
 from eventlog.store import Appended, Command, Head, MemoryStore
-from tests.harness.log import command
+from tests.harness.log import command, event
 
 MUCH = 1 << 30
 
@@ -32,7 +33,7 @@ class Database:
 
     async def append(self, count: int) -> list[tuple[Command, Appended]]:
         made = [command(f"c{len(self.store.rows) + n}", {f"s/{len(self.store.rows) + n}": 0}) for n in range(count)]
-        return [(one, await self.store.append(one)) for one in made]
+        return [(replace(one, own_id=True), await self.store.append(one)) for one in made]
 
     async def read(self, after: int, limit: int = 500) -> list[Recorded]:
         return await self.tail.read(after, limit, MUCH)
@@ -77,6 +78,16 @@ async def test_what_this_process_appended_is_not_read_again_and_is_the_same() ->
     database.tail.stored(list(reversed(stored)))
     assert await database.read(1) == database.store.rows[1:]
     assert database.reads == before
+
+
+async def test_what_another_command_stored_under_the_same_id_is_read() -> None:
+    database = Database()
+    await database.append(1)
+    await database.read(0)
+    (stored,) = await database.append(1)
+    decided_otherwise = command(stored[0].id, {stored[0].writes[0].stream: 0}, events=[event(b'{"x":1}')])
+    database.tail.stored([(decided_otherwise, stored[1])])
+    assert await database.read(1) == database.store.rows[1:]
 
 
 async def test_what_another_process_appended_between_is_read() -> None:
