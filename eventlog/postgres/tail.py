@@ -14,7 +14,7 @@ Load = Callable[[int, int, int], Awaitable[list[Recorded]]]
 
 class Tail:
     """Every projection and every reader of the feed asks for the same few rows as soon as they are there: one query for
-    each would cost more than appending them did (measured: two thirds of a busy service's time).
+    each would cost more than appending them did.
 
     `load` reads from the database. Rows are kept up to KEPT_ROWS and KEPT_BYTES; what is older is read there.
     """
