@@ -173,6 +173,27 @@ def rows_of(command: Command, appended: Appended, previous: bytes) -> list[Recor
     return rows
 
 
+class Followers:
+    """Those whom a log tells that it may have grown."""
+
+    def __init__(self) -> None:
+        self._told: set[asyncio.Event] = set()
+
+    @contextmanager
+    def tell(self, event: asyncio.Event) -> Iterator[None]:
+        """See Store.tell."""
+        self._told.add(event)
+        try:
+            yield
+        finally:
+            self._told.discard(event)
+
+    def wake(self) -> None:
+        """Tells all of them."""
+        for event in self._told:
+            event.set()
+
+
 def _now() -> int:
     return time.time_ns() // 1000
 
@@ -186,7 +207,7 @@ class MemoryStore:
     streams: dict[str, list[Recorded]] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
-    _told: set[asyncio.Event] = field(default_factory=set)
+    _followers: Followers = field(default_factory=Followers)
 
     async def append(self, command: Command) -> Appended:
         """See Store.append."""
@@ -217,8 +238,7 @@ class MemoryStore:
             self.streams.setdefault(row.stream, []).append(row)
         self._grown.set()
         self._grown = asyncio.Event()
-        for told in self._told:
-            told.set()
+        self._followers.wake()
         return Appended(first, len(self.rows), now)
 
     async def moved(self, guards: Sequence[Guard]) -> dict[str, int]:
@@ -251,14 +271,9 @@ class MemoryStore:
         except TimeoutError:
             return
 
-    @contextmanager
-    def tell(self, event: asyncio.Event) -> Iterator[None]:
+    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
         """See Store.tell."""
-        self._told.add(event)
-        try:
-            yield
-        finally:
-            self._told.discard(event)
+        return self._followers.tell(event)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         return self.snapshots.get(stream)

@@ -1,14 +1,15 @@
 """Wakes those who wait for the log to grow: NOTIFY, and a look at the head each second where that fails."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import asyncpg
 import structlog
 
 from eventlog.postgres.connection import CALL, LOST, connect
 from eventlog.postgres.rows import HEAD, head
+from eventlog.store import Followers
 
 POLL = 1.0
 
@@ -23,7 +24,7 @@ class Listener:
         self._observe = observe
         self._position = 0
         self._grown = asyncio.Event()
-        self._told: set[asyncio.Event] = set()
+        self._followers = Followers()
         self._said = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -44,14 +45,9 @@ class Listener:
         except TimeoutError:
             return
 
-    @contextmanager
-    def tell(self, event: asyncio.Event) -> Iterator[None]:
+    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
         """See Store.tell."""
-        self._told.add(event)
-        try:
-            yield
-        finally:
-            self._told.discard(event)
+        return self._followers.tell(event)
 
     def heard(self, position: int) -> None:
         """The log is at least this long."""
@@ -59,8 +55,7 @@ class Listener:
             self._position = position
             self._grown.set()
             self._grown = asyncio.Event()
-            for event in self._told:
-                event.set()
+            self._followers.wake()
 
     async def _run(self) -> None:
         while True:
