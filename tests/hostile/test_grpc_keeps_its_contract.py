@@ -236,7 +236,7 @@ def converse(channel: grpc.Channel, method: Method, talk: Talk, heard: Heard) ->
             over.wait(DEADLINE)
 
     talking: Any = channel.stream_stream(method.path)
-    call = talking(speak(), timeout=DEADLINE if talk.end == "done" else OPEN)
+    call = talking(speak(), timeout=OPEN if talk.end == "silence" else DEADLINE)
     if talk.end == "hang up":
         call.cancel()
     try:
