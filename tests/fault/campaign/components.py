@@ -36,18 +36,25 @@ POPULATION = 16
 AT_ONCE = 4
 EVERY = 200
 """Lives between two looks at everything, whatever the life did."""
+ENOUGH = 50
+"""Lives that were meant to end at a point, after which none that did says that nothing passes it any more."""
 
 
 @dataclass
 class Tally:
-    """What came of a campaign. `kills` counts by point; `ends` are lives that ended by themselves."""
+    """What came of a campaign. `kills` and `meant` count by point; `ends` are lives that ended by themselves."""
 
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
+    meant: Counter[str] = field(default_factory=Counter)
     ends: int = 0
     acknowledged: int = 0
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def never_passed(self) -> list[str]:
+        """Points at which nothing has ended, though enough was meant to."""
+        return [point for point, meant in self.meant.items() if meant >= ENOUGH and not self.kills[point]]
 
     def __str__(self) -> str:
         lines = [f"  {point:<24}{number:>7}" for point, number in sorted(self.kills.items())]
@@ -105,6 +112,7 @@ class Campaign:
             self._hear(one)
         if any(one.what == "asks" and not one.family for one in said):
             self.wished |= set(self.held)  # also those who came meanwhile
+        self.tally.meant[end.point or "at random"] += 1
         if said[-1].what == "died":
             self.tally.kills[end.point or "at random"] += 1
         else:
@@ -134,6 +142,7 @@ class Campaign:
         self._wrong(await self.observer.verified())
         self._wrong(unforeseen_reuse(log, (), ()))
         self._wrong(await families_of_dropped_keys(self.observer))
+        self._wrong([f"no life came to {point}" for point in self.tally.never_passed()])
 
     def _hear(self, said: Said) -> None:
         match said.what:

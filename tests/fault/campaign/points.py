@@ -43,8 +43,8 @@ POINTS = (
     Point("publish.beaten", "eventlog.relay.publisher:Publisher.heartbeat", "after"),
     Point("publish.telling", "eventlog.relay.state:RelayTable.tell", "during"),
     Point("publish.told", "eventlog.relay.state:RelayTable.tell", "after"),
-    Point("projection.locked", "eventlog.projection.rows:Rows.checkpoint_on", "after"),
-    Point("projection.applied", "eventlog.projection.rows:Rows.apply", "after"),
+    Point("projection.locked", "eventlog.projection.rows:Rows.locked", "after"),
+    Point("projection.applied", "eventlog.projection.table:write_all", "after"),
     Point("projection.advancing", "eventlog.projection.rows:Rows.advance", "during"),
     Point("projection.advanced", "eventlog.projection.rows:Rows.advance", "after"),
     Point("projection.moving", "eventlog.projection.rows:Rows.move", "during"),
@@ -65,10 +65,15 @@ BY_NAME = {point.name: point for point in POINTS}
 def install(strike: Strike, points: tuple[Point, ...] = POINTS) -> None:
     """From now on `strike` is called at each pass of each point, in this process."""
     for point in points:
-        module, _, path = point.function.partition(":")
-        *owners, name = path.split(".")
-        owner = functools.reduce(getattr, owners, import_module(module))
+        owner, name = owner_of(point)
         setattr(owner, name, _wrapped(getattr(owner, name), point, strike))
+
+
+def owner_of(point: Point) -> tuple[Any, str]:
+    """The class or module of the point's function, and the function's name in it."""
+    module, _, path = point.function.partition(":")
+    *owners, name = path.split(".")
+    return functools.reduce(getattr, owners, import_module(module)), name
 
 
 def _wrapped(function: Callable[..., Any], point: Point, strike: Strike) -> Callable[..., Any]:

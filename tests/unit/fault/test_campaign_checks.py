@@ -21,6 +21,7 @@ from tests.fault.campaign.check import (
     TableWatch,
     TopicWatch,
 )
+from tests.fault.campaign.components import ENOUGH, Tally
 from tests.fault.campaign.judge import (
     Refused,
     Use,
@@ -270,3 +271,10 @@ def test_who_was_asked_to_go_is_refused_rightly(wished: str) -> None:
     watch, _ = taken(Story().family().rows)
     judged = judge_refusals([refusal(3.0)], watch, frozenset({wished}), [], 10.0)
     assert (judged.wished, judged.wrong) == (1, [])
+
+
+def test_a_point_that_nothing_passes_any_more_is_named() -> None:
+    tally = Tally(seed=1)
+    tally.meant.update({"append.sent": ENOUGH, "append.known": ENOUGH, "publish.sent": ENOUGH - 1})
+    tally.kills.update({"append.sent": 1})
+    assert tally.never_passed() == ["append.known"]

@@ -4,7 +4,7 @@ from collections import Counter
 
 from tests.fault.campaign.ends import PARTS, UNREACHED, end_of
 from tests.fault.campaign.faults import FAULTS
-from tests.fault.campaign.points import BY_NAME, POINTS
+from tests.fault.campaign.points import BY_NAME, POINTS, owner_of
 from tests.fault.campaign.races import race_of
 from tests.fault.campaign.schedule import (
     CLOCKS,
@@ -79,3 +79,9 @@ def test_a_race_is_two_to_four_uses_over_both_processes() -> None:
 
 def test_points_are_named_once() -> None:
     assert len(BY_NAME) == len(POINTS)
+
+
+def test_every_point_names_a_function_of_the_product() -> None:
+    for point in POINTS:
+        owner, name = owner_of(point)
+        assert callable(getattr(owner, name, None)), point
