@@ -124,8 +124,8 @@ class Store(Protocol):
         """Returns once the log may be longer than `after`, or after `timeout` seconds."""
         ...
 
-    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
-        """Sets the event each time that the log may have grown, while the context lasts."""
+    def tell(self, grown: Callable[[int], None]) -> AbstractContextManager[None]:
+        """Calls `grown` with how long the log is each time that it has grown, while the context lasts."""
         ...
 
     async def snapshot(self, stream: str) -> Snapshot | None: ...
@@ -174,24 +174,24 @@ def rows_of(command: Command, appended: Appended, previous: bytes) -> list[Recor
 
 
 class Followers:
-    """Those whom a log tells that it may have grown."""
+    """Those whom a log tells that it has grown."""
 
     def __init__(self) -> None:
-        self._told: set[asyncio.Event] = set()
+        self._told: list[Callable[[int], None]] = []
 
     @contextmanager
-    def tell(self, event: asyncio.Event) -> Iterator[None]:
+    def tell(self, grown: Callable[[int], None]) -> Iterator[None]:
         """See Store.tell."""
-        self._told.add(event)
+        self._told.append(grown)
         try:
             yield
         finally:
-            self._told.discard(event)
+            self._told.remove(grown)
 
-    def wake(self) -> None:
-        """Tells all of them."""
-        for event in self._told:
-            event.set()
+    def wake(self, position: int) -> None:
+        """Tells all of them how long it is."""
+        for grown in self._told:
+            grown(position)
 
 
 def _now() -> int:
@@ -238,7 +238,7 @@ class MemoryStore:
             self.streams.setdefault(row.stream, []).append(row)
         self._grown.set()
         self._grown = asyncio.Event()
-        self._followers.wake()
+        self._followers.wake(len(self.rows))
         return Appended(first, len(self.rows), now)
 
     async def moved(self, guards: Sequence[Guard]) -> dict[str, int]:
@@ -271,9 +271,9 @@ class MemoryStore:
         except TimeoutError:
             return
 
-    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
+    def tell(self, grown: Callable[[int], None]) -> AbstractContextManager[None]:
         """See Store.tell."""
-        return self._followers.tell(event)
+        return self._followers.tell(grown)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         return self.snapshots.get(stream)

@@ -14,6 +14,7 @@ from eventlog.feed.source import (
     SourceLost,
     Transport,
     follow_for_ever,
+    revokes,
 )
 from eventlog.feed.wire import to_event, to_row
 
@@ -32,6 +33,7 @@ __all__ = [
     "Transport",
     "first_of",
     "follow_for_ever",
+    "revokes",
     "to_event",
     "to_row",
 ]

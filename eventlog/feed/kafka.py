@@ -12,7 +12,7 @@ import structlog
 from eventlog.feed.merge import Merge, Trouble
 from eventlog.feed.pace import paced
 from eventlog.feed.remote import RemoteFeed
-from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport, follow_for_ever
+from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport, follow_for_ever, revokes
 from watchword.clock import LogClock, boot_ns
 from watchword.kafka import BadRecord, Heartbeat, Kafka
 from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader, TopicTrimmed, open_topic
@@ -58,7 +58,7 @@ class KafkaFeed:
         async with aclosing(paced(following, pace) if pace else following) as batches:
             async for batch in batches:
                 yield batch
-                if batch.rows:  # applied by now, which the owner's receipts want to know
+                if revokes(row.type for row in batch.rows):  # applied by now, which the owner's receipts want to know
                     self._readers[reader].hurry.set()
 
     async def _follow(

@@ -4,7 +4,18 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from eventlog.errors import LogUnavailable
-from eventlog.feed.source import INTERVAL, PACE, PAGE_BYTES, PAGE_EVENTS, Batch, Echo, Progress, SourceLost, Transport
+from eventlog.feed.source import (
+    INTERVAL,
+    PACE,
+    PAGE_BYTES,
+    PAGE_EVENTS,
+    Batch,
+    Echo,
+    Progress,
+    SourceLost,
+    Transport,
+    revokes,
+)
 from eventlog.readers import Reader, Readers
 from eventlog.store import Store
 from watchword.clock import boot_ns
@@ -23,7 +34,7 @@ class LocalFeed:
         self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
-        after, echoed = progress().applied, -INTERVAL
+        after, due, soonest = progress().applied, 0.0, 0.0
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -31,13 +42,14 @@ class LocalFeed:
                 if page := await self._store.read(after, PAGE_EVENTS, PAGE_BYTES):
                     yield Batch(page, None)
                     after = page[-1].position
+                    if revokes(row.type for row in page):
+                        due = soonest
                     await asyncio.sleep(pace)
-                pause = echoed + PACE - loop.time()
-                if pause <= 0:
-                    echoed, pause = loop.time(), INTERVAL
+                if loop.time() >= due:
+                    due, soonest = loop.time() + INTERVAL, loop.time() + PACE
                     yield Batch([], await self._echo(progress().applied))
                     await self._report(reader, max_staleness, progress())
-                await self._store.wait(after, pause)
+                await self._store.wait(after, due - loop.time())
         except LogUnavailable as error:
             raise SourceLost(f"the log of {self.log} cannot be read: {error.detail}") from error
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -35,7 +34,7 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
         """Ends every stream, so that the process can go."""
         self._stopping = True
         for reading in self._open:
-            reading.wake.set()
+            reading.wake()
 
     async def Read(self, request_iterator: Any, context: Any) -> AsyncIterator[log_pb2.ReadResponse]:
         """EventLogService.Read."""
@@ -46,7 +45,7 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
         listening = asyncio.ensure_future(feed.listen(request_iterator))
         self._open.add(feed)
         try:
-            with self._store.tell(feed.wake):
+            with self._store.tell(feed.grew):
                 while not self._stopping and not listening.done():
                     response = await feed.next()
                     if response is not None:
@@ -83,13 +82,23 @@ class _Reading:
         self._reported: log_pb2.Progress | None = None
         self._pace = min(opened.pace.ToMicroseconds() / 1e6, INTERVAL)
         self._sent = -INTERVAL
-        self.wake = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._known = opened.after + 1
+
+    def wake(self) -> None:
+        """There is something to do, or to stop for."""
+        self._woken.set()
+
+    def grew(self, position: int) -> None:
+        """The log is as long as that."""
+        self._known = max(self._known, position)
+        self._woken.set()
 
     async def listen(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
         try:
             await self._heed(requests)
         finally:
-            self.wake.set()
+            self.wake()
 
     async def _heed(self, requests: AsyncIterator[log_pb2.ReadRequest]) -> None:
         async for request in requests:
@@ -100,7 +109,7 @@ class _Reading:
                 self._after = request.progress.applied
             self._stamps_only = request.progress.stamps_only
             self._reported = request.progress
-            self.wake.set()
+            self.wake()
 
     async def _report(self, said: log_pb2.Progress) -> None:
         """It stands among the readers before it is told anything that it may trust."""
@@ -108,19 +117,25 @@ class _Reading:
         await self._readers.report(Reader(self._name, said.applied, self._max_staleness, self._now(), parked))
 
     async def next(self) -> log_pb2.ReadResponse | None:
-        self.wake.clear()
+        self._woken.clear()
         freshness = await self._freshness()
         now = asyncio.get_running_loop().time()
         pause = 0.0 if self._stamps_only else max(0.0, self._sent + self._pace - now)
-        page = [] if self._stamps_only or pause else await self._page()
+        page = [] if self._stamps_only or pause or self._known <= self._after else await self._page()
         if page:
             self._sent = now
         if page or freshness:
             return log_pb2.ReadResponse(events=map(to_event, page), freshness=freshness)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause or INTERVAL):
-                await self.wake.wait()
+        await self._wait(pause)
         return None
+
+    async def _wait(self, pause: float) -> None:
+        try:
+            async with asyncio.timeout(pause or INTERVAL):
+                await self._woken.wait()
+        except TimeoutError:
+            if not pause:  # whoever tells how long the log is may have lost its connection
+                self._known = max(self._known, self._after + 1)
 
     async def _page(self) -> list[Recorded]:
         after = self._after
@@ -136,6 +151,7 @@ class _Reading:
         if reported is None:
             return None
         head = await self._store.head()
+        self._known = max(self._known, head.position)
         return log_pb2.Freshness(
             head=head.position, time=to_timestamp(head.now), stamp=reported.stamp, chain_hash=head.chain_hash
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from eventlog.feed.source import INTERVAL, PACE, Batch, Echo, Progress, SourceLost, Transport
+from eventlog.feed.source import INTERVAL, PACE, Batch, Echo, Progress, SourceLost, Transport, revokes
 from eventlog.feed.wire import to_row
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -31,8 +31,8 @@ class RemoteFeed:
         hurry: asyncio.Event | None = None,
         patience: float = PACE,
     ) -> AsyncGenerator[Batch, None]:
-        """See Source.follow. Reports progress each second, and every `patience` seconds at most when a batch has been
-        applied or on `hurry`.
+        """See Source.follow. Reports progress each second, and every `patience` seconds at most when a revocation has
+        been applied or on `hurry`.
         """
         call = self._stub.Read()
         applied = hurry or asyncio.Event()
@@ -47,7 +47,7 @@ class RemoteFeed:
                 if not isinstance(response, log_pb2.ReadResponse):
                     raise SourceLost(f"the feed of {self.log} ended: {await call.details()}")
                 yield Batch([to_row(event) for event in response.events], report.echo(response))
-                if response.events:
+                if revokes(event.type for event in response.events):
                     applied.set()
         except (grpc.RpcError, TimeoutError, asyncio.InvalidStateError) as error:
             raise SourceLost(f"the feed of {self.log} was lost: {_reason(error)}") from error

@@ -1,7 +1,7 @@
 """Where a log is followed from, and following it for ever."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -14,9 +14,11 @@ PAGE_BYTES = 256 * 1024
 INTERVAL = 1.0
 FIRST_PAUSE = 0.05
 PACE = 0.05
-"""Seconds between two reports of one reader, and between two transactions of one table, while the log grows all the
-time: each costs more than what it is about. The first after a pause comes at once.
+"""Seconds between two reports of one reader, and between two transactions of one table, while there is something to
+report or to write all the time: each costs more than what it is about. The first after a pause comes at once.
 """
+REVOKING = (".revoked.v1", ".compromised.v1")
+"""How the types of events end of which the owner wants to hear at once who has applied them (RULES 4, 7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Transport:
     via: Literal["local", "feed", "kafka"]
     trouble: str | None = None
     noticed: Mapping[str, int] = field(default_factory=dict)
+
+
+def revokes(types: Iterable[str]) -> bool:
+    """Whether events of these types are to be reported at once; all others are with the next second's report."""
+    return any(one.endswith(REVOKING) for one in types)
 
 
 class SourceLost(Exception):

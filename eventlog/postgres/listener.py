@@ -45,9 +45,9 @@ class Listener:
         except TimeoutError:
             return
 
-    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
+    def tell(self, grown: Callable[[int], None]) -> AbstractContextManager[None]:
         """See Store.tell."""
-        return self._followers.tell(event)
+        return self._followers.tell(grown)
 
     def heard(self, position: int) -> None:
         """The log is at least this long."""
@@ -55,7 +55,7 @@ class Listener:
             self._position = position
             self._grown.set()
             self._grown = asyncio.Event()
-            self._followers.wake()
+            self._followers.wake(position)
 
     async def _run(self) -> None:
         while True:

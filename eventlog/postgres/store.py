@@ -1,6 +1,5 @@
 """The store's protocol on PostgreSQL. Every statement is a transaction of its own, so none is longer than one page."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -108,9 +107,9 @@ class PostgresStore:
         """See Store.wait."""
         await self._listener.wait(after, timeout)
 
-    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
+    def tell(self, grown: Callable[[int], None]) -> AbstractContextManager[None]:
         """See Store.tell."""
-        return self._listener.tell(event)
+        return self._listener.tell(grown)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         """See Store.snapshot."""

@@ -31,9 +31,10 @@ class Tail:
             page = await self._load(after, limit, max_bytes)
             self._begin(after, page)
             return page
-        for _ in range(2):  # what was being read already may be from before this was asked for
-            if after == self.last:
-                await self._grown(limit, max_bytes)
+        if after == self.last and self._growing is not None:
+            await asyncio.shield(self._growing)  # which may be from before this was asked for
+        if after == self.last:
+            await self._grown(limit, max_bytes)
         if not self._holds(after):  # it was of a log that is no more
             return []
         return page_of(self._rows[after - self._rows[0].position + 1 :], limit, max_bytes)

@@ -65,8 +65,8 @@ class DelayedStore:
     async def wait(self, after: int, timeout: float) -> None:
         await self._store.wait(after, timeout)
 
-    def tell(self, event: asyncio.Event) -> AbstractContextManager[None]:
-        return self._store.tell(event)
+    def tell(self, grown: Callable[[int], None]) -> AbstractContextManager[None]:
+        return self._store.tell(grown)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         return await self._around(lambda: self._store.snapshot(stream))

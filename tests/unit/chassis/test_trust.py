@@ -16,7 +16,7 @@ from chassis.trust import (
     token_events,
 )
 from eventlog.events import Event, encode
-from eventlog.feed import LocalFeed
+from eventlog.feed import LocalFeed, revokes
 from eventlog.projection import MemoryProjection, Projection, foreign
 from eventlog.readers import MemoryReaders
 from eventlog.store import Command, MemoryStore, NewEvent, Write
@@ -37,6 +37,14 @@ def believing(store: MemoryStore) -> tuple[Trust, MemoryProjection, Callable[[Ca
     source, trust = LocalFeed("token", store, MemoryReaders(), lambda: boot_ns() // 1000), Trust()
     memory = MemoryProjection(TRUST, Table(), source, trust, "test/1")
     return trust, memory, knows_callers(memory)
+
+
+def test_who_applied_what_ends_something_is_heard_at_once() -> None:
+    """All that token says of certificates, tokens and what they hang from, but for what is granted."""
+    ends = [event.type for event in token_events.types if event is not CallerGranted]
+    assert len(ends) == 7
+    assert all(revokes([one]) for one in ends)
+    assert not revokes([CallerGranted.type, "watchword.token.token.issued.v1"])
 
 
 async def test_a_process_that_has_not_read_tokens_log_yet_does_not_take_a_revoked_certificate_for_a_good_one() -> None:

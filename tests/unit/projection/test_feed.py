@@ -12,7 +12,7 @@ from eventlog.events import Recorded
 from eventlog.feed import INTERVAL, PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost, to_event
 from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Head, MemoryStore
-from tests.unit.projection.notes import SlowReaders, Written, feed_of, served, until, write, written
+from tests.unit.projection.notes import SlowReaders, Written, feed_of, served, until, write, write_raw, written
 from watchword.chain import GENESIS, link
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -29,6 +29,7 @@ async def at_home(store: MemoryStore, readers: MemoryReaders) -> AsyncIterator[S
     yield LocalFeed("notes", store, readers, lambda: boot_ns() // 1000)
 
 
+REVOKED = "watchword.notes.note.revoked.v1"
 both = pytest.mark.parametrize("open_source", [over_grpc, at_home])
 Open = Callable[[MemoryStore, MemoryReaders], Any]
 
@@ -111,6 +112,43 @@ async def test_the_owner_learns_what_a_reader_has_applied_and_could_not(open_sou
     assert [(reader.name, reader.applied, reader.max_staleness, reader.parked) for reader in live] == [
         ("test/1", 2, 5_000_000, ("note/x",))
     ]
+
+
+class Reports(MemoryReaders):
+    """All that a reader has reported, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[float, int]] = []
+
+    async def report(self, reader: Reader) -> None:
+        self.heard.append((asyncio.get_running_loop().time(), reader.applied))
+
+    async def next(self) -> tuple[float, int]:
+        count = len(self.heard)
+        await until(lambda: len(self.heard) > count)
+        return self.heard[count]
+
+
+@both
+async def test_a_revocation_is_reported_at_once_and_all_else_each_second(open_source: Open) -> None:
+    store, readers, sooner = MemoryStore(), Reports(), []
+    async with open_source(store, readers) as source:
+        following = asyncio.create_task(Follower(source).until(lambda _: False))
+        for number in range(5):  # a busy machine may take a second for anything, but not each time
+            before, _ = await readers.next()
+            await write_raw(store, str(number), REVOKED, b"{}")
+            after, applied = await readers.next()
+            sooner.append(after - before < INTERVAL / 2 and applied == len(store.rows))
+        begun, count = (await readers.next())[0], len(readers.heard)
+        for number in range(20):
+            await write(store, Written(note=str(number), text="is written"))
+            await asyncio.sleep(INTERVAL / 20)
+        after, applied = await readers.next()
+        assert applied == len(store.rows)
+        assert len(readers.heard) - count <= 1 + (after - begun) / INTERVAL
+        following.cancel()
+    assert any(sooner)
 
 
 async def test_the_sealed_part_never_leaves_and_the_chain_can_be_checked_without_it() -> None:
@@ -231,7 +269,9 @@ class Busy(log_pb2_grpc.EventLogServiceServicer):
 
 
 async def test_an_owner_that_does_not_answer_is_asked_again_each_second_and_no_sooner() -> None:
-    store = await written(*(f"{number}:x" for number in range(20)))
+    store = MemoryStore()
+    for number in range(20):
+        await write_raw(store, str(number), REVOKED, b"{}")
     owner = Busy(store.rows)
     begun = asyncio.get_running_loop().time()
     async with served(owner) as channel:
