@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from chassis.addresses import Address
 from chassis.connections import LOOK, Places, places
 from chassis.readiness import PortTaken
-from chassis.settings import Address
 from chassis.telemetry import correlate
 from chassis.web.problem import problem
 

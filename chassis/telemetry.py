@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import structlog
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-LogFormat = Literal["json", "console"]
+from chassis.settings import LogFormat
 
 _CORRELATION: ContextVar[str] = ContextVar("correlation_id", default="")
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

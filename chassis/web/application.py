@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from chassis.addresses import Network
 from chassis.positions import Waiting
 from chassis.readiness import Readiness
-from chassis.settings import Network
 from chassis.web.body import MAX_BODY
 from chassis.web.cors import Cors, Share
 from chassis.web.described import contract

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import positions
-from chassis.settings import Network
+from chassis.addresses import Network
 from chassis.telemetry import REQUESTS, Served, correlate
 from chassis.tracing import TRACES
 from chassis.web.body import Answered, Disconnected

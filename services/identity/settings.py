@@ -6,7 +6,8 @@ from limits import parse
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from chassis.settings import ServiceSettings, Target
+from chassis.addresses import Target
+from chassis.settings import ServiceSettings
 
 
 class IdentitySettings(ServiceSettings):

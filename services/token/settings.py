@@ -3,7 +3,8 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from chassis.settings import ServiceSettings, Target
+from chassis.addresses import Target
+from chassis.settings import ServiceSettings
 
 
 class TokenSettings(ServiceSettings):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from chassis.settings import Networks, Url
+from chassis.addresses import Networks, Url
 from suite.commands.common import Data, said_plainly
 from suite.errors import Halt
 from suite.fleet import GRPC, REST, Fleet

@@ -11,8 +11,6 @@ from typing import TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from prometheus_client import Gauge
-from zxcvbn import zxcvbn
-from zxcvbn.matching import L33T_TABLE
 
 from chassis.telemetry import REFUSED_BY_LIMIT
 from eventlog.errors import Kind, Refusal, unavailable
@@ -20,13 +18,6 @@ from eventlog.errors import Kind, Refusal, unavailable
 T = TypeVar("T")
 
 WAITING = Gauge("watchword_identity_hashes_waiting", "Password hashes in work or waiting")
-# What zxcvbn looks at. Its time grows with the square of the length, times the ways to read signs as letters: hundreds
-# where all of them stand there. Whoever types more than this is strong by the rest.
-LOOKED_AT = 40
-SIGNS = 8
-_PRIVATE_USE = 0xE000
-_READ_AS_LETTERS = frozenset(sign for signs in L33T_TABLE.values() for sign in signs)
-OURS = ("watchword",)
 
 
 class ThreadHasher:
@@ -96,9 +87,12 @@ class ThreadHasher:
     def _hash_new(self, password: str, hints: Collection[str]) -> str:
         if not password:
             raise Refusal(Kind.UNPROCESSABLE, "password_too_weak", "a password is not empty")
-        judged = zxcvbn(looked_at(password), user_inputs=[*hints, *OURS])
-        if judged["score"] < self._minimum_strength:
-            why = judged["feedback"]["warning"] or "add a word or two that few would think of"
+        # Its lists of words are 20 MiB, which a process that only verifies need not hold.
+        from services.identity.adapters.strength import judge
+
+        judged = judge(password, hints)
+        if judged.score < self._minimum_strength:
+            why = judged.why or "add a word or two that few would think of"
             raise Refusal(Kind.UNPROCESSABLE, "password_too_weak", f"this password is easy to guess: {why}")
         return self._argon2.hash(password)
 
@@ -107,13 +101,3 @@ class ThreadHasher:
             return self._argon2.verify(hashed, password)
         except (VerificationError, InvalidHashError):
             return False
-
-
-def looked_at(password: str) -> str:
-    """The beginning by which a password is judged: short, and with few signs that can be read as letters.
-
-    The others stand there as characters that are nothing but themselves.
-    """
-    beginning = password[:LOOKED_AT]
-    signs = [char for char in dict.fromkeys(beginning) if char in _READ_AS_LETTERS]
-    return beginning.translate({ord(sign): _PRIVATE_USE + ord(sign) for sign in signs[SIGNS:]})

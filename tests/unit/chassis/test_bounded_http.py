@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chassis.addresses import Address
 from chassis.http import PIPELINED, http_server, listen
 from chassis.readiness import PortTaken, Readiness
-from chassis.settings import Address
 from chassis.web import application
 
 

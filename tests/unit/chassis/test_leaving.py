@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from chassis.addresses import Address
 from chassis.http import HttpServer, http_server, listen, turn_away
 from chassis.readiness import Readiness
-from chassis.settings import Address
 from chassis.web import application
 
 REQUEST = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n"

@@ -7,7 +7,8 @@ import pytest
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from chassis.settings import Address, ServiceSettings, Target, WrongSetting, databases_or_exit
+from chassis.addresses import Address, Target
+from chassis.settings import ServiceSettings, WrongSetting, databases_or_exit
 
 
 class Settings(ServiceSettings):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from zxcvbn.matching import L33T_TABLE, enumerate_l33t_subs, relevant_l33t_subtable
 
-from services.identity.adapters.hasher import LOOKED_AT, looked_at
+from services.identity.adapters.strength import LOOKED_AT, looked_at
 from services.identity.domain.account import ACCOUNT
 from tests.unit.identity.house import PASSWORD, House, refusal_of
 

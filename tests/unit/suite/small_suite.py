@@ -16,10 +16,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from typer.testing import CliRunner, Result
 
+from chassis.addresses import Address
 from chassis.http import HttpServer, http_server, listen
 from chassis.readiness import Readiness
 from chassis.rpc import Admission, RpcServer, Tls
-from chassis.settings import Address
 from chassis.web import application
 from eventlog.errors import Kind, Refusal
 from eventlog.feed import EventLogFeed
