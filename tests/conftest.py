@@ -1,5 +1,12 @@
 """What every test may ask for."""
 
+import sys
+
+import structlog
+
 from tests.harness.kafka import kafka, kafka_topics, own_kafka
 
 __all__ = ["kafka", "kafka_topics", "own_kafka"]
+
+# As in every service: what is logged is nobody's output, also where a command and a service share a test's process.
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
 
 from services.token.domain.client import Client
 from services.token.domain.keyring import Key
@@ -27,44 +30,47 @@ def to_introspected(answer: Mapping[str, Any]) -> token_pb2.IntrospectResponse:
 
 
 def wanted_client(asked: token_pb2.Client) -> Client:
-    defaults = Client()
-    return Client(
-        id=asked.client_id,
-        name=asked.name,
-        confidential=asked.confidential,
-        grant_types=tuple(asked.grant_types),
-        scopes=tuple(asked.scopes),
-        audiences=tuple(asked.audiences),
-        access_token_alg=asked.access_token_alg or defaults.access_token_alg,
-        access_token_life=asked.access_token_life.seconds
-        if asked.HasField("access_token_life")
-        else defaults.access_token_life,
-        leeway=asked.leeway.seconds if asked.HasField("leeway") else defaults.leeway,
-        reuse_ends=asked.reuse_ends or defaults.reuse_ends,
-        first_party=asked.first_party,
-        direct_login=asked.direct_login,
-        grants=tuple(asked.grants),
-        cors_origins=tuple(asked.cors_origins),
-    )
+    """The client that is asked for; what is absent takes its default."""
+    said = {field.name: _plain(value) for field, value in asked.ListFields()}
+    return msgspec.convert({_OWN.get(name, name): value for name, value in said.items()}, Client)
 
 
 def to_client(client: Client) -> token_pb2.Client:
-    return token_pb2.Client(
+    """The client as it is known, but for its secret."""
+    found = token_pb2.Client(
         client_id=client.id,
-        name=client.name,
-        confidential=client.confidential,
-        first_party=client.first_party,
-        direct_login=client.direct_login,
-        grant_types=client.grant_types,
-        scopes=client.scopes,
-        audiences=client.audiences,
-        access_token_alg=client.access_token_alg,
         access_token_life=Duration(seconds=client.access_token_life),
         leeway=Duration(seconds=client.leeway),
-        reuse_ends=client.reuse_ends,
-        grants=client.grants,
-        cors_origins=client.cors_origins,
     )
+    if client.jwks is not None:
+        found.jwks.update(client.jwks)
+    if client.default_max_age is not None:
+        found.default_max_age.seconds = client.default_max_age
+    for name in _SAME:
+        value = getattr(client, name)
+        getattr(found, name).extend(value) if isinstance(value, tuple) else setattr(found, name, value)
+    return found
+
+
+_OWN = {"client_id": "id"}
+_SAME = {field.name for field in token_pb2.Client.DESCRIPTOR.fields} - {
+    "client_id",
+    "access_token_life",
+    "leeway",
+    "jwks",
+    "default_max_age",
+}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Duration():
+            return value.seconds
+        case Struct():
+            return MessageToDict(value)
+        case str() | bool() | int():
+            return value
+    return tuple(value)
 
 
 def to_key(key: Key) -> token_pb2.Key:

@@ -17,7 +17,7 @@ from services.token.domain.keyring import ALGORITHMS
 from services.token.ports import Token
 from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
 
-GRANT_TYPES = ("refresh_token", "client_credentials")
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 MAX_NAME = 200
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
@@ -69,23 +69,8 @@ async def register_client(token: Token, wanted: Client, by: By) -> Registered:
 
 
 def _registered(client: Client, secret_hash: str | None) -> ClientRegistered:
-    return ClientRegistered(
-        client_id=client.id,
-        name=client.name or client.id,
-        confidential=client.confidential,
-        grant_types=list(client.grant_types),
-        scopes=list(client.scopes),
-        audiences=list(client.audiences),
-        access_token_alg=client.access_token_alg,
-        access_token_life=client.access_token_life,
-        leeway=client.leeway,
-        reuse_ends=client.reuse_ends,
-        first_party=client.first_party,
-        direct_login=client.direct_login,
-        grants=list(client.grants),
-        cors_origins=list(client.cors_origins),
-        secret_hash=secret_hash,
-    )
+    named = {"client_id": client.id, "name": client.name or client.id, "secret_hash": secret_hash}
+    return msgspec.convert(msgspec.structs.asdict(client) | named, ClientRegistered)
 
 
 def _check(client: Client) -> None:

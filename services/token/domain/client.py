@@ -1,5 +1,7 @@
 """Clients: what may ask for which tokens."""
 
+from typing import Any
+
 import msgspec
 
 from eventlog.events import Event, Recorded
@@ -31,6 +33,25 @@ class Client(msgspec.Struct, frozen=True):
     direct_login: bool = False
     grants: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    token_endpoint_auth_method: str = ""
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str = ""
+    id_token_alg: str = "RS256"
+    userinfo_alg: str = ""
+    require_pkce: bool = True
+    ask_consent: bool = True
+    subject_type: str = "public"
+    sector: str = ""
+    backchannel_logout_uri: str = ""
+    frontchannel_logout_uri: str = ""
+    frontchannel_logout_session_required: bool = False
+    default_max_age: int | None = None
+    logo_uri: str = ""
+    client_uri: str = ""
+    policy_uri: str = ""
+    tos_uri: str = ""
     revoked_at: int = 0
 
     @property
@@ -69,23 +90,8 @@ class Client(msgspec.Struct, frozen=True):
 def evolve_client(client: Client, event: Event, row: Recorded) -> Client:
     match event:
         case ClientRegistered():
-            return Client(
-                id=event.client_id,
-                name=event.name,
-                confidential=event.confidential,
-                secret_hash=event.secret_hash,
-                grant_types=tuple(event.grant_types),
-                scopes=tuple(event.scopes),
-                audiences=tuple(event.audiences),
-                access_token_alg=event.access_token_alg,
-                access_token_life=event.access_token_life,
-                leeway=event.leeway,
-                reuse_ends=event.reuse_ends,
-                first_party=event.first_party,
-                direct_login=event.direct_login,
-                grants=tuple(event.grants),
-                cors_origins=tuple(event.cors_origins),
-            )
+            # A client is what its event says, under the same names.
+            return msgspec.convert(msgspec.structs.asdict(event) | {"id": event.client_id}, Client)
         case ClientRevoked():
             return msgspec.structs.replace(client, revoked_at=row.position)
     return client

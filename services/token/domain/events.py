@@ -44,7 +44,7 @@ class ClientRegistered(Event):
     confidential: bool
     """Whether it has a secret to keep (RFC 6749 2.1)."""
     grant_types: list[str]
-    """How it may get tokens: `refresh_token`, `client_credentials`."""
+    """How it may get tokens: `authorization_code`, `refresh_token`, `client_credentials`."""
     scopes: list[str]
     """What it may ask for at most."""
     audiences: list[str]
@@ -65,6 +65,44 @@ class ClientRegistered(Event):
     """What it may do beyond others, such as `introspect:any`."""
     cors_origins: list[str] = msgspec.field(default_factory=list)
     """The web origins whose pages may ask for tokens."""
+    redirect_uris: list[str] = msgspec.field(default_factory=list)
+    """Where a browser may be sent back to with a code (RFC 6749 3.1.2)."""
+    post_logout_redirect_uris: list[str] = msgspec.field(default_factory=list)
+    """Where a browser may be sent back to after it has signed out."""
+    token_endpoint_auth_method: str = ""
+    """How it proves who it is (RFC 7591 2); empty: by its secret, as a header or in the form, or not at all."""
+    jwks: dict[str, Any] | None = None
+    """Its public keys (RFC 7517)."""
+    jwks_uri: str = ""
+    """Where they are published."""
+    id_token_alg: str = "RS256"
+    """The algorithm that signs its ID tokens."""
+    userinfo_alg: str = ""
+    """The algorithm that signs what userinfo answers it; empty: plain JSON."""
+    require_pkce: bool = True
+    """Whether each of its authorization requests must show a code challenge (RFC 7636)."""
+    ask_consent: bool = True
+    """Whether people are asked before it is given what it wants of them."""
+    subject_type: str = "public"
+    """`pairwise`: it knows people under names of its own (OpenID Connect Core 8)."""
+    sector: str = ""
+    """The host whose clients share those names."""
+    backchannel_logout_uri: str = ""
+    """Where it is told, server to server, that a session ended (OpenID Connect Back-Channel Logout)."""
+    frontchannel_logout_uri: str = ""
+    """Which page of it signs the browser out (OpenID Connect Front-Channel Logout)."""
+    frontchannel_logout_session_required: bool = False
+    """Whether that page is told which session."""
+    default_max_age: int | None = None
+    """How long ago, in seconds, a login may be that it is content with."""
+    logo_uri: str = ""
+    """Its picture."""
+    client_uri: str = ""
+    """Its home page."""
+    policy_uri: str = ""
+    """What it does with what it learns of people."""
+    tos_uri: str = ""
+    """Its terms of service."""
     secret_hash: Sealed[str] = None
 
 

@@ -553,6 +553,25 @@ class Client(_message.Message):
     REUSE_ENDS_FIELD_NUMBER: _builtins.int
     GRANTS_FIELD_NUMBER: _builtins.int
     CORS_ORIGINS_FIELD_NUMBER: _builtins.int
+    REDIRECT_URIS_FIELD_NUMBER: _builtins.int
+    POST_LOGOUT_REDIRECT_URIS_FIELD_NUMBER: _builtins.int
+    TOKEN_ENDPOINT_AUTH_METHOD_FIELD_NUMBER: _builtins.int
+    JWKS_FIELD_NUMBER: _builtins.int
+    JWKS_URI_FIELD_NUMBER: _builtins.int
+    ID_TOKEN_ALG_FIELD_NUMBER: _builtins.int
+    USERINFO_ALG_FIELD_NUMBER: _builtins.int
+    REQUIRE_PKCE_FIELD_NUMBER: _builtins.int
+    ASK_CONSENT_FIELD_NUMBER: _builtins.int
+    SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
+    SECTOR_FIELD_NUMBER: _builtins.int
+    BACKCHANNEL_LOGOUT_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_SESSION_REQUIRED_FIELD_NUMBER: _builtins.int
+    DEFAULT_MAX_AGE_FIELD_NUMBER: _builtins.int
+    LOGO_URI_FIELD_NUMBER: _builtins.int
+    CLIENT_URI_FIELD_NUMBER: _builtins.int
+    POLICY_URI_FIELD_NUMBER: _builtins.int
+    TOS_URI_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     name: _builtins.str
     confidential: _builtins.bool
@@ -562,6 +581,27 @@ class Client(_message.Message):
     """ES256, RS256, PS256 or EdDSA"""
     reuse_ends: _builtins.str
     """What a reused refresh token ends: "family" or "account"."""
+    token_endpoint_auth_method: _builtins.str
+    """Empty: client_secret_basic and client_secret_post, or none for a public client."""
+    jwks_uri: _builtins.str
+    id_token_alg: _builtins.str
+    """RS256 where absent."""
+    userinfo_alg: _builtins.str
+    """Empty: plain JSON."""
+    require_pkce: _builtins.bool
+    """True where absent."""
+    ask_consent: _builtins.bool
+    """True where absent."""
+    subject_type: _builtins.str
+    """public where absent, or pairwise."""
+    sector: _builtins.str
+    backchannel_logout_uri: _builtins.str
+    frontchannel_logout_uri: _builtins.str
+    frontchannel_logout_session_required: _builtins.bool
+    logo_uri: _builtins.str
+    client_uri: _builtins.str
+    policy_uri: _builtins.str
+    tos_uri: _builtins.str
     @_builtins.property
     def grant_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -576,6 +616,16 @@ class Client(_message.Message):
     def grants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def cors_origins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """From here on the names and meanings of RFC 7591, RFC 7592 and OpenID Connect Dynamic Client Registration."""
+
+    @_builtins.property
+    def post_logout_redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def jwks(self) -> _struct_pb2.Struct: ...
+    @_builtins.property
+    def default_max_age(self) -> _duration_pb2.Duration: ...
     def __init__(
         self,
         *,
@@ -593,12 +643,46 @@ class Client(_message.Message):
         reuse_ends: _builtins.str = ...,
         grants: _abc.Iterable[_builtins.str] | None = ...,
         cors_origins: _abc.Iterable[_builtins.str] | None = ...,
+        redirect_uris: _abc.Iterable[_builtins.str] | None = ...,
+        post_logout_redirect_uris: _abc.Iterable[_builtins.str] | None = ...,
+        token_endpoint_auth_method: _builtins.str = ...,
+        jwks: _struct_pb2.Struct | None = ...,
+        jwks_uri: _builtins.str = ...,
+        id_token_alg: _builtins.str | None = ...,
+        userinfo_alg: _builtins.str = ...,
+        require_pkce: _builtins.bool | None = ...,
+        ask_consent: _builtins.bool | None = ...,
+        subject_type: _builtins.str | None = ...,
+        sector: _builtins.str = ...,
+        backchannel_logout_uri: _builtins.str = ...,
+        frontchannel_logout_uri: _builtins.str = ...,
+        frontchannel_logout_session_required: _builtins.bool = ...,
+        default_max_age: _duration_pb2.Duration | None = ...,
+        logo_uri: _builtins.str = ...,
+        client_uri: _builtins.str = ...,
+        policy_uri: _builtins.str = ...,
+        tos_uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["access_token_life", b"access_token_life", "leeway", b"leeway"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "default_max_age", b"default_max_age", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "leeway", b"leeway", "require_pkce", b"require_pkce", "subject_type", b"subject_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "audiences", b"audiences", "client_id", b"client_id", "confidential", b"confidential", "cors_origins", b"cors_origins", "direct_login", b"direct_login", "first_party", b"first_party", "grant_types", b"grant_types", "grants", b"grants", "leeway", b"leeway", "name", b"name", "reuse_ends", b"reuse_ends", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "audiences", b"audiences", "backchannel_logout_uri", b"backchannel_logout_uri", "client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "cors_origins", b"cors_origins", "default_max_age", b"default_max_age", "direct_login", b"direct_login", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "grants", b"grants", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "leeway", b"leeway", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "require_pkce", b"require_pkce", "reuse_ends", b"reuse_ends", "scopes", b"scopes", "sector", b"sector", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "userinfo_alg", b"userinfo_alg"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__ask_consent: _TypeAlias = _typing.Literal["ask_consent"]  # noqa: Y015
+    _WhichOneofArgType__ask_consent: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent"]  # noqa: Y015
+    _WhichOneofReturnType__id_token_alg: _TypeAlias = _typing.Literal["id_token_alg"]  # noqa: Y015
+    _WhichOneofArgType__id_token_alg: _TypeAlias = _typing.Literal["_id_token_alg", b"_id_token_alg"]  # noqa: Y015
+    _WhichOneofReturnType__require_pkce: _TypeAlias = _typing.Literal["require_pkce"]  # noqa: Y015
+    _WhichOneofArgType__require_pkce: _TypeAlias = _typing.Literal["_require_pkce", b"_require_pkce"]  # noqa: Y015
+    _WhichOneofReturnType__subject_type: _TypeAlias = _typing.Literal["subject_type"]  # noqa: Y015
+    _WhichOneofArgType__subject_type: _TypeAlias = _typing.Literal["_subject_type", b"_subject_type"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ask_consent) -> _WhichOneofReturnType__ask_consent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__id_token_alg) -> _WhichOneofReturnType__id_token_alg | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__require_pkce) -> _WhichOneofReturnType__require_pkce | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subject_type) -> _WhichOneofReturnType__subject_type | None: ...
 
 Global___Client: _TypeAlias = Client  # noqa: Y015
 
