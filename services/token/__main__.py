@@ -13,6 +13,7 @@ from chassis.web import Share, application
 from eventlog.postgres import SEAL_KEYS
 from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
+from services.token.adapters.kept import PostgresKept
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
 from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
@@ -35,7 +36,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     base = await lay("token", settings, process)
     vault = EncryptedVault(base.wrapping, PostgresWrappedKeys(base.pool))
     parked = Parked()
-    token = Token(base.log(events), vault, settings.issuer, base.time.ready_since, parked)
+    log, kept = base.log(events), PostgresKept(base.pool, base.time.now)
+    token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept)
 
     own, identity = base.own(), base.peer("identity", settings.identity_grpc)
     trust, registered = WatchedTrust(), MemoryRows()
@@ -55,7 +57,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     process.background("parked", partial(parked.follow, reaction.rows))
 
     families_of = FamiliesByKey(token, families.rows)
-    sweeps = [trusted.rows.forget, families.rows.forget, lambda now: base.store.sweep_snapshots()]
+    sweeps = [trusted.rows.forget, families.rows.forget, kept.sweep, lambda now: base.store.sweep_snapshots()]
     schedule = Schedule(token, families_of, sweeps)
     process.background("schedule", schedule.run)
     process.readiness.add("keys", schedule.check)

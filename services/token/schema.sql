@@ -2,3 +2,13 @@ CREATE TABLE IF NOT EXISTS keys (
     key_id  text PRIMARY KEY,
     wrapped bytea NOT NULL
 );
+
+-- What is kept for a while, for all processes: authorization requests, and what may be used just once. Times are the log's, in microseconds.
+CREATE TABLE IF NOT EXISTS kept (
+    kind       text NOT NULL,
+    key        bytea NOT NULL,
+    value      bytea NOT NULL,
+    expires_at bigint NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX IF NOT EXISTS kept_expires_at ON kept (expires_at);

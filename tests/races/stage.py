@@ -9,6 +9,7 @@ from eventlog.log import By, Fold, Log
 from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import Store
+from services.token.adapters.kept import MemoryKept
 from services.token.adapters.vault import EncryptedVault, WrappedKeys
 from services.token.commands.clients import register_client
 from services.token.commands.keys import rotate_ring
@@ -39,7 +40,7 @@ class Stage:
         for name, store in self.stores.items():
             log = Log(store, events, Sealer(Wrapping(bytes(32)), MemorySealKeys()), self.clock.now)
             vault = EncryptedVault(Wrapping(bytes(32)), self.keys)
-            token = Token(log, vault, ISSUER, lambda: 0, Parked(frozenset()))
+            token = Token(log, vault, ISSUER, lambda: 0, Parked(frozenset()), MemoryKept(self.clock.now))
             self.processes[name] = Process(token, self.clock)
 
     def token(self, process: str = "a") -> Token:

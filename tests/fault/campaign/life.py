@@ -23,6 +23,7 @@ from eventlog.projection.parked import Parked
 from eventlog.readers import PostgresReaders
 from eventlog.relay.relay import Relay
 from eventlog.sealing import Sealer, Wrapping
+from services.token.adapters.kept import MemoryKept
 from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
 from services.token.commands import keys
 from services.token.commands.clients import register_client
@@ -231,7 +232,7 @@ async def lived(order: Order, say: Callable[[Said], None]) -> None:
         wrapping = Wrapping(bytes(32))
         log = Log(store, events, Sealer(wrapping, PostgresSealKeys(pool)), time.now)
         vault = EncryptedVault(wrapping, PostgresWrappedKeys(pool))
-        token = Token(log, vault, ISSUER, time.ready_since, Parked(frozenset()))
+        token = Token(log, vault, ISSUER, time.ready_since, Parked(frozenset()), MemoryKept(time.now))
         life = Life(order, token, pool, store, Random(order.seed), say)
         running = [asyncio.ensure_future(job) for job in _background(life, time)]
         try:

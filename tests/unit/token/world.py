@@ -15,6 +15,7 @@ from eventlog.log import By, Log
 from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
+from services.token.adapters.kept import MemoryKept
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
 from services.token.commands.clients import register_client
 from services.token.commands.issue import Answered, NewFamily, Overtaken, start_family
@@ -116,14 +117,14 @@ class World:
     def __post_init__(self) -> None:
         self.store.clock = self.clock.now
         self.seal_keys = MemorySealKeys()
+        self.kept = MemoryKept(self.clock.now)
         self.a, self.b = self.process(), self.process()
 
     def process(self) -> Process:
         """A process that has just been started on this database."""
         log = Log(self.store, events, Sealer(Wrapping(bytes(32)), self.seal_keys), self.clock.now)
-        token = Token(
-            log, EncryptedVault(Wrapping(bytes(32)), self.wrapped), ISSUER, lambda: process.ready_since, self.parked
-        )
+        vault = EncryptedVault(Wrapping(bytes(32)), self.wrapped)
+        token = Token(log, vault, ISSUER, lambda: process.ready_since, self.parked, self.kept)
         process = Process(token, self.clock)
         return process
 
