@@ -1,7 +1,7 @@
 """The form of an OAuth request (RFC 6749 3.2 and appendix B)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
@@ -9,6 +9,9 @@ from starlette.requests import Request
 from eventlog.errors import Kind, Refusal
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
+REPEATABLE = frozenset({"resource"})
+"""RFC 8707 2 lets a client name several."""
+MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class Form:
     """The parameters of a request, each named once. One without a value counts as omitted. Its repr shows no value."""
 
     values: Mapping[str, str]
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Form({', '.join(sorted(self.values))})"
@@ -23,6 +27,10 @@ class Form:
     def get(self, name: str) -> str | None:
         """The value, None where it is omitted."""
         return self.values.get(name)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a parameter that may be repeated."""
+        return list(self.several.get(name, ()))
 
     def require(self, name: str) -> str:
         """The value. Raises Refusal `invalid_request` where it is omitted."""
@@ -43,17 +51,23 @@ async def oauth_form(request: Request) -> Form:
 def parse_form(body: bytes) -> Form:
     """A form, or the query of an authorization request. Raises Refusal `invalid_request`: repeated names, no UTF-8."""
     values: dict[str, str] = {}
+    several: dict[str, tuple[str, ...]] = {}
     seen: set[str] = set()
     for pair in body.split(b"&"):
         raw_name, _, raw_value = pair.partition(b"=")
         name, value = _text(raw_name), _text(raw_value)
+        if name in REPEATABLE:
+            several[name] = (*several.get(name, ()), value) if value else several.get(name, ())
+            continue
         if name in seen:
             raise invalid("a parameter is repeated")
         if name:
             seen.add(name)
         if name and value:
             values[name] = value
-    return Form(values)
+    if any(len(one) > MOST for one in several.values()):
+        raise invalid(f"a parameter is repeated more than {MOST} times")
+    return Form(values, several)
 
 
 def _text(raw: bytes) -> str:

@@ -13,7 +13,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """A verified access token. Times are seconds since 1970 UTC, positions those of the log that is named.
 
     `pos` is the position in token's log at which it was issued, `spos` its session's in identity's log, `sid` the
-    session, `fam` the refresh family, `kid` the key that signed it.
+    session, `fam` the refresh family, `kid` the key that signed it. `userinfo_claims` were asked for by name.
     """
 
     iss: str
@@ -33,6 +33,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     acr: str | None = None
     amr: tuple[str, ...] = ()
     nbf: int | None = None
+    userinfo_claims: tuple[str, ...] = ()
 
 
 def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
@@ -57,6 +58,7 @@ def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
         acr=_text(payload, "acr") if "acr" in payload else None,
         amr=_texts(payload, "amr") if "amr" in payload else (),
         nbf=_integer(payload, "nbf") if "nbf" in payload else None,
+        userinfo_claims=_texts(payload, "userinfo_claims") if "userinfo_claims" in payload else (),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from watchword.errors import TokenRefused
 
 MAX_TOKEN_BYTES = 8192
+ACCESS_TOKEN = frozenset({"at+jwt", "application/at+jwt"})
 _PADDING = (b"", b"===", b"==", b"=")
 _STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 """From the alphabet of base64url to that of base64; what base64url does not have becomes what neither has."""
@@ -65,30 +66,32 @@ def _decode_slowly(data: bytes) -> dict[str, object]:
     return value
 
 
-def split(token: str) -> Compact:
-    """Takes an access token apart and checks its header (RFC 9068 section 4)."""
+def split(token: str, types: frozenset[str] = ACCESS_TOKEN) -> Compact:
+    """Takes a token apart and checks its header: that it is of one of these types, in lower case (RFC 9068 section 4,
+    RFC 8725 section 3.11). Raises TokenRefused.
+    """
     if len(token) > MAX_TOKEN_BYTES:
         raise TokenRefused("malformed", "the token is too long")
     try:
         signing_input, _, signature = token.encode("ascii").rpartition(b".")
         header, payload = signing_input.split(b".")
-        alg, kid = _header(header)
+        alg, kid = _header(header, types)
         return Compact(alg, kid, decode_base64url(payload), signing_input, decode_base64url(signature))
     except ValueError:
         raise TokenRefused("malformed", "the token is not a compact JWS") from None
 
 
 @lru_cache(HEADERS)
-def _header(text: bytes) -> tuple[str, str]:
-    """The algorithm and the key that a header names; refuses one that is not an access token's."""
+def _header(text: bytes, types: frozenset[str]) -> tuple[str, str]:
+    """The algorithm and the key that a header names; refuses one of another type."""
     header = decode_object(decode_base64url(text))
     if not _FOREIGN.isdisjoint(header):
         raise TokenRefused(
             "header", "the header has a critical extension, brings its own key, or says that the payload is no claims"
         )
     typ, alg, kid = header.get("typ"), header.get("alg"), header.get("kid")
-    if not isinstance(typ, str) or typ.lower() not in ("at+jwt", "application/at+jwt"):
-        raise TokenRefused("wrong_type", "the token is not an access token")
+    if not isinstance(typ, str) or typ.lower() not in types:
+        raise TokenRefused("wrong_type", "the token is of another type than it should be")
     if not isinstance(alg, str):
         raise TokenRefused("algorithm", "the header names no algorithm")
     if not isinstance(kid, str) or not kid:

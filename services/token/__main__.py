@@ -15,6 +15,8 @@ from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, for
 from eventlog.projection.parked import Parked
 from services.token.adapters.kept import PostgresKept
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
+from services.token.api.authorization import ALLOWED as ANSWERS
+from services.token.api.authorization import AuthorizationRpc
 from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
 from services.token.api.rest import revocations
@@ -27,7 +29,7 @@ from services.token.reactions import revoke_what_identity_ended
 from services.token.schedule import Schedule
 from services.token.settings import TokenSettings
 from services.token.watch import WatchedTrust, Watching
-from watchword.token.v1 import token_pb2_grpc
+from watchword.token.v1 import authorization_pb2_grpc, token_pb2_grpc
 from watchword.verifier import ANY_AUDIENCE, Verifier
 
 
@@ -90,13 +92,14 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     )
     served = TokenRpc(token, introspecting, trust, revoking, watching, registered, families_of)
     rpc.add(token_pb2_grpc.add_TokenServiceServicer_to_server, served, ALLOWED)
+    rpc.add(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, AuthorizationRpc(token, keys), ANSWERS)
     base.serve_log(rpc, projections)
     rest = application(
         title="Watchword token",
         readiness=process.readiness,
         origins=settings.origins,
         routers=[revocations(token, bearers, revoking)],
-        hot=OAuth(token, introspecting, keys, revoking).endpoints(),
+        hot=OAuth(token, introspecting, keys, revoking, settings.identity_url or settings.issuer).endpoints(),
         shares=shares(registered),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,

@@ -14,11 +14,14 @@ from services.token.domain import SECOND
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import InvalidGrant
 from services.token.domain.family import FAMILY, IDLE, Lineage, Presented
+from services.token.domain.grant import GRANT, Grant, grant_key
 from services.token.domain.keyring import ALGORITHMS, KEYRING, REFRESH_RING, Keyring, signing_ring
-from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
+from services.token.domain.revocation import SESSION, SUBJECT, Session, hangs_from
+from services.token.domain.said import IdTokenHint
 from services.token.made import Made
 from services.token.ports import Token
 from watchword.claims import Claims
+from watchword.compact import decode_object, split
 from watchword.errors import TokenRefused, UnusableKey
 from watchword.keys import VerificationKey, read_jwk
 from watchword.verifier import Verifier
@@ -27,6 +30,7 @@ INTROSPECT_ANY = "introspect:any"
 TABLE_PATIENCE = 5.0
 PAGE = 256
 DEFAULT_STALENESS = 5 * SECOND
+ID_TOKEN = frozenset({"jwt"})
 INACTIVE: dict[str, Any] = {"active": False}
 
 
@@ -89,9 +93,10 @@ async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dic
         return INACTIVE
     lineage = Lineage(
         family,
-        await token.log.fresh(SESSION, family.session_id),
+        Session() if family.offline else await token.log.fresh(SESSION, family.session_id),
         await token.log.fresh(SUBJECT, family.subject),
         await token.log.fresh(CLIENT, family.client_id),
+        await token.log.fresh(GRANT, grant_key(family.subject, family.client_id)) if family.code_id else Grant(),
     )
     if lineage.ended(token.log.now()) or family.key_of(found.generation) != found.key_id:
         return INACTIVE
@@ -137,6 +142,22 @@ class OwnKeys:
         keys = [key for ring in rings for key in _public(ring)]
         self._parsed = {key["kid"]: _read(key) for key in keys}
         return {"keys": keys}
+
+
+async def id_token_hint(keys: OwnKeys, issuer: str, presented: str) -> IdTokenHint | None:
+    """What a hint says; None where it is no ID token that one of the keys of today has signed."""
+    try:
+        compact = split(presented, ID_TOKEN)
+        key = await keys.key(compact.kid)
+        if key is None or key.alg != compact.alg or not key.verifies(compact.signing_input, compact.signature):
+            return None
+        said = decode_object(compact.payload)
+    except (TokenRefused, ValueError):
+        return None
+    texts = [said.get(name, "") for name in ("iss", "sub", "aud", "sid")]
+    if not all(isinstance(text, str) for text in texts) or texts[0] != issuer:
+        return None
+    return IdTokenHint(*map(str, texts[1:]))
 
 
 def _public(ring: Keyring) -> list[dict[str, Any]]:

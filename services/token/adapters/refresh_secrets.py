@@ -21,7 +21,7 @@ async def open_refresh_token(vault: KeyVault, token: str) -> Presented:
         raise forged()
     signed, key_id, family, generation, secret = match.groups()
     key = await vault.secret(key_id, REFRESH)
-    if key is None or not hmac.compare_digest(_secret(key, signed), secret):
+    if key is None or not hmac.compare_digest(derived(key, signed), secret):
         raise forged()
     return Presented(key_id, family, int(generation))
 
@@ -32,13 +32,14 @@ async def refresh_token(vault: KeyVault, key_id: str, family: str, generation: i
     if key is None:
         raise forged()
     signed = f"wr1.{key_id}.{family}.{generation}"
-    return f"{signed}.{_secret(key, signed)}"
+    return f"{signed}.{derived(key, signed)}"
 
 
 def forged() -> InvalidGrant:
     return InvalidGrant("this refresh token is not valid")
 
 
-def _secret(key: bytes, signed: str) -> str:
+def derived(key: bytes, signed: str) -> str:
+    """The secret that a key gives to what stands before it, 43 characters: nothing secret has to be stored."""
     mac = hmac.new(key, signed.encode("ascii"), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(mac).decode().rstrip("=")

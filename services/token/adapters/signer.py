@@ -36,21 +36,21 @@ async def make_refresh_key(vault: KeyVault) -> NewKey:
     return NewKey(key_id, REFRESH, "HS256")
 
 
-async def sign(vault: KeyVault, key_id: str, alg: str, claims: dict[str, Any]) -> str:
-    """An access token. Raises LookupError where the vault has no such key."""
+async def sign(vault: KeyVault, key_id: str, alg: str, claims: dict[str, Any], typ: str = "at+jwt") -> str:
+    """A JWT of that type: an access token where nothing is said. Raises LookupError where the vault has no such key."""
     secret = await vault.secret(key_id, SIGNING)
     if secret is None:
         raise LookupError(f"signing key {key_id} is not in the vault")
     # PyJWT's own encode builds the header anew and asks json for both: twice the time of the signature itself.
-    signed = b".".join((_header(key_id, alg), base64url_encode(msgspec.json.encode(claims))))
+    signed = b".".join((_header(key_id, alg, typ), base64url_encode(msgspec.json.encode(claims))))
     signature: bytes = get_algorithm_by_name(alg).sign(signed, _parsed(secret))
     return f"{signed.decode()}.{base64url_encode(signature).decode()}"
 
 
-@lru_cache(maxsize=16)
-def _header(key_id: str, alg: str) -> bytes:
-    """RFC 9068 2.1."""
-    return base64url_encode(msgspec.json.encode({"alg": alg, "typ": "at+jwt", "kid": key_id}))
+@lru_cache(maxsize=64)
+def _header(key_id: str, alg: str, typ: str) -> bytes:
+    """RFC 9068 2.1, RFC 8725 3.11: no kind of token passes for another."""
+    return base64url_encode(msgspec.json.encode({"alg": alg, "typ": typ, "kid": key_id}))
 
 
 # Parsing a key costs more than signing with it.

@@ -17,7 +17,10 @@ class _ByForm(BaseModel):
 
 
 class TokenForm(_ByForm):
-    grant_type: Literal["refresh_token", "client_credentials"]
+    grant_type: Literal["authorization_code", "refresh_token", "client_credentials"]
+    code: str = Field(default="", description="for the grant authorization_code")
+    redirect_uri: str = Field(default="", description="the one that the code was asked for with")
+    code_verifier: str = Field(default="", description="what the code_challenge was made of (RFC 7636)")
     refresh_token: str = Field(default="", description="for the grant refresh_token")
     scope: str = Field(default="", description="names with a space between; all that the client may have without")
     resource: str = Field(default="", description="an audience of the client (RFC 8707)")
@@ -36,6 +39,7 @@ class Tokens(BaseModel):
     expires_in: int = Field(description="seconds")
     scope: str
     refresh_token: str = Field(default="")
+    id_token: str = Field(default="", description="with the scope openid (OpenID Connect Core 2)")
 
 
 class Introspection(BaseModel):
@@ -80,15 +84,29 @@ class KeySet(BaseModel):
 
 
 class Metadata(BaseModel):
-    """RFC 8414 2."""
+    """RFC 8414 2, OpenID Connect Discovery 1.0 3, RFC 9207 3."""
 
     issuer: str
     jwks_uri: str
+    authorization_endpoint: str
     token_endpoint: str
+    userinfo_endpoint: str
+    end_session_endpoint: str
     introspection_endpoint: str
     revocation_endpoint: str
     grant_types_supported: list[str]
     response_types_supported: list[str]
+    response_modes_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
+    claims_parameter_supported: bool
+    request_parameter_supported: bool
+    request_uri_parameter_supported: bool
+    acr_values_supported: list[str]
+    prompt_values_supported: list[str]
+    display_values_supported: list[str]
+    claim_types_supported: list[str]
+    claims_supported: list[str]
     subject_types_supported: list[str]
     id_token_signing_alg_values_supported: list[str]
     scopes_supported: list[str]

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any
 
 from prometheus_client import Counter
 from starlette.requests import Request
@@ -17,11 +16,14 @@ from services.token.adapters.refresh_secrets import PREFIX
 from services.token.api import answers
 from services.token.api.client_auth import client_of
 from services.token.api.grpc import Revoking
+from services.token.api.metadata import metadata
 from services.token.commands.issue import Answered, client_credentials
+from services.token.commands.redeem import redeem
 from services.token.commands.refresh import refresh
 from services.token.commands.revoke import revoke_family, revoke_token
 from services.token.domain import SECOND
 from services.token.domain.client import Client
+from services.token.domain.code import Shown
 from services.token.domain.errors import Reused, UnauthorizedClient, UnsupportedGrantType
 from services.token.domain.family import FAMILY
 from services.token.domain.keyring import JWKS_LIFE
@@ -36,29 +38,34 @@ NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 async def _refresh(token: Token, client: Client, form: Form, by: By) -> Answered:
-    return await refresh(token, client, form.require("refresh_token"), form.get("scope"), _resources(form), by)
+    return await refresh(token, client, form.require("refresh_token"), form.get("scope"), form.all("resource"), by)
 
 
 async def _client_credentials(token: Token, client: Client, form: Form, by: By) -> Answered:
-    return await client_credentials(token, client, form.get("scope"), _resources(form), by)
+    return await client_credentials(token, client, form.get("scope"), form.all("resource"), by)
 
 
-GRANTS: dict[str, Grant] = {"refresh_token": _refresh, "client_credentials": _client_credentials}
+async def _authorization_code(token: Token, client: Client, form: Form, by: By) -> Answered:
+    shown = Shown(form.get("redirect_uri"), form.get("code_verifier"))
+    return await redeem(token, client, form.require("code"), shown, form.all("resource"), by)
 
 
-def _resources(form: Form) -> list[str]:
-    resource = form.get("resource")
-    return [] if resource is None else [resource]
+GRANTS: dict[str, Grant] = {
+    "authorization_code": _authorization_code,
+    "refresh_token": _refresh,
+    "client_credentials": _client_credentials,
+}
 
 
 class OAuth:
     """The handlers. Each decodes, calls and encodes."""
 
-    def __init__(self, token: Token, verifier: Verifier, keys: OwnKeys, revoking: Revoking) -> None:
+    def __init__(self, token: Token, verifier: Verifier, keys: OwnKeys, revoking: Revoking, identity_url: str) -> None:
         self._token = token
         self._verifier = verifier
         self._keys = keys
         self._revoking = revoking
+        self._identity_url = identity_url
 
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
@@ -131,27 +138,10 @@ class OAuth:
         return Json(await self._keys.jwks(), headers=headers)
 
     async def metadata(self, request: Request) -> Response:
-        return Json(metadata(self._token.issuer), headers={"Cache-Control": "public, max-age=300"})
-
-
-def metadata(issuer: str) -> dict[str, Any]:
-    """RFC 8414 2: what this authorization server offers today."""
-    methods = ["client_secret_basic", "client_secret_post"]
-    return {
-        "issuer": issuer,
-        "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "token_endpoint": f"{issuer}/oauth2/token",
-        "introspection_endpoint": f"{issuer}/oauth2/introspect",
-        "revocation_endpoint": f"{issuer}/oauth2/revoke",
-        "grant_types_supported": sorted(GRANTS),
-        "response_types_supported": [],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "scopes_supported": ["watchword:account", "watchword:admin"],
-        "token_endpoint_auth_methods_supported": [*methods, "none"],
-        "introspection_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": [*methods, "none"],
-    }
+        return Json(
+            metadata(self._token.issuer, self._identity_url, sorted(GRANTS)),
+            headers={"Cache-Control": "public, max-age=300"},
+        )
 
 
 def _own(client: Client, owner: str) -> None:

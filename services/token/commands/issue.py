@@ -13,11 +13,11 @@ from services.token.domain import SECOND
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import SessionOver, UnauthorizedClient
 from services.token.domain.events import FamilyStarted, Issue, TokenIssued
-from services.token.domain.family import FAMILY, LIFE, Family
+from services.token.domain.family import FAMILY, LIFE, Family, family_of
 from services.token.domain.keyring import KEYRING, REFRESH_RING, Key, signing_ring
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
+from services.token.domain.said import Identified, access_claims, id_claims
 from services.token.ports import Token
-from watchword.folding import MAX_ACCESS_TOKEN_LIFE
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -28,6 +28,7 @@ class TokenAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_in: int
     scope: str
     refresh_token: str | None = None
+    id_token: str | None = None
 
     def __repr__(self) -> str:
         return f"TokenAnswer(scope={self.scope!r})"
@@ -66,11 +67,38 @@ class Signing(msgspec.Struct, frozen=True):
     family: Family | None = None
     generation: int = 0
     refresh_key: str = ""
+    id_token: "IdSigning | None" = None
+
+
+class IdSigning(msgspec.Struct, frozen=True):
+    """What an ID token that goes with it says, and who signs it."""
+
+    said: Identified
+    key: Key
+    alg: str
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What a family is for. `offline`: it outlives its session."""
+
+    scope: str
+    audience: tuple[str, ...]
+    offline: bool = False
+    userinfo_claims: tuple[str, ...] = ()
+    code_id: str | None = None
+    nonce: str | None = None
 
 
 async def signing_key(attempt: Attempt, client: Client) -> Key:
     """The active key for the client's algorithm; its ring is guarded, so a rotation is never overlooked."""
     return await _active(attempt, signing_ring(client.access_token_alg))
+
+
+async def identifies(attempt: Attempt, client: Client, scope: str, said: Identified) -> IdSigning | None:
+    """The ID token that goes with an access token; none without the scope `openid` (OpenID Connect Core 3.1.2.1)."""
+    if "openid" not in scope.split():
+        return None
+    return IdSigning(said, await _active(attempt, signing_ring(client.id_token_alg)), client.id_token_alg)
 
 
 async def refresh_key(attempt: Attempt) -> Key:
@@ -131,7 +159,8 @@ async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overt
         if subject.overtaken(new.seen):
             return Overtaken(subject.revoked_at)
         token.parked.refuse(*hangs_from(new.subject, new.session_id))
-        return await _start(token, attempt, client, new)
+        given = Given(client.scope(None), tuple(client.audience([], token.issuer)))
+        return await begin_family(attempt, client, new, given)
 
     outcome = await token.log.decide(by, decide)
     if isinstance(outcome.value, Overtaken):
@@ -139,36 +168,34 @@ async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overt
     return await answer(token, outcome.value, outcome.position, outcome.time)
 
 
-async def _start(token: Token, attempt: Attempt, client: Client, new: NewFamily) -> Signing:
-    scope = client.scope(None)
+async def begin_family(attempt: Attempt, client: Client, new: NewFamily, given: Given) -> Signing:
+    """Writes a family and its first access token; with a refresh token where the client is registered for them."""
     key, refresh = await signing_key(attempt, client), await refresh_key(attempt)
-    family = Family(
-        id=f"fam_{secrets.token_urlsafe(12)}",
-        session_id=new.session_id,
-        session_position=new.session_position,
-        auth_time=new.auth_time,
-        acr=new.acr,
-        amr=new.amr,
-    )
+    session_id = "" if given.offline else new.session_id
     started = FamilyStarted(
-        family_id=family.id,
+        family_id=f"fam_{secrets.token_urlsafe(12)}",
         client_id=client.id,
         subject=new.subject,
-        session_id=new.session_id,
+        session_id=session_id,
         session_position=new.session_position,
         seen=new.seen,
-        scope=scope,
+        scope=given.scope,
         refresh_key=refresh.id,
         auth_time=new.auth_time,
         acr=new.acr,
         amr=list(new.amr),
         expires_at=attempt.now + LIFE,
+        audience=list(given.audience) if given.code_id else [],
+        offline=given.offline,
+        userinfo_claims=list(given.userinfo_claims),
+        code_id=given.code_id,
     )
-    said = says(client, new.subject, client.audience([], token.issuer), scope, attempt.now)
-    issued = TokenIssued(**said, session_id=new.session_id, family_id=family.id)
-    attempt.start(FAMILY, family.id, started, issued)
+    said = says(client, new.subject, list(given.audience), given.scope, attempt.now)
+    issued = TokenIssued(**said, session_id=session_id or None, family_id=started.family_id)
+    attempt.start(FAMILY, started.family_id, started, issued)
     generation = 1 if "refresh_token" in client.grant_types else 0
-    return Signing(issued, key, client.access_token_alg, family, generation, refresh.id)
+    identified = await identifies(attempt, client, given.scope, Identified(new.session_id, given.nonce))
+    return Signing(issued, key, client.access_token_alg, family_of(started), generation, refresh.id, identified)
 
 
 async def answer(token: Token, signing: Signing, position: int, time: int) -> Answered:
@@ -177,39 +204,23 @@ async def answer(token: Token, signing: Signing, position: int, time: int) -> An
     refresh = None
     if signing.family is not None and signing.generation:
         refresh = await refresh_token(token.vault, signing.refresh_key, signing.family.id, signing.generation)
+    access = await sign(token.vault, signing.key.id, signing.alg, claims)
     return Answered(
         TokenAnswer(
-            access_token=await sign(token.vault, signing.key.id, signing.alg, claims),
+            access_token=access,
             token_type="Bearer",
             expires_in=max(0, claims["exp"] - claims["iat"]),
             scope=signing.issue.scope,
             refresh_token=refresh,
+            id_token=await _id_token(token, signing, access, time),
         ),
         position,
     )
 
 
-def access_claims(issuer: str, issue: Issue, family: Family | None, position: int, time: int) -> dict[str, Any]:
-    """The claims of RFC 9068 2.2 with Watchword's own (RULES 9)."""
-    claims: dict[str, Any] = {
-        "iss": issuer,
-        "sub": issue.subject,
-        "aud": issue.audience[0] if len(issue.audience) == 1 else issue.audience,
-        # The process that decided may have been ahead of the log: no verifier takes a life above the longest.
-        "exp": min(issue.expires_at // SECOND, time // SECOND + MAX_ACCESS_TOKEN_LIFE),
-        "iat": time // SECOND,
-        "jti": issue.token_id,
-        "client_id": issue.client_id,
-        "scope": issue.scope,
-        "pos": position,
-    }
-    if family is None:
-        return claims
-    return claims | {
-        "sid": family.session_id,
-        "spos": family.session_position,
-        "fam": family.id,
-        "auth_time": family.auth_time // SECOND,
-        "acr": family.acr,
-        "amr": list(family.amr),
-    }
+async def _id_token(token: Token, signing: Signing, access_token: str, time: int) -> str | None:
+    asked, family = signing.id_token, signing.family
+    if asked is None or family is None:
+        return None
+    claims = id_claims(token.issuer, family, asked.said, access_token, asked.alg, time)
+    return await sign(token.vault, asked.key.id, asked.alg, claims, "JWT")

@@ -1,16 +1,20 @@
 """The refresh_token grant (RFC 6749 6, RULES 8)."""
 
+from collections.abc import Callable
+
 import structlog
 
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
-from services.token.commands.issue import Answered, Signing, answer, refresh_key, says, signing_key
+from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
 from services.token.domain.client import CLIENT, Client
-from services.token.domain.errors import AheadOfLog, Reused
+from services.token.domain.errors import AheadOfLog, InvalidGrant, Reused
 from services.token.domain.events import RefreshRetried, RefreshRotated
 from services.token.domain.family import FAMILY, Lineage, Retry, Rotate, Theft, judge
+from services.token.domain.grant import GRANT, Grant, grant_key
 from services.token.domain.keyring import KEYRING, REFRESH_RING
-from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
+from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Session, hangs_from
+from services.token.domain.said import Identified
 from services.token.ports import Token
 
 log = structlog.get_logger()
@@ -47,11 +51,11 @@ async def refresh(
     return await answer(token, outcome.value, outcome.position, outcome.time)
 
 
-async def require_key(attempt: Attempt, key_id: str) -> None:
+async def require_key(attempt: Attempt, key_id: str, refuse: Callable[[], InvalidGrant] = forged) -> None:
     """A key that was dropped since derives and verifies nothing. Its ring is guarded."""
     key = (await attempt.read(KEYRING, REFRESH_RING)).find(key_id)
     if key is None or not key.verifies:
-        raise forged()
+        raise refuse()
 
 
 async def read_lineage(attempt: Attempt, family_id: str) -> Lineage:
@@ -59,9 +63,11 @@ async def read_lineage(attempt: Attempt, family_id: str) -> Lineage:
     family = await attempt.read(FAMILY, family_id)
     return Lineage(
         family,
-        await attempt.read(SESSION, family.session_id),
+        Session() if family.offline else await attempt.read(SESSION, family.session_id),
         await attempt.read(SUBJECT, family.subject),
         await attempt.read(CLIENT, family.client_id),
+        # A direct login hangs from no grant: the client is the operator's own.
+        await attempt.read(GRANT, grant_key(family.subject, family.client_id)) if family.code_id else Grant(),
     )
 
 
@@ -78,17 +84,18 @@ async def _give(
     client.may("refresh_token")
     token.parked.refuse(*hangs_from(family.subject, family.session_id))
     key = await signing_key(attempt, client)
-    audience = client.audience(resources, token.issuer)
+    audience = family.narrowed(resources) if family.audience else client.audience(resources, token.issuer)
     said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now)
-    said |= {"session_id": family.session_id, "family_id": family.id, "generation": judged.generation}
+    said |= {"session_id": family.session_id or None, "family_id": family.id, "generation": judged.generation}
+    identified = await identifies(attempt, client, said["scope"], Identified(family.session_id))
     if isinstance(judged, Rotate):
         derives = (await refresh_key(attempt)).id
         rotated = RefreshRotated(**said, refresh_key=derives)
         await attempt.write(FAMILY, family.id, rotated)
-        return Signing(rotated, key, client.access_token_alg, family, judged.generation, derives)
+        return Signing(rotated, key, client.access_token_alg, family, judged.generation, derives, identified)
     # A stream of its own, so that any number of retries fit into one batch; the family is guarded.
     derives = family.key_of(judged.generation)
     await require_key(attempt, derives)
     retried = RefreshRetried(**said)
     attempt.start(TOKEN, retried.token_id, retried)
-    return Signing(retried, key, client.access_token_alg, family, judged.generation, derives)
+    return Signing(retried, key, client.access_token_alg, family, judged.generation, derives, identified)

@@ -10,6 +10,8 @@ from services.token.domain.errors import InvalidScope, InvalidTarget, Unauthoriz
 from services.token.domain.events import ClientRegistered, ClientRevoked
 
 FIRST_PARTY_SCOPES = frozenset({"watchword:account", "watchword:admin"})
+OPENID_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
+"""OpenID Connect Core 5.4 and 11."""
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -62,6 +64,12 @@ class Client(msgspec.Struct, frozen=True):
         """Raises UnauthorizedClient where the client is not registered for the grant type."""
         if grant_type not in self.grant_types:
             raise UnauthorizedClient(f"the client is not registered for {grant_type}")
+
+    @property
+    def authorizable(self) -> tuple[str, ...]:
+        """What it may ask a person for. One that is registered without scopes may sign people in."""
+        allowed = self.scopes or OPENID_SCOPES
+        return tuple(name for name in allowed if name != "offline_access" or "refresh_token" in self.grant_types)
 
     def scope(self, asked: str | None, of: str | None = None) -> str:
         """The scope to give: what was asked for, all of it where nothing was. Never more than `of` and the

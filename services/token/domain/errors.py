@@ -9,10 +9,10 @@ class InvalidGrant(Refusal):
 
 
 class Reused(InvalidGrant):
-    """The refresh token was used before; `position` is that of the revocation it led to."""
+    """A refresh token or a code was used before; `position` is that of the revocation it led to."""
 
-    def __init__(self, position: int) -> None:
-        super().__init__("this refresh token was used before")
+    def __init__(self, position: int, detail: str = "this refresh token was used before") -> None:
+        super().__init__(detail)
         self.position = position
 
 
@@ -45,14 +45,26 @@ class UnauthorizedClient(Refusal):
 
 class UnsupportedGrantType(Refusal):
     def __init__(self) -> None:
-        super().__init__(
-            Kind.INVALID, "unsupported_grant_type", "grant_type is none of refresh_token, client_credentials"
-        )
+        super().__init__(Kind.INVALID, "unsupported_grant_type", "there is no such grant_type here")
 
 
 class InvalidRequest(Refusal):
     def __init__(self, detail: str) -> None:
         super().__init__(Kind.INVALID, "invalid_request", detail)
+
+
+class NoSuchAddress(Refusal):
+    """An authorization request whose answer may go nowhere: the person is told, and no browser is redirected."""
+
+    def __init__(self, detail: str, code: str = "invalid_request") -> None:
+        super().__init__(Kind.INVALID, code, detail)
+
+
+class AuthorizationRefused(Refusal):
+    """An authorization request that is not as it should be: the client is told (RFC 6749 4.1.2.1)."""
+
+    def __init__(self, error: str, detail: str) -> None:
+        super().__init__(Kind.INVALID, error, detail)
 
 
 class SessionOver(Refusal):

@@ -6,8 +6,9 @@ from eventlog.events import Event, Recorded
 from eventlog.log import Fold
 from services.token.domain import DAY, SECOND
 from services.token.domain.client import Client
-from services.token.domain.errors import AheadOfLog, InvalidGrant
+from services.token.domain.errors import AheadOfLog, InvalidGrant, InvalidTarget
 from services.token.domain.events import FamilyRevoked, FamilyStarted, RefreshRotated, ReuseDetected, SubjectRevoked
+from services.token.domain.grant import Grant
 from services.token.domain.revocation import Session, Subject
 
 IDLE = 14 * DAY
@@ -40,10 +41,20 @@ class Family(msgspec.Struct, frozen=True):
     keys: tuple[KeyOf, ...] = ()
     rotated_at: int = 0
     revoked_at: int = 0
+    audience: tuple[str, ...] = ()
+    offline: bool = False
+    userinfo_claims: tuple[str, ...] = ()
+    code_id: str | None = None
 
     @property
     def known(self) -> bool:
         return bool(self.id)
+
+    def narrowed(self, resources: list[str]) -> list[str]:
+        """RFC 8707 2.2: of what was granted, what is asked for now. Raises InvalidTarget."""
+        if not set(resources) <= set(self.audience):
+            raise InvalidTarget
+        return list(dict.fromkeys(resources)) or list(self.audience)
 
     def key_of(self, generation: int) -> str:
         """The key that was recorded for a generation. Raises LookupError for one that the log does not know."""
@@ -59,12 +70,15 @@ class Presented(msgspec.Struct, frozen=True):
 
 
 class Lineage(msgspec.Struct, frozen=True):
-    """A family with all that it hangs from."""
+    """A family with all that it hangs from. One that is `offline` hangs from no session: what ends the sessions of an
+    account ends it, too, and spares none.
+    """
 
     family: Family
     session: Session
     subject: Subject
     client: Client
+    grant: Grant = Grant()
 
     def ended(self, now: int) -> bool:
         """Revoked itself or through what it hangs from, idle for 14 days, or 30 days old."""
@@ -75,6 +89,7 @@ class Lineage(msgspec.Struct, frozen=True):
             or self.subject.overtaken(family.seen)
             or self.subject.ended_by_identity(family.session_id, family.session_position)
             or family.started_at < self.client.revoked_at
+            or family.started_at < self.grant.revoked_at
             or now >= min(family.expires_at, family.rotated_at + IDLE)
         )
 
@@ -144,26 +159,16 @@ def revoked(family: Family, reason: str) -> FamilyRevoked:
     return FamilyRevoked(family_id=family.id, subject=family.subject, client_id=family.client_id, reason=reason)
 
 
+def family_of(started: FamilyStarted) -> Family:
+    """A family as it begins, before it stands anywhere."""
+    first = {"id": started.family_id, "generation": 1, "keys": (KeyOf(1, started.refresh_key),)}
+    return msgspec.convert(msgspec.structs.asdict(started) | first, Family)
+
+
 def evolve_family(family: Family, event: Event, row: Recorded) -> Family:
     match event:
         case FamilyStarted():
-            return Family(
-                id=event.family_id,
-                client_id=event.client_id,
-                subject=event.subject,
-                session_id=event.session_id,
-                session_position=event.session_position,
-                seen=event.seen,
-                scope=event.scope,
-                auth_time=event.auth_time,
-                acr=event.acr,
-                amr=tuple(event.amr),
-                expires_at=event.expires_at,
-                started_at=row.position,
-                generation=1,
-                keys=(KeyOf(1, event.refresh_key),),
-                rotated_at=row.time,
-            )
+            return msgspec.structs.replace(family_of(event), started_at=row.position, rotated_at=row.time)
         case RefreshRotated():
             keys = family.keys
             if keys[-1].key_id != event.refresh_key:

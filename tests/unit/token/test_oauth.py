@@ -34,7 +34,7 @@ def door(process: Process) -> tuple[OAuth, MemoryProjection]:
     following = LocalFeed("token", store, readers, process.clock.now)
     trust = MemoryProjection(TRUST, Table(), following, process.trust, "token/trust")
     revoking = Revoking(process.token, trust, readers)
-    return OAuth(process.token, process.verifier, OwnKeys(process.token), revoking), trust
+    return OAuth(process.token, process.verifier, OwnKeys(process.token), revoking, "https://login.example"), trust
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_client_credentials_are_answered_without_a_refresh_token(world: Wo
     assert (await world.b.verified(body["access_token"])).aud == ("stock",)
 
 
-@pytest.mark.parametrize("grant_type", ["password", "implicit", "authorization_code", "x"])
+@pytest.mark.parametrize("grant_type", ["password", "implicit", "x"])
 async def test_a_grant_type_that_is_not_served_is_unsupported(world: World, oauth: OAuth, grant_type: str) -> None:
     assert isinstance(await refused(oauth.token, grant_type=grant_type, client_id="app"), UnsupportedGrantType)
 
@@ -199,6 +199,7 @@ async def test_the_metadata_and_the_keys_are_the_issuers(world: World, oauth: OA
     metadata = msgspec.json.decode(bytes((await oauth.metadata(posted({}))).body))
     assert metadata["issuer"] == ISSUER
     assert metadata["jwks_uri"].startswith(f"{ISSUER}/")
-    assert set(metadata["grant_types_supported"]) == {"refresh_token", "client_credentials"}
+    assert set(metadata["grant_types_supported"]) == {"authorization_code", "refresh_token", "client_credentials"}
+    assert metadata["authorization_endpoint"] == "https://login.example/oauth2/authorize"
     jwks = msgspec.json.decode(bytes((await oauth.jwks(posted({}))).body))
     assert jwks == await OwnKeys(world.b.token).jwks()

@@ -5,13 +5,14 @@ import msgspec
 import pytest
 
 from services.token.adapters.signer import _parsed, sign
-from services.token.commands.issue import Answered, access_claims, client_credentials
+from services.token.commands.issue import Answered, client_credentials
 from services.token.commands.keys import all_keys
 from services.token.domain import SECOND
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidScope, InvalidTarget, UnauthorizedClient
 from services.token.domain.events import TokenIssued
 from services.token.domain.keyring import signing_ring
+from services.token.domain.said import access_claims
 from tests.unit.token.world import ALICE, APP, IDENTITY, ISSUER, SERVICE, World, claims_of, header_of, refresh_of
 from watchword.errors import TokenRefused
 

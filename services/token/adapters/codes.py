@@ -1,0 +1,45 @@
+"""Authorization codes: `wc1.<key>.<code>.<secret>`, the secret derived as a refresh token's is: none is stored."""
+
+import hmac
+import re
+
+import msgspec
+
+from services.token.adapters.refresh_secrets import derived
+from services.token.domain.errors import InvalidGrant
+from services.token.domain.keyring import REFRESH
+from services.token.ports import KeyVault
+
+SPELLING = re.compile(r"(wc1\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{1,32}))\.([A-Za-z0-9_-]{43})")
+
+
+class PresentedCode(msgspec.Struct, frozen=True):
+    """A code whose secret has verified."""
+
+    key_id: str
+    code_id: str
+
+
+async def open_code(vault: KeyVault, code: str) -> PresentedCode:
+    """What a genuine code says. Raises InvalidGrant for any other spelling and any secret that does not verify."""
+    match = SPELLING.fullmatch(code)
+    if match is None:
+        raise forged_code()
+    signed, key_id, code_id, secret = match.groups()
+    key = await vault.secret(key_id, REFRESH)
+    if key is None or not hmac.compare_digest(derived(key, signed), secret):
+        raise forged_code()
+    return PresentedCode(key_id, code_id)
+
+
+async def authorization_code(vault: KeyVault, key_id: str, code_id: str) -> str:
+    """The code, the same each time."""
+    key = await vault.secret(key_id, REFRESH)
+    if key is None:
+        raise forged_code()
+    signed = f"wc1.{key_id}.{code_id}"
+    return f"{signed}.{derived(key, signed)}"
+
+
+def forged_code() -> InvalidGrant:
+    return InvalidGrant("this code is not valid")

@@ -1,0 +1,154 @@
+"""AuthorizationService: decode, call, encode. Identity alone may ask (DESIGN, "Who goes there?")."""
+
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from chassis import positions, rpc
+from chassis.web.forms import Form, parse_form
+from eventlog.errors import Refusal
+from services.token.commands.authorize import Asked, Destination, begin, give_up, proceed
+from services.token.commands.issue import Overtaken
+from services.token.commands.logout import judge_logout
+from services.token.domain import SECOND
+from services.token.domain.authorization import OFFLINE, Choose, Consent, Decision, Login, SignedIn
+from services.token.domain.errors import NoSuchAddress
+from services.token.domain.family import IDLE
+from services.token.domain.redirects import origin
+from services.token.domain.said import IdTokenHint
+from services.token.ports import Token
+from services.token.queries import OwnKeys, id_token_hint
+from watchword.token.v1 import authorization_pb2 as pb
+from watchword.token.v1 import authorization_pb2_grpc
+from watchword.wire import from_timestamp, to_timestamp
+
+_SERVICE = "watchword.token.v1.AuthorizationService"
+ALLOWED = {
+    f"{_SERVICE}/{method}": frozenset({"service/identity"})
+    for method in ("BeginAuthorization", "ContinueAuthorization", "JudgeLogout")
+}
+
+
+class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
+    def __init__(self, token: Token, keys: OwnKeys) -> None:
+        self._token = token
+        self._keys = keys
+
+    async def BeginAuthorization(
+        self, request: pb.BeginAuthorizationRequest, context: Any
+    ) -> pb.BeginAuthorizationResponse:
+        try:
+            form = _parsed(request.parameters)
+            begun = await begin(self._token, form.values, form.all("resource"), await self._hint(form))
+        except NoSuchAddress as wrong:
+            return pb.BeginAuthorizationResponse(error=_error(wrong))
+        if isinstance(begun, Destination):
+            return pb.BeginAuthorizationResponse(destination=_destination(begun))
+        return pb.BeginAuthorizationResponse(asked=_asked(begun))
+
+    async def ContinueAuthorization(
+        self, request: pb.ContinueAuthorizationRequest, context: Any
+    ) -> pb.ContinueAuthorizationResponse:
+        try:
+            if request.given_up:
+                return _next(await give_up(self._token, request.handle))
+            who = _who(request.signed_in) if request.HasField("signed_in") else None
+            decision = _decision(request.signed_in) if request.HasField("signed_in") else None
+            return _next(await proceed(self._token, request.handle, who, decision, rpc.by()))
+        except NoSuchAddress as wrong:
+            return pb.ContinueAuthorizationResponse(error=_error(wrong))
+
+    async def JudgeLogout(self, request: pb.JudgeLogoutRequest, context: Any) -> pb.JudgeLogoutResponse:
+        try:
+            form = _parsed(request.parameters)
+            asked = await judge_logout(self._token, form.values, await self._hint(form))
+        except NoSuchAddress as wrong:
+            return pb.JudgeLogoutResponse(error=_error(wrong))
+        return pb.JudgeLogoutResponse(
+            asked=pb.LogoutAsked(
+                client_id=asked.client_id,
+                client_name=asked.client_name,
+                session_id=asked.session_id,
+                account_id=asked.account_id,
+                post_logout_redirect_uri=asked.post_logout_redirect_uri,
+                state=asked.state,
+                ui_locales=asked.ui_locales,
+            )
+        )
+
+    async def _hint(self, form: Form) -> IdTokenHint | None:
+        presented = form.get("id_token_hint")
+        return None if presented is None else await id_token_hint(self._keys, self._token.issuer, presented)
+
+
+def _parsed(parameters: bytes) -> Form:
+    """What cannot be read names no address that could be trusted."""
+    try:
+        return parse_form(parameters)
+    except Refusal as refusal:
+        raise NoSuchAddress(refusal.detail) from None
+
+
+def _error(wrong: NoSuchAddress) -> pb.AuthorizationError:
+    return pb.AuthorizationError(error=wrong.code, description=wrong.detail)
+
+
+def _asked(begun: Asked) -> pb.AskedFor:
+    client, request = begun.client, begun.request
+    return pb.AskedFor(
+        handle=begun.handle,
+        expires_at=to_timestamp(begun.expires_at),
+        client_id=client.id,
+        client_name=client.name,
+        first_party=client.first_party,
+        logo_uri=client.logo_uri,
+        client_uri=client.client_uri,
+        policy_uri=client.policy_uri,
+        tos_uri=client.tos_uri,
+        login_hint=request.login_hint,
+        ui_locales=request.ui_locales,
+        display=request.display,
+        redirect_origin=origin(request.answering.redirect_uri),
+    )
+
+
+def _destination(going: Destination) -> pb.Destination:
+    return pb.Destination(
+        redirect_uri=going.to.redirect_uri,
+        response_mode=going.to.response_mode,
+        parameters=[pb.Parameter(name=name, value=value) for name, value in going.parameters],
+    )
+
+
+def _who(said: pb.SignedIn) -> SignedIn:
+    return SignedIn(
+        subject=said.account_id,
+        session_id=said.session_id,
+        session_position=said.session_position,
+        seen=said.seen,
+        auth_time=from_timestamp(said.auth_time),
+        acr=said.acr,
+        amr=tuple(said.amr),
+        chosen=said.chosen,
+    )
+
+
+def _decision(said: pb.SignedIn) -> Decision | None:
+    return Decision(said.decision.allow, tuple(said.decision.scopes)) if said.HasField("decision") else None
+
+
+def _next(step: Destination | Login | Choose | Consent | Overtaken) -> pb.ContinueAuthorizationResponse:
+    match step:
+        case Destination():
+            if step.position:
+                positions.note("token", step.position)
+            return pb.ContinueAuthorizationResponse(destination=_destination(step), position=step.position)
+        case Login():
+            return pb.ContinueAuthorizationResponse(login=pb.LoginNeeded(account_id=step.account_id))
+        case Choose():
+            return pb.ContinueAuthorizationResponse(choice=pb.ChoiceNeeded())
+        case Overtaken():
+            return pb.ContinueAuthorizationResponse(overtaken_by=step.by)
+    offline = Duration(seconds=IDLE // SECOND) if OFFLINE in (*step.scopes, *step.granted) else None
+    consent = pb.ConsentNeeded(scopes=step.scopes, granted=step.granted, offline=offline)
+    return pb.ContinueAuthorizationResponse(consent=consent)

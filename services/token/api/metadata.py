@@ -1,0 +1,45 @@
+"""What this authorization server offers, for programs (RFC 8414, OpenID Connect Discovery 1.0)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.token.domain.authorization import ACR, RESPONSE_MODES
+from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES
+from services.token.domain.keyring import ALGORITHMS
+
+METHODS = ("client_secret_basic", "client_secret_post")
+CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
+PROFILE = ("preferred_username", "name", "updated_at", "email", "email_verified")
+
+
+def metadata(issuer: str, identity: str, grant_types: Sequence[str]) -> dict[str, Any]:
+    """The document. `identity` is where browsers reach identity: the issuer, where all stand under one origin."""
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "authorization_endpoint": f"{identity}/oauth2/authorize",
+        "token_endpoint": f"{issuer}/oauth2/token",
+        "userinfo_endpoint": f"{identity}/oauth2/userinfo",
+        "end_session_endpoint": f"{identity}/oauth2/logout",
+        "introspection_endpoint": f"{issuer}/oauth2/introspect",
+        "revocation_endpoint": f"{issuer}/oauth2/revoke",
+        "grant_types_supported": list(grant_types),
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "acr_values_supported": [ACR],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "display_values_supported": ["page"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": [*CLAIMS, *PROFILE],
+        "scopes_supported": [*OPENID_SCOPES, *sorted(FIRST_PARTY_SCOPES)],
+        "token_endpoint_auth_methods_supported": [*METHODS, "none"],
+        "introspection_endpoint_auth_methods_supported": list(METHODS),
+        "revocation_endpoint_auth_methods_supported": [*METHODS, "none"],
+    }

@@ -1,0 +1,227 @@
+"""Authorization requests: judged once and kept, then followed to a code or a refusal (OpenID Connect Core 3.1.2)."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+
+from eventlog.log import Attempt, By
+from services.token.adapters.codes import authorization_code
+from services.token.commands.issue import Overtaken, refresh_key
+from services.token.domain import MINUTE
+from services.token.domain.authorization import (
+    OPENID,
+    Answering,
+    AuthorizationRequest,
+    Choose,
+    Consent,
+    Decision,
+    Give,
+    Login,
+    Parameters,
+    Refuse,
+    SignedIn,
+    answering,
+    before_login,
+    judge,
+    next_step,
+)
+from services.token.domain.client import CLIENT, Client
+from services.token.domain.code import CODE, LIFE
+from services.token.domain.errors import AuthorizationRefused, NoSuchAddress
+from services.token.domain.events import CodeIssued, GrantGiven
+from services.token.domain.grant import GRANT, grant_key
+from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
+from services.token.domain.said import IdTokenHint
+from services.token.ports import Token
+
+KEPT = 10 * MINUTE
+REQUEST = "authorization"
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """Where the browser goes, and with what. `position` is the code's, 0 where there is none."""
+
+    to: Answering
+    parameters: tuple[tuple[str, str], ...]
+    position: int = 0
+
+    def __repr__(self) -> str:
+        return f"Destination({self.to.redirect_uri!r}, {[name for name, _ in self.parameters]})"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request that is kept until `expires_at`. Who has the handle goes on with it."""
+
+    handle: str
+    request: AuthorizationRequest
+    client: Client
+    expires_at: int
+
+    def __repr__(self) -> str:
+        return f"Asked({self.request.client_id!r})"
+
+
+async def begin(
+    token: Token, asked: Parameters, resources: Sequence[str], hint: IdTokenHint | None
+) -> Asked | Destination:
+    """Judges a request and keeps it. Raises NoSuchAddress where the client cannot be told what is wrong with it.
+
+    `hint` is what its id_token_hint says, where that is an ID token of this issuer.
+    """
+    client = await token.log.fresh(CLIENT, asked.get("client_id", ""))
+    if not client.known:
+        raise NoSuchAddress("the client is unknown")
+    try:
+        request = judge(client, asked, resources, _hinted(client, asked, hint), token.log.now())
+    except AuthorizationRefused as refused:
+        return refusal(token, answering(client, asked), refused.code, refused.detail)
+    handle, expires_at = secrets.token_urlsafe(32), request.asked_at + KEPT
+    await token.kept.keep(REQUEST, handle, msgspec.msgpack.encode(request), expires_at)
+    return Asked(handle, request, client, expires_at)
+
+
+def _hinted(client: Client, asked: Parameters, hint: IdTokenHint | None) -> str:
+    if "id_token_hint" not in asked:
+        return ""
+    if hint is None or hint.client_id != client.id:
+        raise AuthorizationRefused("invalid_request", "id_token_hint is no ID token of this issuer for this client")
+    return hint.subject
+
+
+async def proceed(
+    token: Token, handle: str, who: SignedIn | None, decision: Decision | None, by: By
+) -> Destination | Login | Choose | Consent | Overtaken:
+    """What comes next for a request that is kept; it is answered once. Raises NoSuchAddress where it is no more."""
+    request = await _kept(token, handle)
+    step = before_login(request) if who is None else await _for(token, handle, request, who, decision, by)
+    if isinstance(step, Refuse):
+        await _answer_once(token, handle)
+        return refusal(token, request.answering, step.error, step.description)
+    return step
+
+
+async def give_up(token: Token, handle: str) -> Destination:
+    """Whoever was asked to sign in does not want to (RFC 6749 4.1.2.1). Raises NoSuchAddress."""
+    request = await _kept(token, handle)
+    await _answer_once(token, handle)
+    return refusal(token, request.answering, "access_denied", "nobody signed in")
+
+
+async def _kept(token: Token, handle: str) -> AuthorizationRequest:
+    kept = await token.kept.find(REQUEST, handle)
+    if kept is None:
+        raise _answered()
+    return msgspec.msgpack.decode(kept, type=AuthorizationRequest)
+
+
+async def _answer_once(token: Token, handle: str) -> None:
+    if await token.kept.take(REQUEST, handle) is None:
+        raise _answered()
+
+
+def _answered() -> NoSuchAddress:
+    return NoSuchAddress("this request was answered already, or has taken too long: start again", "request_expired")
+
+
+async def _for(
+    token: Token, handle: str, request: AuthorizationRequest, who: SignedIn, decision: Decision | None, by: By
+) -> Destination | Login | Choose | Consent | Refuse | Overtaken:
+    """The next step for somebody who is signed in: all that it rests on is guarded, in the append of the code."""
+    code_id = _code_id(request.pushed or handle)
+
+    async def decide(attempt: Attempt) -> Login | Choose | Consent | Refuse | Overtaken | CodeIssued:
+        if (await attempt.read(CODE, code_id)).known:
+            raise _answered()
+        client = await attempt.read(CLIENT, request.client_id)
+        if (over := await _over(token, attempt, who)) is not None:
+            return Refuse("login_required", "the session is over") if request.silent else over
+        grant = await attempt.read(GRANT, grant_key(who.subject, client.id))
+        step = next_step(request, client, grant.scopes, who, decision, attempt.now)
+        if not isinstance(step, Give):
+            return step
+        if step.consented and not set(step.scopes) <= set(grant.scopes):
+            await _grant(attempt, client, who, (*grant.scopes, *step.scopes))
+        issued = await _issued(token, attempt, client, request, who, step, code_id)
+        await attempt.write(CODE, code_id, issued)
+        return issued
+
+    outcome = await token.log.decide(by, decide)
+    issued = outcome.value
+    if not isinstance(issued, CodeIssued):
+        return issued
+    await token.kept.take(REQUEST, handle)
+    code = await authorization_code(token.vault, issued.refresh_key, code_id)
+    return _to(token, request.answering, {"code": code}, outcome.position)
+
+
+def _code_id(secret: str) -> str:
+    """One request has one code, whichever process is asked, however often."""
+    return f"code_{base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()[:18]).decode()}"
+
+
+async def _over(token: Token, attempt: Attempt, who: SignedIn) -> Login | Overtaken | None:
+    """What ended the session, as far as token knows of it (RULES 7)."""
+    session = await attempt.read(SESSION, who.session_id)
+    subject = await attempt.read(SUBJECT, who.subject)
+    if session.revoked_at or subject.ended_by_identity(who.session_id, who.session_position):
+        return Login()
+    if subject.overtaken(who.seen):
+        return Overtaken(subject.revoked_at)
+    token.parked.refuse(*hangs_from(who.subject, who.session_id))
+    return None
+
+
+async def _grant(attempt: Attempt, client: Client, who: SignedIn, scopes: Sequence[str]) -> None:
+    given = GrantGiven(subject=who.subject, client_id=client.id, scopes=list(dict.fromkeys(scopes)))
+    await attempt.write(GRANT, grant_key(who.subject, client.id), given)
+
+
+async def _issued(
+    token: Token,
+    attempt: Attempt,
+    client: Client,
+    request: AuthorizationRequest,
+    who: SignedIn,
+    step: Give,
+    code_id: str,
+) -> CodeIssued:
+    return CodeIssued(
+        code_id=code_id,
+        client_id=client.id,
+        subject=who.subject,
+        session_id=who.session_id,
+        session_position=who.session_position,
+        seen=who.seen,
+        scope=" ".join(step.scopes),
+        audience=_audience(token, client, request, step),
+        redirect_uri=request.answering.redirect_uri,
+        auth_time=who.auth_time,
+        acr=who.acr,
+        amr=list(who.amr),
+        refresh_key=(await refresh_key(attempt)).id,
+        expires_at=attempt.now + LIFE,
+        code_challenge=request.code_challenge,
+        nonce=request.nonce,
+        userinfo_claims=list(request.claims.userinfo),
+    )
+
+
+def _audience(token: Token, client: Client, request: AuthorizationRequest, step: Give) -> list[str]:
+    """RFC 8707; and the issuer where userinfo is to take the token, too."""
+    audience = client.audience(list(request.resources), token.issuer)
+    userinfo = [token.issuer] if OPENID in step.scopes else []
+    return list(dict.fromkeys([*audience, *userinfo]))
+
+
+def refusal(token: Token, to: Answering, error: str, description: str) -> Destination:
+    """What a client is told (RFC 6749 4.1.2.1)."""
+    return _to(token, to, {"error": error, "error_description": description})
+
+
+def _to(token: Token, to: Answering, said: dict[str, str], position: int = 0) -> Destination:
+    """RFC 9207: every answer names its issuer, so that a client that talks to several takes none for another's."""
+    state = {} if to.state is None else {"state": to.state}
+    return Destination(to, tuple((said | state | {"iss": token.issuer}).items()), position)

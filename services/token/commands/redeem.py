@@ -1,0 +1,101 @@
+"""The authorization_code grant (RFC 6749 4.1.3)."""
+
+import structlog
+
+from eventlog.log import Attempt, By
+from services.token.adapters.codes import forged_code, open_code
+from services.token.commands.issue import Answered, Given, NewFamily, Signing, answer, begin_family
+from services.token.commands.refresh import require_key
+from services.token.domain.authorization import OFFLINE
+from services.token.domain.client import CLIENT, Client
+from services.token.domain.code import CODE, Code, Shown, judge_redemption
+from services.token.domain.errors import InvalidGrant, InvalidTarget, Reused
+from services.token.domain.events import CodeRedeemed, CodeReused
+from services.token.domain.family import FAMILY, revoked
+from services.token.domain.grant import GRANT, grant_key
+from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
+from services.token.ports import Token
+
+log = structlog.get_logger()
+
+
+async def redeem(token: Token, client: Client, presented: str, shown: Shown, resources: list[str], by: By) -> Answered:
+    """The tokens for a code. Raises InvalidGrant: for a forged code nothing happens; one that was redeemed before
+    (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2).
+    """
+    genuine = await open_code(token.vault, presented)
+
+    async def decide(attempt: Attempt) -> Signing | None:
+        await require_key(attempt, genuine.key_id, forged_code)
+        code = await attempt.read(CODE, genuine.code_id)
+        if code.redeemed_at:
+            await _end(attempt, code, client)
+            return None
+        own = await attempt.read(CLIENT, client.id)
+        own.may("authorization_code")
+        judge_redemption(code, own.id, shown, attempt.now)
+        await _still_stands(token, attempt, code, own)
+        signing = await begin_family(attempt, own, _session(code), _given(code, own, resources))
+        family_id = signing.issue.family_id or ""
+        redeemed = CodeRedeemed(code_id=code.id, client_id=own.id, family_id=family_id)
+        await attempt.write(CODE, code.id, redeemed)
+        return signing
+
+    outcome = await token.log.decide(by, decide)
+    if outcome.value is None:
+        log.warning("code_reuse_detected", code_id=genuine.code_id, position=outcome.position)
+        raise Reused(outcome.position, "this code was used before")
+    return await answer(token, outcome.value, outcome.position, outcome.time)
+
+
+async def _end(attempt: Attempt, code: Code, client: Client) -> None:
+    """Each use says so; the family is ended once."""
+    family = await attempt.read(FAMILY, code.family_id)
+    reused = CodeReused(
+        code_id=code.id,
+        client_id=code.client_id,
+        subject=code.subject,
+        family_id=code.family_id,
+        presented_by=client.id,
+    )
+    await attempt.write(CODE, code.id, reused)
+    if not family.revoked_at:
+        await attempt.write(FAMILY, family.id, revoked(family, "code_reuse"))
+
+
+async def _still_stands(token: Token, attempt: Attempt, code: Code, client: Client) -> None:
+    """All that the code hangs from is asked again, and guarded (RULES 7)."""
+    session = await attempt.read(SESSION, code.session_id)
+    subject = await attempt.read(SUBJECT, code.subject)
+    grant = await attempt.read(GRANT, grant_key(code.subject, client.id))
+    ended = session.revoked_at or subject.ended_by_identity(code.session_id, code.session_position)
+    if ended or subject.overtaken(code.seen) or code.issued_at < max(client.revoked_at, grant.revoked_at):
+        raise InvalidGrant("this session is over")
+    token.parked.refuse(*hangs_from(code.subject, code.session_id))
+
+
+def _session(code: Code) -> NewFamily:
+    return NewFamily(
+        client_id=code.client_id,
+        subject=code.subject,
+        session_id=code.session_id,
+        session_position=code.session_position,
+        seen=code.seen,
+        auth_time=code.auth_time,
+        acr=code.acr,
+        amr=code.amr,
+    )
+
+
+def _given(code: Code, client: Client, resources: list[str]) -> Given:
+    """RFC 8707 2.2: the first access token may be for less than what was granted."""
+    if not set(resources) <= set(code.audience):
+        raise InvalidTarget
+    return Given(
+        scope=code.scope,
+        audience=tuple(dict.fromkeys(resources)) or code.audience,
+        offline=OFFLINE in code.scope.split() and "refresh_token" in client.grant_types,
+        userinfo_claims=code.userinfo_claims,
+        code_id=code.id,
+        nonce=code.nonce,
+    )

@@ -1,0 +1,281 @@
+"""Authorization requests (RFC 6749 4.1.1, OpenID Connect Core 3.1.2): what is asked for, and what comes next.
+
+A request is judged once. Then each step is a pure function of the request, of who is signed in, of what they decided.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from services.token.domain import SECOND
+from services.token.domain.client import Client
+from services.token.domain.errors import AuthorizationRefused, InvalidTarget, NoSuchAddress
+from services.token.domain.redirects import registered
+from services.token.domain.requested import Requested, read_claims
+
+RESPONSE_MODES = ("query", "fragment", "form_post")
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+ACR = "urn:watchword:acr:password"
+OPENID, OFFLINE = "openid", "offline_access"
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+Parameters = Mapping[str, str]
+
+
+class Answering(msgspec.Struct, frozen=True):
+    """How a client is answered, whatever the answer is."""
+
+    redirect_uri: str
+    response_mode: str
+    state: str | None
+
+
+class AuthorizationRequest(msgspec.Struct, frozen=True):
+    """A request that was found good. `asked_at` in µs by the log's time, `max_age` in seconds; `account_id` is whom it
+    has to be, where it says so; `pushed` the address under which it was pushed (RFC 9126).
+    """
+
+    client_id: str
+    answering: Answering
+    scopes: tuple[str, ...]
+    asked_at: int
+    nonce: str | None = None
+    code_challenge: str | None = None
+    prompt: frozenset[str] = frozenset()
+    max_age: int | None = None
+    login_hint: str = ""
+    account_id: str = ""
+    ui_locales: tuple[str, ...] = ()
+    display: str = ""
+    resources: tuple[str, ...] = ()
+    claims: Requested = Requested()
+    pushed: str = ""
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody may be asked anything."""
+        return "none" in self.prompt
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """Who is signed in, by identity's word: see NewFamily. `chosen`: the person was shown this session and chose it."""
+
+    subject: str
+    session_id: str
+    session_position: int
+    seen: int
+    auth_time: int
+    acr: str
+    amr: tuple[str, ...]
+    chosen: bool = False
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a person decided, and which scopes they grant."""
+
+    allow: bool
+    scopes: tuple[str, ...] = ()
+
+
+class Login(msgspec.Struct, frozen=True):
+    """Somebody has to sign in; `account_id` says who, where it matters."""
+
+    account_id: str = ""
+
+
+class Choose(msgspec.Struct, frozen=True):
+    """The person has to choose with which account to go on."""
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """The person has to be asked for `scopes`; `granted` are those that they granted before."""
+
+    scopes: tuple[str, ...]
+    granted: tuple[str, ...]
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """The client is told no, in the words of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6."""
+
+    error: str
+    description: str
+
+
+class Give(msgspec.Struct, frozen=True):
+    """The client is given a code for these scopes. `consented`: the person has just said so."""
+
+    scopes: tuple[str, ...]
+    consented: bool
+
+
+Step = Login | Choose | Consent | Refuse | Give
+
+
+def answering(client: Client, asked: Parameters) -> Answering:
+    """Whereto any answer goes. Raises NoSuchAddress where that is not sure: then nothing is redirected."""
+    uri = asked.get("redirect_uri")
+    if uri is None:
+        if len(client.redirect_uris) != 1 or OPENID in asked.get("scope", "").split():
+            raise NoSuchAddress("the request does not say where its answer goes: redirect_uri is missing")
+        uri = client.redirect_uris[0]
+    elif not registered(uri, client.redirect_uris):
+        raise NoSuchAddress("this redirect_uri is not registered for the client")
+    mode = asked.get("response_mode", "query")
+    return Answering(uri, mode if mode in RESPONSE_MODES else "query", asked.get("state"))
+
+
+def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: str, now: int) -> AuthorizationRequest:
+    """The request, where it is good. `hinted` is the account that its id_token_hint names.
+
+    Raises NoSuchAddress, and AuthorizationRefused for what the client is told.
+    """
+    to = answering(client, asked)
+    for rule, error in _RULES:
+        if rule(client, asked):
+            raise AuthorizationRefused(*error)
+    claims = read_claims(asked.get("claims"))
+    if hinted and claims.subject not in ("", hinted):
+        raise AuthorizationRefused("invalid_request", "claims and id_token_hint name two accounts")
+    _allowed_resources(client, resources)
+    return AuthorizationRequest(
+        client_id=client.id,
+        answering=to,
+        scopes=_scopes(client, asked.get("scope")),
+        asked_at=now,
+        nonce=asked.get("nonce"),
+        code_challenge=asked.get("code_challenge"),
+        prompt=frozenset(asked.get("prompt", "").split()),
+        max_age=_max_age(client, asked),
+        login_hint=asked.get("login_hint", ""),
+        account_id=hinted or claims.subject,
+        ui_locales=tuple(asked.get("ui_locales", "").split()),
+        display=asked.get("display", ""),
+        resources=tuple(resources),
+        claims=claims,
+    )
+
+
+def _without_code(client: Client, asked: Parameters) -> bool:
+    return "authorization_code" not in client.grant_types
+
+
+def _other_type(client: Client, asked: Parameters) -> bool:
+    return asked.get("response_type", "code") != "code"
+
+
+def _no_type(client: Client, asked: Parameters) -> bool:
+    return "response_type" not in asked
+
+
+def _other_mode(client: Client, asked: Parameters) -> bool:
+    return asked.get("response_mode", "query") not in RESPONSE_MODES
+
+
+def _no_challenge(client: Client, asked: Parameters) -> bool:
+    return "code_challenge" not in asked and (client.require_pkce or not client.confidential)
+
+
+def _plain_challenge(client: Client, asked: Parameters) -> bool:
+    """RFC 7636 4.3: without a method it is `plain`, which whoever sees the request can answer (RFC 9700 2.1.1)."""
+    if "code_challenge" not in asked:
+        return "code_challenge_method" in asked
+    return asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(asked["code_challenge"])
+
+
+def _odd_prompt(client: Client, asked: Parameters) -> bool:
+    prompt = asked.get("prompt", "").split()
+    return not set(prompt) <= PROMPTS or ("none" in prompt and len(prompt) > 1)
+
+
+def _odd_age(client: Client, asked: Parameters) -> bool:
+    return not _SECONDS.fullmatch(asked.get("max_age", "0"))
+
+
+_RULES = (
+    (_without_code, ("unauthorized_client", "the client is not registered for authorization_code")),
+    (_no_type, ("invalid_request", "response_type is missing")),
+    (_other_type, ("unsupported_response_type", "response_type is code, and nothing else")),
+    (_other_mode, ("invalid_request", f"response_mode is one of {', '.join(RESPONSE_MODES)}")),
+    (_plain_challenge, ("invalid_request", "a code_challenge is 43 characters of method S256 (RFC 7636)")),
+    (_no_challenge, ("invalid_request", "code_challenge is missing: PKCE is required (RFC 7636)")),
+    (_odd_prompt, ("invalid_request", "prompt is none alone, or some of login, consent, select_account")),
+    (_odd_age, ("invalid_request", "max_age is a number of seconds")),
+)
+
+
+def _scopes(client: Client, scope: str | None) -> tuple[str, ...]:
+    """What is asked for, as far as it is understood and the client may have it (OpenID Connect Core 3.1.2.1).
+
+    Without the parameter: all that the client may have, but for what names a person or outlives the session.
+    """
+    allowed = client.authorizable
+    if scope is None:
+        return tuple(name for name in allowed if name not in (OPENID, OFFLINE))
+    asked = scope.split()
+    found = tuple(name for name in allowed if name in asked)
+    if not found:
+        raise AuthorizationRefused("invalid_scope", "the client may have none of these scopes")
+    return found
+
+
+def _allowed_resources(client: Client, resources: Sequence[str]) -> None:
+    try:
+        client.audience(list(resources), "")
+    except InvalidTarget as wrong:
+        raise AuthorizationRefused("invalid_target", wrong.detail) from None
+
+
+def _max_age(client: Client, asked: Parameters) -> int | None:
+    return int(asked["max_age"]) if "max_age" in asked else client.default_max_age
+
+
+def before_login(request: AuthorizationRequest) -> Login | Refuse:
+    """What comes next where nobody is signed in whom it could be for."""
+    if request.claims.acr and ACR not in request.claims.acr:
+        return Refuse("unmet_authentication_requirements", "nobody can sign in here in one of these ways")
+    if request.silent:
+        return Refuse("login_required", "nobody is signed in whom this could be for")
+    return Login(request.account_id)
+
+
+def next_step(
+    request: AuthorizationRequest,
+    client: Client,
+    granted: Sequence[str],
+    who: SignedIn,
+    decision: Decision | None,
+    now: int,
+) -> Step:
+    """What comes next. `granted` are the scopes that the person granted the client before."""
+    unmet = request.claims.acr and who.acr not in request.claims.acr
+    if unmet or not _lately_enough(request, who, now) or request.account_id not in ("", who.subject):
+        return before_login(request)
+    if "select_account" in request.prompt and not who.chosen and who.auth_time < request.asked_at:
+        return Choose()
+    return _consent(request, client, granted, decision)
+
+
+def _lately_enough(request: AuthorizationRequest, who: SignedIn, now: int) -> bool:
+    if "login" in request.prompt and who.auth_time < request.asked_at:
+        return False
+    return request.max_age is None or now - who.auth_time <= max(request.max_age * SECOND, now - request.asked_at)
+
+
+def _consent(
+    request: AuthorizationRequest, client: Client, granted: Sequence[str], decision: Decision | None
+) -> Refuse | Consent | Give:
+    asks = client.ask_consent and not client.first_party and not set(request.scopes) <= set(granted)
+    if not asks and "consent" not in request.prompt:
+        return Give(request.scopes, consented=False)
+    if request.silent:
+        return Refuse("consent_required", "the person has to be asked first")
+    if decision is None:
+        known = tuple(scope for scope in request.scopes if scope in granted)
+        return Consent(tuple(scope for scope in request.scopes if scope not in granted), known)
+    # Never more than was asked for, whatever the page sent back.
+    allowed = tuple(scope for scope in request.scopes if scope in decision.scopes or scope == OPENID)
+    if not decision.allow or not allowed:
+        return Refuse("access_denied", "the person said no")
+    return Give(allowed, consented=True)

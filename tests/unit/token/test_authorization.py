@@ -1,0 +1,257 @@
+"""Authorization requests, from what a browser brings to a code or a refusal (RFC 6749 4.1, OIDC Core 3.1.2)."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from services.token.commands.authorize import Asked, Destination, give_up
+from services.token.commands.issue import Overtaken
+from services.token.commands.revoke import revoke_session, revoke_subject
+from services.token.domain import MINUTE
+from services.token.domain.authorization import Choose, Consent, Decision, Login
+from services.token.domain.errors import NoSuchAddress
+from services.token.domain.said import IdTokenHint
+from tests.unit.token.authorizing import CALLBACK, CHALLENGE, OWN, PHONE, SHOP, Browser, error_of
+from tests.unit.token.world import ALICE, IDENTITY, ISSUER, World
+
+Changes = dict[str, str | None]
+ALLOW = Decision(True, ("openid", "email"))
+
+
+@pytest.fixture
+async def world() -> World:
+    unregistered = msgspec.structs.replace(SHOP, id="machine", grant_types=("client_credentials",))
+    lax = msgspec.structs.replace(OWN, id="lax", require_pkce=False)
+    return await World.made(SHOP, OWN, PHONE, unregistered, lax, algs=("ES256", "RS256"))
+
+
+@pytest.fixture
+def browser(world: World) -> Browser:
+    return Browser(world)
+
+
+async def test_a_good_request_is_kept_and_ends_with_a_code_that_names_its_issuer(browser: Browser) -> None:
+    handle = await browser.kept()
+    going = await browser.goes_on(handle, browser.alice())
+    assert isinstance(going, Destination)
+    assert (going.to.redirect_uri, going.to.response_mode) == (CALLBACK, "query")
+    said = dict(going.parameters)
+    assert said.keys() == {"code", "state", "iss"}
+    assert (said["state"], said["iss"]) == ("af0ifjsldkj", ISSUER)
+    assert browser.world.said()[-1] == "code.issued"
+    assert said["code"] not in str(browser.world.events())
+    assert said["code"] not in repr(going)
+    assert handle not in str(browser.world.events())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "nobody"},
+        {"redirect_uri": "https://shop.example/callback/"},
+        {"redirect_uri": "https://shop.example/callback?x=1"},
+        {"redirect_uri": "https://shop.example.evil/callback"},
+        {"redirect_uri": "http://shop.example/callback"},
+        {"redirect_uri": "https://SHOP.example/callback"},
+        {"redirect_uri": None},
+        {"client_id": "phone", "redirect_uri": "http://localhost/callback"},
+        {"client_id": "phone", "redirect_uri": "http://127.0.0.1:80@evil.example/callback"},
+        {"client_id": "phone", "redirect_uri": "http://127.0.0.1:99999/callback"},
+        {"client_id": "phone", "redirect_uri": "http://[::1]:1234/callback"},
+    ],
+)
+async def test_nothing_is_redirected_to_what_is_not_registered(browser: Browser, changes: Changes) -> None:
+    with pytest.raises(NoSuchAddress):
+        await browser.asks(None, **changes)
+
+
+async def test_of_a_loopback_address_only_the_port_is_free(world: World) -> None:
+    phone = Browser(world, PHONE)
+    asked = await phone.asks(redirect_uri="http://127.0.0.1:49152/callback")
+    assert isinstance(asked, Asked)
+    assert asked.request.answering.redirect_uri == "http://127.0.0.1:49152/callback"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": None}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "code id_token"}, "unsupported_response_type"),
+        ({"response_mode": "web_message"}, "invalid_request"),
+        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge": CHALLENGE[:-1]}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"scope": "unheard:of"}, "invalid_scope"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "dance"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"claims": "{"}, "invalid_request"),
+        ({"claims": '{"id_token": {"sub": {"value": 1}}}'}, "invalid_request"),
+        ({"id_token_hint": "a.b.c"}, "invalid_request"),
+        ({"client_id": "machine"}, "unauthorized_client"),
+    ],
+)
+async def test_a_client_is_told_what_is_wrong_in_the_standards_words(
+    browser: Browser, changes: Changes, error: str
+) -> None:
+    going = await browser.asks(None, **changes)
+    assert error_of(going) == error
+    assert isinstance(going, Destination)
+    assert dict(going.parameters)["state"] == "af0ifjsldkj"
+    assert dict(going.parameters)["iss"] == ISSUER
+
+
+async def test_pkce_may_be_lifted_for_a_confidential_client_only(world: World) -> None:
+    lax = msgspec.structs.replace(OWN, id="lax")
+    assert await Browser(world, lax).kept(code_challenge=None, code_challenge_method=None)
+
+
+async def test_a_resource_that_the_client_has_not_is_an_invalid_target(world: World) -> None:
+    assert error_of(await Browser(world, resources=["https://elsewhere.example"]).asks()) == "invalid_target"
+
+
+async def test_what_is_asked_for_and_not_known_is_passed_over(browser: Browser) -> None:
+    asked = await browser.asks(scope="openid unheard:of email")
+    assert isinstance(asked, Asked)
+    assert asked.request.scopes == ("openid", "email")
+
+
+async def test_without_a_session_somebody_has_to_sign_in(browser: Browser) -> None:
+    handle = await browser.kept()
+    assert await browser.goes_on(handle, None) == Login()
+    assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+async def test_prompt_none_asks_nobody(world: World, signed_in: bool) -> None:
+    shop = Browser(world, SHOP)
+    going = await shop.goes_on(await shop.kept(prompt="none"), shop.alice() if signed_in else None)
+    assert error_of(going) == ("consent_required" if signed_in else "login_required")
+
+
+async def test_prompt_login_wants_a_login_since_the_request(browser: Browser) -> None:
+    before = browser.alice()
+    browser.world.clock.forward(1)
+    handle = await browser.kept(prompt="login")
+    assert await browser.goes_on(handle, before) == Login()
+    browser.world.clock.forward(1)
+    assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
+
+
+async def test_max_age_wants_a_login_that_is_no_older(browser: Browser) -> None:
+    who = browser.alice()
+    browser.world.clock.forward(31)
+    assert isinstance(await browser.goes_on(await browser.kept(max_age="31"), who), Destination)
+    handle = await browser.kept(max_age="30")
+    assert await browser.goes_on(handle, who) == Login()
+    assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
+
+
+async def test_max_age_zero_is_a_new_login_and_no_circle(browser: Browser) -> None:
+    who = browser.alice()
+    browser.world.clock.forward(1)
+    handle = await browser.kept(max_age="0")
+    assert await browser.goes_on(handle, who) == Login()
+    again = browser.alice()
+    browser.world.clock.forward(2)
+    assert isinstance(await browser.goes_on(handle, again), Destination)
+
+
+async def test_select_account_shows_whose_session_it_is_once(browser: Browser) -> None:
+    who = browser.alice()
+    browser.world.clock.forward(1)
+    handle = await browser.kept(prompt="select_account")
+    assert await browser.goes_on(handle, who) == Choose()
+    assert isinstance(await browser.goes_on(handle, msgspec.structs.replace(who, chosen=True)), Destination)
+
+
+async def test_a_hint_says_whom_it_has_to_be(browser: Browser) -> None:
+    hint = IdTokenHint("acc_bob", "own", "ses_9")
+    asked = await browser.asks(hint, id_token_hint="a.b.c")
+    assert isinstance(asked, Asked)
+    assert await browser.goes_on(asked.handle, browser.alice()) == Login("acc_bob")
+    assert isinstance(await browser.goes_on(asked.handle, browser.alice(subject="acc_bob")), Destination)
+
+
+async def test_a_hint_for_another_client_is_none(browser: Browser) -> None:
+    assert error_of(await browser.asks(IdTokenHint(ALICE, "shop", ""), id_token_hint="a.b.c")) == "invalid_request"
+
+
+async def test_claims_may_name_whom_it_has_to_be_and_how_they_sign_in(browser: Browser) -> None:
+    handle = await browser.kept(claims='{"id_token": {"sub": {"value": "acc_bob"}}}')
+    assert await browser.goes_on(handle, browser.alice()) == Login("acc_bob")
+    essential = '{"id_token": {"acr": {"essential": true, "values": ["urn:mace:incommon:iap:silver"]}}}'
+    going = await browser.goes_on(await browser.kept(claims=essential), browser.alice())
+    assert error_of(going) == "unmet_authentication_requirements"
+
+
+async def test_people_are_asked_once_for_what_a_client_wants(world: World) -> None:
+    shop = Browser(world, SHOP)
+    handle = await shop.kept()
+    assert await shop.goes_on(handle, shop.alice()) == Consent(("openid", "email"), ())
+    assert isinstance(await shop.goes_on(handle, shop.alice(), ALLOW), Destination)
+    assert sorted(world.said()[-2:]) == ["code.issued", "grant.given"]
+    again = Browser(world, SHOP, world.b)
+    assert isinstance(await again.goes_on(await again.kept(), again.alice()), Destination)
+    more = await again.kept(scope="openid email profile")
+    assert await again.goes_on(more, again.alice()) == Consent(("profile",), ("openid", "email"))
+
+
+async def test_prompt_consent_asks_again_also_for_the_operators_own(browser: Browser) -> None:
+    handle = await browser.kept(prompt="consent")
+    assert isinstance(await browser.goes_on(handle, browser.alice()), Consent)
+    assert isinstance(await browser.goes_on(handle, browser.alice(), ALLOW), Destination)
+
+
+async def test_never_more_is_granted_than_was_asked_for(world: World) -> None:
+    shop = Browser(world, SHOP)
+    wide = Decision(True, ("openid", "email", "profile", "orders:read", "watchword:admin"))
+    answered = await shop.redeem(await shop.code(decision=wide))
+    assert answered.answer.scope == "openid email"
+
+
+@pytest.mark.parametrize("decision", [Decision(False, ("openid",)), Decision(False)])
+async def test_no_is_no(world: World, decision: Decision) -> None:
+    shop = Browser(world, SHOP)
+    assert error_of(await shop.goes_on(await shop.kept(), shop.alice(), decision)) == "access_denied"
+    assert "grant.given" not in world.said()
+
+
+async def test_who_does_not_want_to_sign_in_is_sent_back_once(browser: Browser) -> None:
+    handle = await browser.kept()
+    assert error_of(await give_up(browser.at.token, handle)) == "access_denied"
+    with pytest.raises(NoSuchAddress):
+        await browser.goes_on(handle, browser.alice())
+
+
+async def test_a_request_is_answered_once_over_two_processes_at_once(world: World) -> None:
+    browser, other = Browser(world), Browser(world, process=world.b)
+    handle, who = await browser.kept(), browser.alice()
+    going = await asyncio.gather(*(one.goes_on(handle, who) for one in (browser, other) * 4), return_exceptions=True)
+    assert sum(isinstance(one, Destination) for one in going) == 1
+    assert sum(isinstance(one, NoSuchAddress) for one in going) == 7
+    assert world.said().count("code.issued") == 1
+
+
+async def test_a_request_is_kept_for_ten_minutes(browser: Browser) -> None:
+    handle = await browser.kept()
+    browser.world.clock.time += 10 * MINUTE
+    with pytest.raises(NoSuchAddress):
+        await browser.goes_on(handle, browser.alice())
+
+
+async def test_a_session_that_was_revoked_gets_no_code(browser: Browser) -> None:
+    who, handle = browser.alice(), await browser.kept()
+    await revoke_session(browser.world.b.token, who.session_id, "test", IDENTITY)
+    assert await browser.goes_on(handle, who) == Login()
+
+
+async def test_a_session_that_a_revocation_of_the_account_has_overtaken_starts_anew(browser: Browser) -> None:
+    who, handle = browser.alice(), await browser.kept()
+    position = await revoke_subject(browser.world.b.token, ALICE, "test", IDENTITY)
+    assert await browser.goes_on(handle, who) == Overtaken(position)
+    assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
