@@ -20,13 +20,12 @@ async def paced(batches: AsyncGenerator[Batch, None], pause: float) -> AsyncGene
     taking = asyncio.ensure_future(gathered.take(batches))
     taking.add_done_callback(lambda _: gathered.some.set())
     try:
-        while True:
+        while not taking.done() or gathered.any:
             await gathered.some.wait()
-            if taking.done() and not gathered.any:
-                taking.result()
-                return
-            yield gathered.give()
-            await asyncio.sleep(pause)
+            if gathered.any:
+                yield gathered.give()
+                await asyncio.sleep(pause)
+        taking.result()
     finally:
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)
@@ -56,7 +55,8 @@ class _Gathered:
                     self._rows += batch.rows
                     self._offset = batch.offset
                 self._echo = batch.echo or self._echo
-                self.some.set()
+                if self.any:
+                    self.some.set()
 
     def give(self) -> Batch:
         given = Batch(self._rows, self._echo, self._offset)

@@ -47,6 +47,22 @@ async def test_what_came_before_the_source_was_lost_is_given_first() -> None:
         await anext(batches)
 
 
+async def test_a_source_that_is_lost_while_what_came_before_waits_is_followed_no_longer() -> None:
+    made = await rows(2)
+
+    async def quick() -> AsyncGenerator[Batch, None]:
+        yield Batch(made[:1], None)
+        await asyncio.sleep(0.01)
+        yield Batch(made[1:], None)
+        raise SourceLost("gone")
+
+    batches = paced(quick(), 0.05)
+    assert [(await anext(batches)).rows, (await anext(batches)).rows] == [made[:1], made[1:]]
+    with pytest.raises(SourceLost):
+        async with asyncio.timeout(5):
+            await anext(batches)
+
+
 async def test_who_stops_taking_stops_the_source() -> None:
     closed = asyncio.Event()
 
