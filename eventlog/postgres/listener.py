@@ -57,6 +57,21 @@ class Listener:
             self._grown = asyncio.Event()
             self._followers.wake(position)
 
+    def confirm(self, position: int, before: int) -> None:
+        """The log was so long when the database was asked; `before` is what `position` was when it had not been yet.
+
+        One restored from a backup is shorter than it was, and waiting beyond its end must wait. What was heard of
+        meanwhile is newer than the answer.
+        """
+        if position < before:
+            self._position = position
+        self.heard(position)
+
+    @property
+    def position(self) -> int:
+        """How long the log is, as far as this has heard."""
+        return self._position
+
     async def _run(self) -> None:
         while True:
             try:
@@ -81,13 +96,12 @@ class Listener:
             connection.terminate()
 
     async def _look(self, connection: asyncpg.Connection) -> None:
+        before = self._position
         row = await connection.fetchrow(HEAD, timeout=CALL)
         assert row is not None
         self._said = ""
         now = head(row)
-        self.heard(now.position)
-        # A log restored from a backup is shorter than it was: waiting beyond its end must wait.
-        self._position = now.position
+        self.confirm(now.position, before)
         self._observe(now.now)
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
