@@ -99,7 +99,12 @@ class PostgresReaders:
             if reader.name not in self._waiting:
                 return
             taken, self._waiting = self._waiting, {}
-            await self._write(list(taken.values()))
+            try:
+                await self._write(list(taken.values()))
+            except BaseException:
+                # Each of the others has its own turn still: none may believe that it stands among the readers.
+                self._waiting = {name: one for name, one in taken.items() if name != reader.name} | self._waiting
+                raise
             if reader.seen_at > self._swept + MAX_STALENESS:
                 self._swept = reader.seen_at
                 await self._sweep(reader.seen_at - MAX_STALENESS)
