@@ -1,11 +1,13 @@
 """Who calls over gRPC: the certificate's URI, the lists of those who may, and as whom a call acts (RULES 11)."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import inf
 from typing import Any, Literal, cast
 
 import grpc.aio
@@ -31,11 +33,14 @@ _URI = re.compile(r"spiffe://watchword/(service|backend|operator)/([A-Za-z0-9._-
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A certificate's holder. `fingerprint` is the SHA-256 of the certificate's DER, 64 lowercase hex digits."""
+    """A certificate's holder. `fingerprint` is the SHA-256 of the certificate's DER, 64 lowercase hex digits; it
+    `expires_at` so many seconds after 1970 UTC.
+    """
 
     kind: Literal["service", "backend", "operator"]
     name: str
     fingerprint: str
+    expires_at: float = inf
 
     @property
     def label(self) -> str:
@@ -95,7 +100,8 @@ def read_certificate(pem: bytes) -> Caller:
     if match is None:
         raise Refusal(Kind.UNAUTHENTICATED, "caller_unknown", "the certificate does not name a caller")
     kind = cast(Literal["service", "backend", "operator"], match.group(1))
-    return Caller(kind, match.group(2), certificate.fingerprint(hashes.SHA256()).hex())
+    expires_at = certificate.not_valid_after_utc.timestamp()
+    return Caller(kind, match.group(2), certificate.fingerprint(hashes.SHA256()).hex(), expires_at)
 
 
 def caller_of(context: Context) -> Caller:
@@ -147,10 +153,13 @@ class Admission:
         return found
 
     def still_valid(self, caller: Caller, method: str) -> None:
-        """Raises Refusal `certificate_revoked`, or `certificates_unknown` where nobody here can tell.
+        """Raises Refusal `certificate_expired`, `certificate_revoked`, or `certificates_unknown` where nobody here can
+        tell. That is no reason not to answer a probe of health, which depends on no other service.
 
-        A probe of health is answered all the same: it depends on no other service.
+        TLS looks at the end of a certificate when a connection begins, and by this clock; a stream may go on for ever.
         """
+        if time.time() >= caller.expires_at:
+            raise Refusal(Kind.UNAUTHENTICATED, "certificate_expired", "the certificate has expired")
         if self.is_revoked(caller.fingerprint):
             raise Refusal(Kind.UNAUTHENTICATED, "certificate_revoked", "the certificate has been revoked")
         if caller.kind != "service" and not method.startswith(_HEALTH) and not self.knows(caller):

@@ -20,7 +20,7 @@ MAX_TEXT = 256
 FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 
 # Said by a peer about this process's own certificate, so never this process's caller's fault.
-_ABOUT_US = frozenset({"caller_unknown", "caller_not_allowed", "certificate_revoked"})
+_ABOUT_US = frozenset({"caller_unknown", "caller_not_allowed", "certificate_expired", "certificate_revoked"})
 
 
 def status_of(refusal: Refusal) -> tuple[grpc.StatusCode, str, bytes]:

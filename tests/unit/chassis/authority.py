@@ -10,6 +10,8 @@ from cryptography.x509.oid import NameOID
 
 from chassis.rpc import Tls
 
+HOUR = timedelta(hours=1)
+
 
 class Authority:
     """Issues certificates that name callers by URI."""
@@ -20,18 +22,20 @@ class Authority:
         certificate = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(True, None), True)
         self.ca = _pem(certificate.sign(self._key, hashes.SHA256()))
 
-    def issue(self, *uris: str, dns: tuple[str, ...] = ("localhost",)) -> Tls:
+    def issue(self, *uris: str, dns: tuple[str, ...] = ("localhost",), life: timedelta = HOUR) -> Tls:
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
         names += [x509.DNSName(name) for name in dns] + [x509.IPAddress(ip_address("127.0.0.1"))]
-        builder = self._builder(x509.Name([]), key).add_extension(x509.SubjectAlternativeName(names), True)
+        builder = self._builder(x509.Name([]), key, life).add_extension(x509.SubjectAlternativeName(names), True)
         certificate = builder.sign(self._key, hashes.SHA256())
         return Tls(self.ca, _pem(certificate), _private(key))
 
     def service(self, name: str) -> Tls:
         return self.issue(f"spiffe://watchword/service/{name}", dns=("localhost", f"{name}.watchword"))
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, life: timedelta = HOUR
+    ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -40,7 +44,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(minutes=1))
-            .not_valid_after(now + timedelta(hours=1))
+            .not_valid_after(now + life)
         )
 
 

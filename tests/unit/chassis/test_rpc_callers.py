@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 import grpc
@@ -27,6 +28,7 @@ from chassis.rpc import (
     connect,
     refusal_of,
 )
+from chassis.rpc.callers import read_certificate
 from chassis.telemetry import correlate
 from eventlog.errors import Kind, Refusal
 from tests.unit.chassis.authority import Authority
@@ -158,6 +160,17 @@ async def test_a_revoked_certificate_is_refused_at_the_next_call() -> None:
         await asked(port, DEMO)
         revoked.update(fingerprints)
         assert await refused(port, DEMO) == (grpc.StatusCode.UNAUTHENTICATED, "certificate_revoked")
+
+
+def test_a_certificate_that_has_expired_since_it_connected_is_refused() -> None:
+    """Each call and each message of a stream asks this; a handshake comes once."""
+    uri = "spiffe://watchword/backend/demo"
+    expired = read_certificate(AUTHORITY.issue(uri, life=timedelta(seconds=-1)).cert)
+    good = read_certificate(AUTHORITY.issue(uri).cert)
+    Admission().still_valid(good, READ)
+    for method in (READ, "grpc.health.v1.Health/Watch"):
+        with pytest.raises(Refusal, match="certificate_expired"):
+            Admission().still_valid(expired, method)
 
 
 async def test_who_does_not_know_what_is_revoked_lets_in_services_and_probes_of_health_alone() -> None:
