@@ -12,7 +12,17 @@ import structlog
 from eventlog.feed.merge import Merge, Trouble
 from eventlog.feed.pace import paced
 from eventlog.feed.remote import RemoteFeed
-from eventlog.feed.source import INTERVAL, Batch, Echo, Progress, SourceLost, Transport, follow_for_ever, revokes
+from eventlog.feed.source import (
+    INTERVAL,
+    Batch,
+    Echo,
+    Progress,
+    SourceLost,
+    Transport,
+    cancelled,
+    follow_for_ever,
+    revokes,
+)
 from watchword.clock import LogClock, boot_ns
 from watchword.kafka import BadRecord, Heartbeat, Kafka
 from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader, TopicTrimmed, open_topic
@@ -20,15 +30,9 @@ from watchword.kafka.topic import CLUSTER_LOST, Found, TopicMissing, TopicReader
 log = structlog.get_logger()
 
 SILENCE_NS = 3_000_000_000
+"""A topic whose relay lives has a record each second."""
 PROOF = 0.005
 """Seconds between two questions to the owner: what has come from the topic waits for the answer."""
-"""A topic whose relay lives has a record each second."""
-
-
-def cancelled() -> bool:
-    """Whether this task is being cancelled, rather than met by what a library cancelled of its own."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
 
 
 class TopicSilent(Exception):

@@ -103,6 +103,12 @@ class Source(Protocol):
 Follow = Callable[[str, float, Callable[[], Progress]], AsyncGenerator[Batch, None]]
 
 
+def cancelled() -> bool:
+    """Whether this task is being cancelled, rather than met by what a library cancelled of its own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 async def follow_for_ever(
     follow: Follow,
     reader: str,
@@ -121,5 +127,10 @@ async def follow_for_ever(
         except SourceLost as error:
             if pause == FIRST_PAUSE:
                 lost(error)
+        except asyncio.CancelledError:
+            # Of a call that its own client gave up: taken for the task's, it would end what follows without a word.
+            if cancelled():
+                raise
+            lost(SourceLost("a client ended by itself"))
         await asyncio.sleep(pause)
         pause = min(1.0, pause * 2)

@@ -1,6 +1,7 @@
 """What a process believes of a log: complete, in order, unbroken, and of a known age (RULES 4 and 6)."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -9,7 +10,7 @@ import msgspec
 
 from eventlog.errors import LogUnavailable
 from eventlog.events import Event, Recorded
-from eventlog.feed import Batch, LocalFeed, Source
+from eventlog.feed import Batch, LocalFeed, Progress, Source
 from eventlog.projection import MemoryProjection, MemoryRows, Projections, Put, TableProjection
 from eventlog.projection.rows import Checkpoint
 from eventlog.readers import MemoryReaders
@@ -79,6 +80,27 @@ async def test_a_gap_is_filled_from_the_owner() -> None:
     async with believing(source) as one:
         await until(lambda: one.fresh)
     assert one.texts == {"a": "1", "b": "1", "c": "1"}
+
+
+class GivesUp(Script):
+    """A source whose client cancels its own call, the first time."""
+
+    async def follow(
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
+    ) -> AsyncGenerator[Batch, None]:
+        """See eventlog.feed.Source."""
+        if self._first is not None:
+            self._first = None
+            raise asyncio.CancelledError
+        async for batch in super().follow(reader, max_staleness, progress, pace):
+            yield batch
+
+
+async def test_a_call_that_its_client_cancelled_is_not_the_end_of_following() -> None:
+    store = await notes_written("a:1")
+    async with believing(GivesUp([], store)) as one:
+        await until(lambda: one.fresh)
+    assert one.texts == {"a": "1"}
 
 
 async def test_a_row_that_does_not_continue_the_chain_is_not_believed() -> None:
