@@ -140,7 +140,8 @@ class OwnKeys:
         """The key set: what is published, signs or verifies still."""
         rings = [await self._token.log.fresh(KEYRING, signing_ring(alg)) for alg in ALGORITHMS]
         keys = [key for ring in rings for key in _public(ring)]
-        self._parsed = {key["kid"]: _read(key) for key in keys}
+        # Of a key id there is one key for ever, and parsing it costs more than all else here.
+        self._parsed = {key["kid"]: self._parsed.get(key["kid"]) or _read(key) for key in keys}
         return {"keys": keys}
 
 

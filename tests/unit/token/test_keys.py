@@ -47,6 +47,16 @@ async def test_a_signing_key_is_published_before_it_signs(world: World) -> None:
     assert header_of(await world.login())["kid"] in published
 
 
+async def test_a_key_is_parsed_once_however_often_the_set_is_asked_for(world: World) -> None:
+    keys = OwnKeys(world.b.token)
+    kid = (await keys.jwks())["keys"][0]["kid"]
+    parsed = await keys.key(kid)
+    await world.rotate(ES256)
+    await keys.jwks()
+    assert parsed is not None
+    assert await keys.key(kid) is parsed
+
+
 async def test_old_tokens_keep_verifying_after_a_rotation(world: World) -> None:
     before = await world.login()
     for _ in range(3):
