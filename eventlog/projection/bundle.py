@@ -30,6 +30,9 @@ WHERE old.projection = $1 AND old.kind = gone.kind AND old.key = gone.key
 """
 DROP_GROUP = "DELETE FROM projection_rows WHERE projection = $1 AND kind = $2 AND belongs = $3 AND key <> $4"
 
+UNFIT = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
+"""What PostgreSQL says of a value that no column takes, and of a key that no index takes."""
+
 One = Put | Patch | Drop
 
 
@@ -89,7 +92,7 @@ def bundles(changes: Iterable[Change]) -> Iterable[Bundle]:
 
 
 async def write_all(connection: Connection, place: str, changes: Iterable[Change]) -> None:
-    """Applies changes to the rows that stand under a name. Raises asyncpg.DataError for what no table can hold."""
+    """Applies changes to the rows that stand under a name. Raises one of UNFIT for what no table can hold."""
     for bundle in bundles(changes):
         await _write(connection, place, bundle)
 

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-import asyncpg
 import structlog
 
 from eventlog.events import Recorded
 from eventlog.feed import Progress, Source, SourceLost, first_of
 from eventlog.postgres.turn import turn
-from eventlog.projection.bundle import Connection, write_all
+from eventlog.projection.bundle import UNFIT, Connection, write_all
 from eventlog.projection.change import Change, Projection
 from eventlog.projection.durable import Durable
 from eventlog.projection.memory import continues
@@ -48,7 +47,7 @@ class TableProjection(Durable):
             return
         try:
             await self._commit(judged, offset, savepoints=False)
-        except asyncpg.DataError:
+        except UNFIT:
             await self._commit(judged, offset, savepoints=True)
 
     async def _prepared(self, rows: Sequence[Recorded]) -> None:
@@ -115,7 +114,7 @@ class TableProjection(Durable):
         try:
             async with connection.transaction():
                 await write_all(connection, place, changes)
-        except asyncpg.DataError as error:
+        except UNFIT as error:
             return repr(error)
         return None
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from hashlib import sha256
 
 import asyncpg
 import pytest
@@ -57,6 +58,10 @@ async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
 
 def at_home(store: MemoryStore) -> LocalFeed:
     return LocalFeed("notes", store, MemoryReaders(), lambda: boot_ns() // 1000)
+
+
+TOO_LONG = "".join(sha256(bytes([number])).hexdigest() for number in range(100))
+"""A key that no index takes."""
 
 
 def table(pool: asyncpg.Pool, store: MemoryStore, projection: Projection = NOTES, reader: str = "a") -> TableProjection:
@@ -125,10 +130,11 @@ async def test_what_the_database_cannot_take_is_parked_alone(pool: asyncpg.Pool)
     store = await written("a:1")
     await write_raw(store, "b", Written.type, b'{"note":"b","text":"nul \\u0000"}')
     await write(store, Written(note="c", text="1"))
+    await write(store, Written(note=TOO_LONG, text="1"), Written(note="d", text="1"))
     one = table(pool, store)
-    async with reached(one, 3):
-        assert await texts(one.rows) == {"a": "1", "c": "1"}
-        assert await one.rows.parked() == {"note/b"}
+    async with reached(one, 5):
+        assert await texts(one.rows) == {"a": "1", "c": "1", "d": "1"}
+        assert await one.rows.parked() == {"note/b", f"note/{TOO_LONG}"}
 
 
 async def test_a_newer_version_is_parked_until_a_release_that_reads_it_retries(pool: asyncpg.Pool) -> None:

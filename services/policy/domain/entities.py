@@ -7,6 +7,8 @@ import msgspec
 _TYPE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ACTION = re.compile(r"[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+)*")
 MAX_ID = 256
+MAX_ID_BYTES = 3 * MAX_ID
+"""Three bytes hold any character of the languages that live: an assignment names two ids, and an index takes 2.7 kB."""
 MAX_ACTION = 128
 
 ACCOUNT = "account"
@@ -14,7 +16,9 @@ CLIENT = "client"
 
 
 class Entity(msgspec.Struct, frozen=True):
-    """A subject or a resource, such as account/acc_1 or document/7. Ids are opaque: up to 256 printable characters."""
+    """A subject or a resource, such as account/acc_1 or document/7. Ids are opaque: up to 256 printable characters, and
+    768 bytes.
+    """
 
     type: str
     id: str
@@ -24,7 +28,8 @@ class Entity(msgspec.Struct, frozen=True):
 
     @property
     def well_formed(self) -> bool:
-        return bool(_TYPE.fullmatch(self.type)) and 0 < len(self.id) <= MAX_ID and self.id.isprintable()
+        short = 0 < len(self.id) <= MAX_ID and len(self.id.encode()) <= MAX_ID_BYTES
+        return short and bool(_TYPE.fullmatch(self.type)) and self.id.isprintable()
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -186,7 +186,9 @@ def check_names(role: str, *entities: Entity | None) -> None:
     if not _ROLE.fullmatch(role):
         raise Refusal(Kind.INVALID, "role_name_invalid", "a role is a lowercase word of letters, digits, '.', '_', '-'")
     if any(entity is not None and not entity.well_formed for entity in entities):
-        raise Refusal(Kind.INVALID, "entity_invalid", "a type such as 'account', and an id of at most 256 characters")
+        raise Refusal(
+            Kind.INVALID, "entity_invalid", "a type such as 'account', and an id of 1 to 256 characters in 768 bytes"
+        )
 
 
 class _Where(TypedDict):

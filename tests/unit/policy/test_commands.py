@@ -124,7 +124,16 @@ async def test_a_role_has_actions_that_can_be_asked_for(world: World, actions: l
     await refused(world, "actions_invalid", world.commands.define_role(OPERATOR, "editor", actions, ""))
 
 
-@pytest.mark.parametrize("subject", [Entity("", "x"), Entity("service", ""), Entity("service", "a\x00b")])
+ILL_FORMED = [
+    Entity("", "x"),
+    Entity("service", ""),
+    Entity("service", "a\x00b"),
+    Entity("service", "a" * 257),
+    Entity("service", "𠀀" * 193),
+]
+
+
+@pytest.mark.parametrize("subject", ILL_FORMED, ids=lambda subject: ascii(str(subject))[:20])
 async def test_what_is_not_well_formed_is_not_assigned(world: World, subject: Entity) -> None:
     await world.commands.define_role(OPERATOR, "editor", ["a"], "")
     await refused(world, "entity_invalid", world.commands.assign_role(OPERATOR, subject, Assignment("editor")))
