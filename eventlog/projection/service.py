@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.feed import SourceLost, Transport
+from eventlog.feed.source import cancelled
 from eventlog.projection.durable import Durable
 from eventlog.projection.memory import MemoryProjection
 from eventlog.projection.reaction import Reaction
@@ -55,10 +56,10 @@ class Projections:
         self.durable = {one.name: one for one in durable}
 
     async def run(self) -> None:
-        """Runs all of them for ever."""
+        """Runs all of them for ever. Raises where one of them ends."""
         async with asyncio.TaskGroup() as group:
             for run in (*(one.run for one in self.memory), *(one.run for one in self.durable.values())):
-                group.create_task(run())
+                group.create_task(_without_end(run))
 
     @property
     def ready(self) -> bool:
@@ -126,6 +127,16 @@ class Projections:
             known = ", ".join(sorted(self.durable))
             raise Refusal(Kind.NOT_FOUND, "projection_unknown", f"no projection {name!r} here; there are: {known}")
         return self.durable[name]
+
+
+async def _without_end(run: Callable[[], Awaitable[None]]) -> None:
+    """A group takes a task that was cancelled for one that it has cancelled itself, and goes on without it."""
+    try:
+        await run()
+    except asyncio.CancelledError:
+        if cancelled():
+            raise
+    raise RuntimeError("a projection has ended by itself")
 
 
 async def _reached(durable: Durable, position: int, timeout: float) -> bool:

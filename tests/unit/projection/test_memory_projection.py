@@ -1,18 +1,19 @@
 """What a process believes of a log: complete, in order, unbroken, and of a known age (RULES 4 and 6)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from eventlog.errors import LogUnavailable
 from eventlog.events import Event, Recorded
 from eventlog.feed import Batch, LocalFeed, Progress, Source
 from eventlog.projection import MemoryProjection, MemoryRows, Projections, Put, TableProjection
-from eventlog.projection.rows import Checkpoint
+from eventlog.projection.rows import Checkpoint, Loaded
 from eventlog.readers import MemoryReaders
 from eventlog.store import MemoryStore
 from tests.unit.projection.notes import NOTES, Erased, Script, Table, Written, echo, running, until, write, write_raw
@@ -101,6 +102,23 @@ async def test_a_call_that_its_client_cancelled_is_not_the_end_of_following() ->
     async with believing(GivesUp([], store)) as one:
         await until(lambda: one.fresh)
     assert one.texts == {"a": "1"}
+
+
+class Cancelling(Table):
+    """A table whose client gives up by itself."""
+
+    async def load(self, kinds: Sequence[str] | None = None) -> Loaded:
+        raise asyncio.CancelledError
+
+
+async def test_a_process_does_not_go_on_without_one_of_its_projections() -> None:
+    one, other = (
+        MemoryProjection(NOTES, table, at_home(MemoryStore()), MemoryRows(), "test/1")
+        for table in (Table(), Cancelling())
+    )
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.timeout(10):
+            await Projections([one, other], []).run()
 
 
 async def test_a_row_that_does_not_continue_the_chain_is_not_believed() -> None:
