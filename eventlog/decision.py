@@ -27,13 +27,15 @@ class By:
 class Fold(Generic[S]):
     """How one kind of stream is read: `<kind>/<id>` folds from `initial` by `evolve(state, event, row)`.
 
-    `snapshots` is for streams that grow long; never for those whose state holds what was sealed.
+    `snapshots` is for streams that grow long; never for those whose state holds what was sealed. `once`: what was
+    written is hardly read again, and takes nobody else's place in memory.
     """
 
     kind: str
     initial: S
     evolve: Callable[[S, Event, Recorded], S]
     snapshots: bool = False
+    once: bool = False
 
     def stream(self, key: str) -> str:
         return f"{self.kind}/{key}"

@@ -180,7 +180,8 @@ class Log:
                 )
                 state = seen.fold.evolve(state, event, row)
                 position += 1
-            self._remember(stream, version, state)
+            if not seen.fold.once:
+                self._remember(stream, version, state)
             self._snapshot_later(seen.fold, stream, seen.version, version, state)
 
     def _snapshot_later(self, fold: Fold[Any], stream: str, before: int, version: int, state: Any) -> None:
@@ -219,6 +220,19 @@ class Log:
         if stream in self._cache:
             self._cache.move_to_end(stream)
         return cast(S, state)
+
+    async def fresh_each(self, fold: Fold[S], keys: Sequence[str]) -> list[S]:
+        """As `fresh` for each of several streams, with one question for all that are in memory."""
+        streams = [fold.stream(key) for key in keys]
+        known = {stream: self._cache[stream] for stream in streams if stream in self._cache}
+        guards = [Guard(stream, version) for stream, (version, _) in known.items()]
+        moved = await self.store.moved(guards) if guards else {}
+        return [
+            cast(S, known[stream][1])
+            if stream in known and stream not in moved
+            else (await self._load(fold, stream))[1]
+            for stream in streams
+        ]
 
     async def decode(self, row: Recorded) -> Event | None:
         """The event of a row with its sealed part opened, without it where the key was erased."""

@@ -138,7 +138,7 @@ class OwnKeys:
 
     async def jwks(self) -> dict[str, Any]:
         """The key set: what is published, signs or verifies still."""
-        rings = [await self._token.log.fresh(KEYRING, signing_ring(alg)) for alg in ALGORITHMS]
+        rings = await self._token.log.fresh_each(KEYRING, [signing_ring(alg) for alg in ALGORITHMS])
         keys = [key for ring in rings for key in _public(ring)]
         # Of a key id there is one key for ever, and parsing it costs more than all else here.
         self._parsed = {key["kid"]: self._parsed.get(key["kid"]) or _read(key) for key in keys}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from chassis.rpc import acting
@@ -117,18 +117,19 @@ class Watching:
         else:
             await first_of(watcher.wake.wait(), asyncio.sleep(INTERVAL))
 
-    def _snapshot(self, watcher: Watcher) -> list[token_pb2.WatchRevocationsResponse]:
-        # Taken and marked as sent without a pause between, so nothing falls between snapshot and what comes.
-        known = [to_message(one) for one in self._trust.revocations]
-        at = self._memory.at
+    def _snapshot(self, watcher: Watcher) -> Iterator[token_pb2.WatchRevocationsResponse]:
+        # Taken and marked as sent without a pause between, so nothing falls between snapshot and what comes. Written
+        # page by page: of many revocations that takes a while, and others have their turn in between.
+        known, at = list(self._trust.revocations), self._memory.at
         watcher.waiting = deque()
-        pages = [known[start : start + PAGE] for start in range(0, len(known), PAGE)] or [[]]
-        responses = [token_pb2.WatchRevocationsResponse(revocations=page) for page in pages]
-        responses[0].snapshot_begins = True
-        responses[-1].snapshot_complete = True
-        responses[-1].position = at.position
-        responses[-1].chain_hash = at.chain_hash
-        return responses
+        last = max(0, len(known) - 1) // PAGE
+        for number in range(last + 1):
+            page = map(to_message, known[number * PAGE : (number + 1) * PAGE])
+            response = token_pb2.WatchRevocationsResponse(revocations=page, snapshot_begins=number == 0)
+            if number == last:
+                response.snapshot_complete = True
+                response.position, response.chain_hash = at.position, at.chain_hash
+            yield response
 
     async def _freshness(self, reported: "_Reported") -> token_pb2.WatchFreshness | None:
         progress = reported.take()

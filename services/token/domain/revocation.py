@@ -83,4 +83,4 @@ def evolve_single(single: Single, event: Event, row: Recorded) -> Single:
 
 SESSION = Fold("session", Session(), evolve_session)
 SUBJECT = Fold("subject", Subject(), evolve_subject)
-TOKEN = Fold("token", Single(), evolve_single)
+TOKEN = Fold("token", Single(), evolve_single, once=True)

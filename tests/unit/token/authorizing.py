@@ -60,7 +60,7 @@ class Browser:
         return await begin(self.at.token, asked, self.resources, hint)
 
     async def kept(self, **changes: str | None) -> str:
-        asked = await self.asks(**changes)
+        asked = await self.asks(None, **changes)
         assert isinstance(asked, Asked), asked
         return asked.handle
 
