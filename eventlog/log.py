@@ -227,12 +227,8 @@ class Log:
         known = {stream: self._cache[stream] for stream in streams if stream in self._cache}
         guards = [Guard(stream, version) for stream, (version, _) in known.items()]
         moved = await self.store.moved(guards) if guards else {}
-        return [
-            cast(S, known[stream][1])
-            if stream in known and stream not in moved
-            else (await self._load(fold, stream))[1]
-            for stream in streams
-        ]
+        still = {stream: cast(S, state) for stream, (_, state) in known.items() if stream not in moved}
+        return [still[one] if one in still else (await self._load(fold, one))[1] for one in streams]
 
     async def decode(self, row: Recorded) -> Event | None:
         """The event of a row with its sealed part opened, without it where the key was erased."""

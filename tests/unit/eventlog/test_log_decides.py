@@ -35,6 +35,7 @@ def evolve(state: Counter, event: Event, _row: Recorded) -> Counter:
 
 COUNTER = Fold("counter", Counter(), evolve)
 LONG = Fold("long", Counter(), evolve, snapshots=True)
+ONCE = Fold("once", Counter(), evolve, once=True)
 
 
 @dataclass(slots=True)
@@ -46,6 +47,20 @@ class Processes:
 
     def log(self) -> Log:
         return Log(self.store, events, Sealer(Wrapping(bytes(32)), self.keys), now=lambda: 1_700_000_000_000_000)
+
+
+class Asked(MemoryStore):
+    """A store that notes which streams it is asked for."""
+
+    def __init__(self, of: MemoryStore) -> None:
+        super().__init__(rows=of.rows)
+        self.streams = of.streams
+        self.asked: list[str] = []
+
+    async def stream(self, stream: str, after: int = 0) -> list[Recorded]:
+        """See Store.stream."""
+        self.asked.append(stream)
+        return await super().stream(stream, after)
 
 
 @pytest.fixture
@@ -210,6 +225,33 @@ async def test_fresh_knows_what_another_process_wrote(processes: Processes) -> N
     await count(two)
     assert (await one.state(COUNTER, "1"))[1].count == 1
     assert (await one.fresh(COUNTER, "1")).count == 2
+
+
+async def test_several_are_asked_at_once_and_each_is_as_fresh(processes: Processes) -> None:
+    one, two = processes.log(), processes.log()
+    for key in ("1", "2"):
+        await count(one, key)
+    await count(two, "2")
+    await count(two, "3")
+    assert [state.count for state in await one.fresh_each(COUNTER, ["1", "2", "3", "4"])] == [1, 2, 1, 0]
+
+
+async def test_what_is_read_once_takes_nobodys_place_in_memory(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventlog.log.CACHED", 2)
+    log = processes.log()
+    await count(log)
+    for number in range(3):
+
+        async def decision(attempt: Attempt, number: int = number) -> None:
+            attempt.start(ONCE, str(number), Counted())
+
+        await log.decide(BY, decision)
+    read = Asked(processes.store)
+    log.store = read
+    assert (await log.state(COUNTER, "1"))[1].count == 1
+    assert not read.asked
 
 
 async def test_a_long_stream_is_loaded_from_its_snapshot(processes: Processes) -> None:
