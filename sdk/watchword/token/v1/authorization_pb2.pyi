@@ -326,6 +326,7 @@ class ContinueAuthorizationResponse(_message.Message):
     OVERTAKEN_BY_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     overtaken_by: _builtins.int
     """A revocation made at token lies between: start the session anew once you have applied this position."""
     position: _builtins.int
@@ -345,6 +346,10 @@ class ContinueAuthorizationResponse(_message.Message):
     def error(self) -> Global___AuthorizationError:
         """The request is not kept any more, or was answered before."""
 
+    @_builtins.property
+    def asked(self) -> Global___AskedFor:
+        """What is asked for, wherever a person is asked something: identity keeps nothing of a request but its handle."""
+
     def __init__(
         self,
         *,
@@ -355,10 +360,11 @@ class ContinueAuthorizationResponse(_message.Message):
         overtaken_by: _builtins.int = ...,
         error: Global___AuthorizationError | None = ...,
         position: _builtins.int = ...,
+        asked: Global___AskedFor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "consent", b"consent", "destination", b"destination", "error", b"error", "login", b"login", "overtaken_by", b"overtaken_by", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "choice", b"choice", "consent", b"consent", "destination", b"destination", "error", b"error", "login", b"login", "overtaken_by", b"overtaken_by", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "consent", b"consent", "destination", b"destination", "error", b"error", "login", b"login", "overtaken_by", b"overtaken_by", "position", b"position", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "choice", b"choice", "consent", b"consent", "destination", b"destination", "error", b"error", "login", b"login", "overtaken_by", b"overtaken_by", "position", b"position", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["destination", "login", "choice", "consent", "overtaken_by", "error"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
