@@ -113,3 +113,122 @@ class Tokens(Protocol):
     async def revoke_sessions_before(self, account_id: str, position: int, spared: str | None, reason: str) -> bool:
         """The same for the account's sessions that started below `position` of identity's log, but the spared one."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an application asks for, as far as pages show it. `redirect_origin` is whereto the answer goes."""
+
+    client_id: str
+    client_name: str = ""
+    first_party: bool = False
+    client_uri: str = ""
+    policy_uri: str = ""
+    tos_uri: str = ""
+    login_hint: str = ""
+    ui_locales: tuple[str, ...] = ()
+    redirect_origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A request that token has judged and keeps. `handle` opens it: only token, identity and one browser know it."""
+
+    handle: str = field(repr=False)
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a browser goes and what it brings; `response_mode` is query, fragment or form_post."""
+
+    redirect_uri: str
+    response_mode: str
+    parameters: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is answered to nobody but the person: an error as the standards name it."""
+
+    error: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginNeeded:
+    """Somebody has to sign in; `account_id` says who, where it may not be anybody."""
+
+    asked: Asked
+    account_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceNeeded:
+    """The person has to say whether to go on with their session."""
+
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentNeeded:
+    """`scopes` are new, `granted` were granted before; `offline` in seconds, 0 where it ends with the session."""
+
+    asked: Asked
+    scopes: tuple[str, ...]
+    granted: tuple[str, ...] = ()
+    offline: int = 0
+
+
+Step = Destination | Wrong | LoginNeeded | ChoiceNeeded | ConsentNeeded
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided, and the scopes that they grant."""
+
+    allow: bool
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session, by which somebody goes on. `chosen`: they were shown whose it is, and said so."""
+
+    session: Started
+    chosen: bool = False
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """A client's wish that its user be signed out. Empty: it did not say. `session_id` is the id_token_hint's."""
+
+    client_id: str = ""
+    client_name: str = ""
+    session_id: str = ""
+    account_id: str = ""
+    redirect_uri: str = ""
+    state: str = ""
+    ui_locales: tuple[str, ...] = ()
+
+
+class Authorizations(Protocol):
+    """The authorization server: it judges what applications ask of browsers, and says what comes next.
+
+    All raise the Refusal of token, such as `peer_unavailable`.
+    """
+
+    async def begin(self, parameters: bytes) -> Kept | Destination | Wrong:
+        """Judges the query of a GET or the form of a POST, as it came."""
+        ...
+
+    async def proceed(
+        self, handle: str, signed_in: SignedIn | None = None, *, given_up: bool = False
+    ) -> Step | Overtaken:
+        """What comes next. `given_up`: whoever was asked to sign in or to choose does not want to."""
+        ...
+
+    async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:
+        """Judges a sign-out request (OpenID Connect RP-Initiated Logout 1.0), as it came."""
+        ...

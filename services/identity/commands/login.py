@@ -2,9 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.log import Attempt, By
@@ -15,7 +16,10 @@ from services.identity.domain.account import ACCOUNT, Account, invalid_credentia
 from services.identity.domain.events import LoginSucceeded, SessionStarted
 from services.identity.domain.names import read_password
 from services.identity.domain.session import SESSION, ends_at_token, secret_hash
-from services.identity.ports import FirstTokens, Overtaken, Started
+from services.identity.ports import FirstTokens, Overtaken, Started, Step
+
+Offer = Callable[[Started], Awaitable[FirstTokens | Step | Overtaken]]
+"""What token answers to a session that has just started."""
 
 ACR = "urn:watchword:acr:password"
 AMR = ("pwd",)
@@ -36,14 +40,18 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A new session. `cookie` and `device` are the values of the browser's cookies."""
+    """A new session. `cookie` and `device` are the values of the browser's cookies.
+
+    `tokens` are there for a client, `step` is what comes next where the login was for an authorization request.
+    """
 
     account_id: str
     session_id: str
     position: int
     cookie: str = field(repr=False)
     device: str = field(repr=False)
-    tokens: FirstTokens | None
+    tokens: FirstTokens | None = None
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,13 @@ class _Verified:
         return By(self.account.id, self.correlation_id)
 
 
-async def log_in(identity: Identity, correlation_id: str, credentials: Credentials, browser: Browser) -> LoggedIn:
-    """Starts a session, in place of the one that the browser had.
+async def log_in(
+    identity: Identity, correlation_id: str, credentials: Credentials, browser: Browser, offer: Offer | None = None
+) -> LoggedIn:
+    """Starts a session, in place of the one that the browser had, and offers it to token for what it is meant for.
 
     Raises Refusal `invalid_credentials`, `too_many_attempts`, `overloaded`, `password_too_long`, `parked`, and with a
-    client what token refuses, such as `unauthorized_client`; then no session is left behind.
+    client or an offer what token refuses, such as `unauthorized_client`; then no session is left behind.
     """
     password = read_password(credentials.password)
     name_key = await key_of(identity.log, credentials.username)
@@ -72,7 +82,8 @@ async def log_in(identity: Identity, correlation_id: str, credentials: Credentia
         account = await find(identity.log, name_key)
         try:
             verified = await _verify(identity, correlation_id, account, password, browser)
-            started, cookie, tokens = await _start(identity, verified, credentials.client_id, browser)
+            offer = offer or await _for_tokens(identity, credentials.client_id)
+            started, cookie, answer = await _start(identity, verified, offer, browser)
         except Refusal as refusal:
             if refusal.code == "invalid_credentials":
                 by = By("anonymous", correlation_id)
@@ -81,7 +92,8 @@ async def log_in(identity: Identity, correlation_id: str, credentials: Credentia
     replaced = await end_by_cookie(identity, verified.by, browser.session, "replaced") if browser.session else 0
     new_device = await devices.issue(identity.log, name_key)
     position = max(started.position, replaced)
-    return LoggedIn(account.id, started.session_id, position, cookie, new_device, tokens)
+    tokens, step = (answer, None) if isinstance(answer, FirstTokens) else (None, answer)
+    return LoggedIn(account.id, started.session_id, position, cookie, new_device, tokens, step)
 
 
 def _limits(name_key: str, device: str | None, browser: Browser) -> list[tuple[str, str]]:
@@ -132,24 +144,35 @@ async def _verify(
     return _Verified(account, rehashed, correlation_id)
 
 
-async def _start(
-    identity: Identity, verified: _Verified, client_id: str | None, browser: Browser
-) -> tuple[Started, str, FirstTokens | None]:
-    """The session, its cookie and its tokens; all anew where token knows of a revocation that identity did not."""
-    if client_id is not None and await identity.clients.direct_login(client_id) is False:
+async def _for_tokens(identity: Identity, client_id: str | None) -> Offer | None:
+    if client_id is None:
+        return None
+    if await identity.clients.direct_login(client_id) is False:
         raise Refusal(Kind.INVALID, "unauthorized_client", "this app may not ask for a password itself")
+    return partial(identity.tokens.start_family, client_id)
+
+
+async def _start(
+    identity: Identity, verified: _Verified, offer: Offer | None, browser: Browser
+) -> tuple[Started, str, FirstTokens | Step | None]:
+    """The session, its cookie and token's answer; all anew where token knows of a revocation that identity did not."""
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while True:
         started, cookie = await _start_session(identity, verified, browser)
-        if client_id is None:
+        if offer is None:
             return started, cookie, None
-        answer = await _first_tokens(identity, verified.by, client_id, started)
-        if isinstance(answer, FirstTokens):
+        answer = await _offered(identity, verified.by, offer, started)
+        if not isinstance(answer, Overtaken):
             return started, cookie, answer
         await _give_up(identity, verified.by, started)
-        left = max(deadline - asyncio.get_running_loop().time(), 0)
-        if not left or not await identity.token_log.wait(answer.position, left):
-            raise unavailable("not_yet_applied", "a revocation that was just made is not applied here yet")
+        await wait_for_token(identity, answer, deadline)
+
+
+async def wait_for_token(identity: Identity, overtaken: Overtaken, deadline: float) -> None:
+    """Until what has overtaken is applied here. Raises Refusal `not_yet_applied` at `deadline`, by the loop's time."""
+    left = max(deadline - asyncio.get_running_loop().time(), 0)
+    if not left or not await identity.token_log.wait(overtaken.position, left):
+        raise unavailable("not_yet_applied", "a revocation that was just made is not applied here yet")
 
 
 async def _start_session(identity: Identity, verified: _Verified, browser: Browser) -> tuple[Started, str]:
@@ -182,9 +205,9 @@ async def _start_session(identity: Identity, verified: _Verified, browser: Brows
     return started, f"{session_id}.{secret}"
 
 
-async def _first_tokens(identity: Identity, by: By, client_id: str, started: Started) -> FirstTokens | Overtaken:
+async def _offered(identity: Identity, by: By, offer: Offer, started: Started) -> FirstTokens | Step | Overtaken:
     try:
-        return await identity.tokens.start_family(client_id, started)
+        return await offer(started)
     except Refusal as refusal:
         await _give_up(identity, by, started)
         if refusal.code in _OVERTAKEN_HERE and refusal.kind is Kind.PRECONDITION:

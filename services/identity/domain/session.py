@@ -20,7 +20,8 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A session. `position` is where it started in identity's log (`spos`), `seen` what identity knew of token's then.
 
-    `started` in microseconds since 1970 by the log's time; `ended` is a position, 0 while it goes on.
+    `started`, and `auth_time` at which the person logged in, by the log's time in microseconds since 1970; `ended` is a
+    position, 0 while it goes on.
     """
 
     id: str = ""
@@ -29,6 +30,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     seen: int = 0
     started: int = 0
     secret_hash: str = ""
+    auth_time: int = 0
+    acr: str = ""
+    amr: tuple[str, ...] = ()
     ended: int = 0
 
 
@@ -43,6 +47,9 @@ def evolve_session(state: Session, event: Event, row: Recorded) -> Session:
                 seen=event.seen,
                 started=row.time,
                 secret_hash=event.secret_hash or "",
+                auth_time=event.auth_time,
+                acr=event.acr,
+                amr=tuple(event.amr),
             )
         case SessionSecretChanged():
             return msgspec.structs.replace(state, secret_hash=event.secret_hash or "")

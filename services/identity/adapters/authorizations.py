@@ -1,0 +1,139 @@
+"""Token's authorization server, asked over gRPC."""
+
+from typing import Any
+
+import grpc.aio
+
+from chassis.rpc import ask
+from eventlog.errors import unavailable
+from services.identity.ports import (
+    Asked,
+    ChoiceNeeded,
+    ConsentNeeded,
+    Destination,
+    Kept,
+    LoginNeeded,
+    Overtaken,
+    SignedIn,
+    SignOut,
+    Step,
+    Wrong,
+)
+from watchword.token.v1 import authorization_pb2 as pb
+from watchword.token.v1 import authorization_pb2_grpc
+from watchword.wire import to_timestamp
+
+PATIENCE = 4.0
+
+
+class AuthorizationPeer:
+    """See ports.Authorizations."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: Any = authorization_pb2_grpc.AuthorizationServiceStub(channel)
+
+    async def begin(self, parameters: bytes) -> Kept | Destination | Wrong:
+        """See ports.Authorizations."""
+        request = pb.BeginAuthorizationRequest(parameters=parameters)
+        # A request that is kept twice is one that nobody comes back to.
+        answer: pb.BeginAuthorizationResponse = await ask(
+            self._stub.BeginAuthorization, request, timeout=PATIENCE, again=True
+        )
+        match answer.WhichOneof("result"):
+            case "asked":
+                return Kept(answer.asked.handle, _asked(answer.asked))
+            case "destination":
+                return _destination(answer.destination)
+            case "error":
+                return Wrong(answer.error.error, answer.error.description)
+        raise _unknown()
+
+    async def proceed(
+        self, handle: str, signed_in: SignedIn | None = None, *, given_up: bool = False
+    ) -> Step | Overtaken:
+        """See ports.Authorizations."""
+        request = pb.ContinueAuthorizationRequest(
+            handle=handle, signed_in=None if signed_in is None else _signed_in(signed_in), given_up=given_up
+        )
+        return _step(await ask(self._stub.ContinueAuthorization, request, timeout=PATIENCE))
+
+    async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:
+        """See ports.Authorizations."""
+        request = pb.JudgeLogoutRequest(parameters=parameters)
+        answer: pb.JudgeLogoutResponse = await ask(self._stub.JudgeLogout, request, timeout=PATIENCE, again=True)
+        match answer.WhichOneof("result"):
+            case "asked":
+                return _sign_out(answer.asked)
+            case "error":
+                return Wrong(answer.error.error, answer.error.description)
+        raise _unknown()
+
+
+def _step(answer: pb.ContinueAuthorizationResponse) -> Step | Overtaken:
+    match answer.WhichOneof("result"):
+        case "destination":
+            return _destination(answer.destination)
+        case "login":
+            return LoginNeeded(_asked(answer.asked), answer.login.account_id)
+        case "choice":
+            return ChoiceNeeded(_asked(answer.asked))
+        case "consent":
+            consent = answer.consent
+            offline = consent.offline.seconds if consent.HasField("offline") else 0
+            return ConsentNeeded(_asked(answer.asked), tuple(consent.scopes), tuple(consent.granted), offline)
+        case "overtaken_by":
+            return Overtaken(answer.overtaken_by)
+        case "error":
+            return Wrong(answer.error.error, answer.error.description)
+    raise _unknown()
+
+
+def _asked(asked: pb.AskedFor) -> Asked:
+    return Asked(
+        client_id=asked.client_id,
+        client_name=asked.client_name,
+        first_party=asked.first_party,
+        client_uri=asked.client_uri,
+        policy_uri=asked.policy_uri,
+        tos_uri=asked.tos_uri,
+        login_hint=asked.login_hint,
+        ui_locales=tuple(asked.ui_locales),
+        redirect_origin=asked.redirect_origin,
+    )
+
+
+def _destination(destination: pb.Destination) -> Destination:
+    parameters = tuple((one.name, one.value) for one in destination.parameters)
+    return Destination(destination.redirect_uri, destination.response_mode, parameters)
+
+
+def _signed_in(signed_in: SignedIn) -> pb.SignedIn:
+    session, decision = signed_in.session, signed_in.decision
+    return pb.SignedIn(
+        account_id=session.account_id,
+        session_id=session.session_id,
+        session_position=session.position,
+        seen=session.seen,
+        auth_time=to_timestamp(session.auth_time),
+        acr=session.acr,
+        amr=session.amr,
+        chosen=signed_in.chosen,
+        decision=None if decision is None else pb.Decision(allow=decision.allow, scopes=decision.scopes),
+    )
+
+
+def _sign_out(asked: pb.LogoutAsked) -> SignOut:
+    return SignOut(
+        client_id=asked.client_id,
+        client_name=asked.client_name,
+        session_id=asked.session_id,
+        account_id=asked.account_id,
+        redirect_uri=asked.post_logout_redirect_uri,
+        state=asked.state,
+        ui_locales=tuple(asked.ui_locales),
+    )
+
+
+def _unknown() -> Exception:
+    """A newer token may answer what this release does not know."""
+    return unavailable("peer_unavailable", "token answered something that is not understood here")
