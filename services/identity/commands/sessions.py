@@ -29,6 +29,14 @@ logger: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whose a browser is: somebody, in a session that goes on."""
+
+    account: Account
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Who asks: an account, in a session where there is one. `by_cookie`: so changes need the CSRF token."""
 
@@ -41,9 +49,14 @@ async def of_cookie(identity: Identity, cookie: str) -> Person:
     """Whose a session cookie is, by what the database says now. Raises Refusal `unauthenticated`, and `parked` where
     token may have ended the session.
     """
+    visitor = await visitor_of(identity, cookie)
+    return Person(visitor.account, visitor.session.id, by_cookie=True)
+
+
+async def visitor_of(identity: Identity, cookie: str) -> Visitor:
+    """The same, with the session. Raises as `of_cookie` does."""
     session = await _opened(identity.log, cookie)
-    account = await _in_session(identity, session)
-    return Person(account, session.id, by_cookie=True)
+    return Visitor(await _in_session(identity, session), session)
 
 
 async def of_claims(identity: Identity, account_id: str, session_id: str | None) -> Person:
@@ -79,19 +92,27 @@ async def _opened(log: Log, cookie: str) -> Session:
     return session
 
 
-async def csrf_token(log: Log, session_id: str) -> str:
-    """The token that a session's changes must show; it stays the same while the session lives."""
+async def csrf_token(log: Log, bound_to: str) -> str:
+    """The token that changes of a session must show, by its id; it stays the same while the session lives.
+
+    For forms it is bound to more, such as a request and a session.
+    """
     key = await log.sealer.secret("service/csrf")
-    digest = hmac.digest(key, session_id.encode(), hashlib.sha256)
+    digest = hmac.digest(key, bound_to.encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+async def fits(log: Log, bound_to: str, shown: str | None) -> bool:
+    """Whether a token is the one that is bound to this, in constant time."""
+    wanted = await csrf_token(log, bound_to)
+    return hmac.compare_digest(wanted.encode(), (shown or "").encode("utf-8", "surrogatepass"))
 
 
 async def check_csrf(log: Log, person: Person, shown: str | None) -> None:
     """Raises Refusal `csrf_token_invalid` where a cookie's change does not show its session's token."""
     if not person.by_cookie or person.session_id is None:
         return
-    wanted = await csrf_token(log, person.session_id)
-    if not hmac.compare_digest(wanted.encode(), (shown or "").encode("utf-8", "surrogatepass")):
+    if not await fits(log, person.session_id, shown):
         raise Refusal(Kind.FORBIDDEN, "csrf_token_invalid", "X-CSRF-Token is missing or not this session's")
 
 
