@@ -38,29 +38,31 @@ class Bearers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
-    """The two cookies. `secure`: people come by https, so they are bound to it and to this host."""
+    """Cookies. `secure`: people come by https, so they are bound to it and to this host."""
 
     secure: bool
 
     def of(self, request: Request, name: str) -> str | None:
         """A cookie's value; None beside an Authorization header."""
-        return None if "authorization" in request.headers else request.cookies.get(self._named(name))
+        return None if "authorization" in request.headers else request.cookies.get(self.named(name))
 
     def give_session(self, response: Response, value: str) -> None:
-        self._give(response, SESSION, value, LIFE // 1_000_000)
+        self.give(response, SESSION, value, LIFE // 1_000_000)
 
     def give_device(self, response: Response, value: str) -> None:
-        self._give(response, DEVICE, value, DEVICE_LIFE)
+        self.give(response, DEVICE, value, DEVICE_LIFE)
 
     def drop_session(self, response: Response) -> None:
-        self._give(response, SESSION, "", 0)
+        self.give(response, SESSION, "", 0)
 
-    def _give(self, response: Response, name: str, value: str, life: int) -> None:
+    def give(self, response: Response, name: str, value: str, life: int) -> None:
+        """Sets a cookie that no script can read, for `life` seconds."""
         response.set_cookie(
-            self._named(name), value, max_age=life, path="/", secure=self.secure, httponly=True, samesite="lax"
+            self.named(name), value, max_age=life, path="/", secure=self.secure, httponly=True, samesite="lax"
         )
 
-    def _named(self, name: str) -> str:
+    def named(self, name: str) -> str:
+        """What a cookie is called where it goes: bound to this host where that is possible."""
         return f"__Host-{name}" if self.secure else name
 
 

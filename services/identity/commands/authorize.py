@@ -59,9 +59,14 @@ async def proceed(
 
 
 async def sign_in(
-    identity: Identity, token: Authorizations, correlation_id: str, handle: str, credentials: Credentials, where: Browser
+    identity: Identity,
+    token: Authorizations,
+    correlation_id: str,
+    handle: str,
+    credentials: Credentials,
+    where: Browser,
 ) -> LoggedIn:
-    """Logs in and goes on with the request: whoever has just signed in has chosen their account. Raises as log_in does."""
+    """Logs in and goes on: whoever has just signed in has chosen their account. Raises as log_in does."""
 
     async def offer(started: Started) -> Step | Overtaken:
         return await token.proceed(handle, SignedIn(started, chosen=True))

@@ -1,0 +1,113 @@
+"""/oauth2/authorize: token judges and decides; here a browser is led from one of its answers to the next."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.web.forms import MEDIA_TYPE
+from services.identity.api import choose, consent, signin
+from services.identity.api.flows import Flow, Flows, begin
+from services.identity.api.site import Site, Trouble
+from services.identity.api.way import PATH, Way, leave
+from services.identity.commands.authorize import Next
+from services.identity.ports import (
+    Authorizations,
+    ChoiceNeeded,
+    ConsentNeeded,
+    Destination,
+    Kept,
+    LoginNeeded,
+    Wrong,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """The handlers."""
+
+    site: Site
+    flows: Flows
+    token: Authorizations
+
+    async def get(self, request: Request) -> Response:
+        """Judges a request. Whoever need not be asked anything is on their way at once, and needs no cookie for it."""
+        begun = await self.token.begin(request.scope["query_string"])
+        if not isinstance(begun, Kept):
+            return leave(self.site, request, begun)
+        way = self._way(request, begin(begun.handle))
+        found = await way.proceed()
+        if isinstance(found.step, Destination | Wrong):
+            return leave(self.site, request, found.step)
+        return self._bind(way)
+
+    async def post(self, request: Request) -> Response:
+        """Judges a request that another site may have sent: by its form alone, whatever cookies came along."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+            raise Trouble("request", 400, error="invalid_request", description=f"the body must be {MEDIA_TYPE}")
+        begun = await self.token.begin(await request.body())
+        if isinstance(begun, Kept):
+            return self._bind(self._way(request, begin(begun.handle)))
+        return leave(self.site, request, begun)
+
+    async def page(self, request: Request) -> Response:
+        """The page of whatever comes next."""
+        way = self._found(request)
+        found = await way.proceed()
+        if isinstance(found.step, Destination | Wrong):
+            return way.on(found.step)
+        response = await _page(way, found)
+        self.flows.give(request, response, way.flow)
+        return response
+
+    async def answer(self, request: Request) -> Response:
+        """What a person said on one of these pages."""
+        form = await self.site.own_form(request)
+        way = self._found(request)
+        match form.get("page"):
+            case "signin":
+                return await signin.answer(way, form)
+            case "choose":
+                return await choose.answer(way, form)
+            case "consent":
+                return await consent.answer(way, form)
+        return way.again()
+
+    def _way(self, request: Request, flow: Flow) -> Way:
+        return Way(self.site, self.flows, self.token, request, flow)
+
+    def _found(self, request: Request) -> Way:
+        flow = self.flows.of(request, request.path_params["flow"])
+        if flow is None:
+            raise self.site.cookie_missing(request)
+        return self._way(request, flow)
+
+    def _bind(self, way: Way) -> Response:
+        response = self.site.to(way.path)
+        self.flows.give(way.request, response, way.flow)
+        return response
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter(include_in_schema=False)
+        for path, method, handler in (
+            (PATH, "GET", self.get),
+            (PATH, "POST", self.post),
+            (f"{PATH}/{{flow}}", "GET", self.page),
+            (f"{PATH}/{{flow}}", "POST", self.answer),
+        ):
+            router.add_api_route(path, self.site.page(handler), methods=[method])
+        return router
+
+
+async def _page(way: Way, found: Next) -> Response:
+    step, there = found.step, found.visitor
+    other = "other" in way.request.query_params
+    if isinstance(step, ConsentNeeded) and there is not None and not other:
+        return await consent.show(way, step, there)
+    if isinstance(step, ChoiceNeeded) and there is not None and not other:
+        return await choose.show(way, step, there)
+    assert isinstance(step, ConsentNeeded | ChoiceNeeded | LoginNeeded)
+    needed = step if isinstance(step, LoginNeeded) else LoginNeeded(step.asked)
+    return await signin.show(way, needed, None if other else there)

@@ -1,0 +1,57 @@
+"""Consent: what an application may do, for whom, and for how long."""
+
+from starlette.responses import Response
+
+from chassis.web import Form
+from services.identity.api.way import Way, shown
+from services.identity.commands.authorize import Answers
+from services.identity.commands.sessions import Visitor
+from services.identity.ports import Asked, ConsentNeeded, Decision
+
+SCOPE = "scope."
+
+
+async def show(way: Way, needed: ConsentNeeded, there: Visitor) -> Response:
+    """The page."""
+    say = way.say(needed.asked)
+    lasts = say("consent.offline", duration=say.duration(needed.offline)) if needed.offline else say("consent.session")
+    values = {
+        "username": there.account.username,
+        "fresh": needed.scopes,
+        "had": needed.granted,
+        "lasts": lasts,
+        "leads": shown(needed.asked.redirect_origin) if needed.asked.redirect_origin else "",
+        "links": _links(needed.asked),
+    }
+    return await way.show("consent", needed.asked, values, session_id=there.session.id)
+
+
+def _links(asked: Asked) -> list[tuple[str, str]]:
+    """Only to pages: an application may have named anything."""
+    named = (
+        ("consent.site", asked.client_uri),
+        ("consent.policy", asked.policy_uri),
+        ("consent.tos", asked.tos_uri),
+    )
+    return [(key, url) for key, url in named if url.startswith(("https://", "http://"))]
+
+
+async def answer(way: Way, form: Form) -> Response:
+    """Hands on what was decided, if whoever was asked is still the one who is there."""
+    there = await way.visitor()
+    if there is None or not await way.fits(form, "consent", there.session.id):
+        return way.again()
+    decision = _decision(form)
+    if decision is None:
+        return way.again()
+    return way.on((await way.proceed(Answers(decision=decision))).step)
+
+
+def _decision(form: Form) -> Decision | None:
+    match form.get("decision"):
+        case "allow":
+            granted = tuple(name.removeprefix(SCOPE) for name in form.values if name.startswith(SCOPE))
+            return Decision(True, granted)
+        case "deny":
+            return Decision(False)
+    return None

@@ -1,0 +1,124 @@
+"""One browser on its way through one authorization request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chassis.web import Form
+from services.identity.api.callers import SESSION
+from services.identity.api.flows import Flow, Flows
+from services.identity.api.site import Site, Trouble
+from services.identity.commands.authorize import NOTHING, Answers, Next, proceed, visitor
+from services.identity.commands.sessions import Visitor, csrf_token, fits
+from services.identity.pages import SCRIPT
+from services.identity.pages.policy import SELF, origin_of, source
+from services.identity.pages.words import Words
+from services.identity.ports import Asked, Authorizations, Destination, Overtaken, Step, Wrong
+
+PATH = "/oauth2/authorize"
+MAX_SHOWN = 100
+"""Characters of a text that comes from an application."""
+
+
+def leave(site: Site, request: Request, step: Destination | Wrong) -> Response:
+    """The answer to the application; where there is none, the person is told why. Raises Trouble."""
+    if isinstance(step, Wrong):
+        raise Trouble("request", 400, error=step.error, description=step.description)
+    if step.response_mode != "form_post":
+        # RFC 9700 4.12: never 307, which would send on what was typed here.
+        return RedirectResponse(located(step), 303)
+    return site.show(
+        "posting",
+        site.say(request),
+        {"action": step.redirect_uri, "parameters": step.parameters},
+        leads_to=tuple(filter(None, [source(origin_of(step.redirect_uri))])),
+        script=SCRIPT,
+    )
+
+
+def located(destination: Destination) -> str:
+    """The address with the answer in it (RFC 6749 4.1.2, OAuth 2.0 Multiple Response Type Encoding Practices 2.1)."""
+    answer, uri = urlencode(destination.parameters, quote_via=quote), destination.redirect_uri
+    if destination.response_mode == "fragment":
+        return f"{uri}#{answer}"
+    joint = "" if uri.endswith(("?", "&")) else "&" if "?" in uri else "?"
+    return f"{uri}{joint}{answer}"
+
+
+def shown(text: str) -> Markup:
+    """A name that an application chose: of a bounded length, and no writing direction of it reaches beyond it."""
+    cut = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    return Markup("<bdi>{}</bdi>").format(cut)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where the browser is on it: `flow` is what its cookie says."""
+
+    site: Site
+    flows: Flows
+    token: Authorizations
+    request: Request
+    flow: Flow
+
+    @property
+    def path(self) -> str:
+        """The one address of all pages on this way: it shows whatever comes next."""
+        return f"{PATH}/{self.flow.id}"
+
+    @property
+    def action(self) -> str:
+        return self.site.pages.base + self.path
+
+    def say(self, asked: Asked) -> Words:
+        return self.site.say(self.request, asked.ui_locales)
+
+    async def visitor(self) -> Visitor | None:
+        """Who is there."""
+        return await visitor(self.site.callers.identity, self.site.cookies.of(self.request, SESSION))
+
+    async def proceed(self, answers: Answers = NOTHING) -> Next:
+        """What comes next for whoever is there."""
+        said = Answers(answers.chosen or self.flow.chosen, answers.decision)
+        cookie = self.site.cookies.of(self.request, SESSION)
+        return await proceed(self.site.callers.identity, self.token, self.flow.handle, cookie, said)
+
+    async def give_up(self) -> Response:
+        """Back to the application: whoever was asked does not want to."""
+        return self.on(await self.token.proceed(self.flow.handle, given_up=True))
+
+    def on(self, step: Step | Overtaken | None) -> Response:
+        """Away with the answer, or to the page of what comes next. Raises Trouble where the request is kept no more."""
+        if isinstance(step, Wrong):
+            raise Trouble("over", 400, error=step.error, description=step.description)
+        return leave(self.site, self.request, step) if isinstance(step, Destination) else self.site.to(self.path)
+
+    def again(self) -> Response:
+        """A form was not up to date: the person sees what is asked now, and that nothing was done."""
+        return self.site.to(f"{self.path}?stale=1")
+
+    async def show(
+        self, name: str, asked: Asked, values: Mapping[str, object], *, session_id: str = "", status: int = 200
+    ) -> Response:
+        """A page whose form is for that session. It may lead to the application at once: its policy names whereto."""
+        say, client = self.say(asked), asked.client_name or asked.client_id
+        common: dict[str, object] = {
+            "problem": say("problem.stale") if "stale" in self.request.query_params else "",
+            "client": shown(client),
+            "name": client[:MAX_SHOWN],
+            "action": self.action,
+            "form": await csrf_token(self.site.callers.identity.log, self._bound(name, session_id)),
+        }
+        leads_to = tuple(dict.fromkeys(filter(None, [SELF, source(asked.redirect_origin)])))
+        return self.site.show(name, say, common | dict(values), status=status, leads_to=leads_to)
+
+    async def fits(self, form: Form, page: str, session_id: str = "") -> bool:
+        """Whether a form is one that this browser was shown here, in that session."""
+        return await fits(self.site.callers.identity.log, self._bound(page, session_id), form.get("form"))
+
+    def _bound(self, page: str, session_id: str) -> str:
+        return f"{page}/{session_id}/{self.flow.handle}"
