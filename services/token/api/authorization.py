@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from chassis import positions, rpc
 from chassis.web.forms import Form, parse_form
 from eventlog.errors import Refusal
-from services.token.commands.authorize import Asked, Destination, begin, give_up, proceed
+from services.token.commands.authorize import Asked, Destination, asked_for, begin, give_up, proceed
 from services.token.commands.issue import Overtaken
 from services.token.commands.logout import judge_logout
 from services.token.domain import SECOND
@@ -54,7 +54,11 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
                 return _next(await give_up(self._token, request.handle))
             who = _who(request.signed_in) if request.HasField("signed_in") else None
             decision = _decision(request.signed_in) if request.HasField("signed_in") else None
-            return _next(await proceed(self._token, request.handle, who, decision, rpc.by()))
+            step = await proceed(self._token, request.handle, who, decision, rpc.by())
+            answer = _next(step)
+            if isinstance(step, Login | Choose | Consent):
+                answer.asked.CopyFrom(_asked(await asked_for(self._token, request.handle)))
+            return answer
         except NoSuchAddress as wrong:
             return pb.ContinueAuthorizationResponse(error=_error(wrong))
 

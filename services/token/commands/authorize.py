@@ -103,6 +103,12 @@ async def proceed(
     return step
 
 
+async def asked_for(token: Token, handle: str) -> Asked:
+    """What a request that is kept asks for. Raises NoSuchAddress where it is no more."""
+    request = await _kept(token, handle)
+    return Asked(handle, request, await token.log.fresh(CLIENT, request.client_id), request.asked_at + KEPT)
+
+
 async def give_up(token: Token, handle: str) -> Destination:
     """Whoever was asked to sign in does not want to (RFC 6749 4.1.2.1). Raises NoSuchAddress."""
     request = await _kept(token, handle)
