@@ -139,4 +139,5 @@ def _challenge(path: str, refusal: Refusal) -> str | None:
         return 'Basic realm="watchword"' if refusal.kind is Kind.UNAUTHENTICATED else None
     if refusal.code in ("invalid_token", "insufficient_scope"):
         return f'Bearer realm="watchword", error="{refusal.code}", error_description="{_plain(refusal.detail)}"'
-    return 'Bearer realm="watchword"' if refusal.kind is Kind.UNAUTHENTICATED and not is_oauth(path) else None
+    bearer = not is_oauth(path) or refusal.code == "authentication_required"
+    return 'Bearer realm="watchword"' if refusal.kind is Kind.UNAUTHENTICATED and bearer else None

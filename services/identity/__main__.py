@@ -25,6 +25,7 @@ from services.identity.adapters.peers import TokenPeer
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
 from services.identity.api.rest import Api
+from services.identity.api.userinfo import UserInfo
 from services.identity.commands import Identity
 from services.identity.commands.failures import Failures
 from services.identity.commands.turns import Turns
@@ -95,11 +96,13 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     rpc.add(identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityRpc(identity), ALLOWED)
     base.serve_log(rpc, projections)
     cookies = Cookies(secure=(settings.public_url or "").startswith("https://"))
+    callers = Callers(identity, bearers, cookies)
     rest = application(
         title="Watchword identity",
         readiness=process.readiness,
         origins=settings.origins,
-        routers=[Api(Callers(identity, bearers, cookies), queries).router()],
+        routers=[Api(callers, queries).router()],
+        hot=UserInfo(callers).endpoints(),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
     )

@@ -67,6 +67,15 @@ class Session(BaseModel):
     current: bool
 
 
+class Profile(BaseModel):
+    """OpenID Connect Core 5.3.2: what the token's scope, or the request's `claims`, let the application know."""
+
+    sub: str
+    preferred_username: str = Field(default="")
+    email: str = Field(default="")
+    email_verified: bool = Field(default=False)
+
+
 class Sessions(BaseModel):
     sessions: list[Session]
 
@@ -111,6 +120,14 @@ PASSWORD = person(
         429: ("too_many_attempts",),
     },
     changes=True,
+)
+USERINFO = {"summary": "Who a token speaks for (OpenID Connect)"} | refuses(
+    {
+        400: ("invalid_request",),
+        401: ("authentication_required", "invalid_token"),
+        403: ("insufficient_scope",),
+    },
+    [BEARER],
 )
 ONE_SESSION = person({404: ("session_unknown",)}, changes=True)
 ADMINISTRATOR = refuses(_ADMINISTRATOR, [BEARER])

@@ -31,6 +31,10 @@ class Bearers(Protocol):
         """The claims of a token for the suite with one of the scopes. Raises Refusal."""
         ...
 
+    async def verified(self, bearer: str) -> Claims:
+        """The claims of a token for the suite, whatever its scope. Raises Refusal."""
+        ...
+
     async def administrator(self, headers: Headers, action: str) -> Claims:
         """The same for an administrator whom policy allows the action."""
         ...

@@ -16,6 +16,7 @@ from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.projection import Put
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.rest import Api
+from services.identity.api.userinfo import UserInfo
 from tests.unit.identity.house import OTHER_PASSWORD, PASSWORD, House
 from watchword.claims import Claims
 
@@ -30,7 +31,9 @@ class SmallBearers:
         self.administrators: set[str] = set()
         self.policy_answers = True
 
-    def issue(self, account_id: str, session_id: str | None, *scopes: str) -> dict[str, str]:
+    def issue(
+        self, account_id: str, session_id: str | None, *scopes: str, asked: tuple[str, ...] = ()
+    ) -> dict[str, str]:
         bearer = f"bearer-{len(self.known)}"
         self.known[f"Bearer {bearer}"] = Claims(
             iss="i",
@@ -44,6 +47,7 @@ class SmallBearers:
             pos=1,
             kid="k",
             sid=session_id,
+            userinfo_claims=asked,
         )
         return {"Authorization": f"Bearer {bearer}"}
 
@@ -52,6 +56,13 @@ class SmallBearers:
         if claims is None:
             raise Refusal(Kind.UNAUTHENTICATED, "invalid_token", "not one of ours")
         return scoped(claims, *scopes)
+
+    async def verified(self, bearer: str) -> Claims:
+        return await self.claims(Headers({"authorization": f"Bearer {bearer}"}), *self.known_scopes)
+
+    @property
+    def known_scopes(self) -> frozenset[str]:
+        return frozenset().union(*(claims.scope for claims in self.known.values()))
 
     async def administrator(self, headers: Headers, action: str) -> Claims:
         if "authorization" not in headers:
@@ -100,8 +111,14 @@ class LiveQueries:
 def door_of(house: House, secure: bool = False) -> Door:
     bearers = SmallBearers()
     queries: Any = LiveQueries(house)
-    api = Api(Callers(house.identity, bearers, Cookies(secure)), queries)
-    app = application(title="identity", readiness=Readiness(), origins=frozenset({ORIGIN}), routers=[api.router()])
+    callers = Callers(house.identity, bearers, Cookies(secure))
+    app = application(
+        title="identity",
+        readiness=Readiness(),
+        origins=frozenset({ORIGIN}),
+        routers=[Api(callers, queries).router()],
+        hot=UserInfo(callers).endpoints(),
+    )
     base = ORIGIN.replace("http", "https") if secure else ORIGIN
     transport = httpx2.ASGITransport(app=app, client=("192.0.2.7", 1234))
     return Door(house, bearers, httpx2.AsyncClient(transport=transport, base_url=base))

@@ -1,0 +1,57 @@
+"""GET and POST /oauth2/userinfo (OpenID Connect Core 5.3)."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.auth import bearer_of, scoped
+from chassis.web import Hot, Json, oauth_form
+from chassis.web.forms import MEDIA_TYPE, invalid
+from eventlog.errors import Kind, Refusal
+from services.identity.api import answers
+from services.identity.api.callers import Callers
+from services.identity.commands.sessions import of_claims
+from services.identity.domain.profile import profile
+
+OPENID = "openid"
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """What an application is told of the person who let it know."""
+
+    callers: Callers
+
+    def endpoints(self) -> list[Hot]:
+        """Served before FastAPI, and documented by it."""
+        path = "/oauth2/userinfo"
+        return [
+            Hot("GET", path, self.userinfo, answers.USERINFO, answers.Profile),
+            Hot("POST", path, self.userinfo, answers.USERINFO, answers.Profile),
+        ]
+
+    async def userinfo(self, request: Request) -> Response:
+        """Of whom the token speaks for, as far as its scope goes. Raises Refusal (RFC 6750 3.1)."""
+        claims = scoped(await self.callers.bearers.verified(await _presented(request)), OPENID)
+        try:
+            person = await of_claims(self.callers.identity, claims.sub, claims.sid)
+        except Refusal as refusal:
+            if refusal.kind is Kind.UNAUTHENTICATED:
+                raise Refusal(Kind.UNAUTHENTICATED, "invalid_token", "the session is over") from None
+            raise
+        return Json(profile(person.account, claims.scope, claims.userinfo_claims), headers=NO_STORE)
+
+
+async def _presented(request: Request) -> str:
+    """The token, by header or, with POST, in the form, and never in the address (RFC 6750 2, 5.3)."""
+    header = bearer_of(request.headers)
+    posted = request.method == "POST" and request.headers.get("content-type", "").startswith(MEDIA_TYPE)
+    in_form = (await oauth_form(request)).get("access_token") if posted else None
+    if header is not None and in_form is not None:
+        raise invalid("the token is presented by one method, not by two")
+    presented = header or in_form
+    if presented is None:
+        raise Refusal(Kind.UNAUTHENTICATED, "authentication_required", "this needs a bearer token")
+    return presented
