@@ -1,6 +1,6 @@
 """What token needs from outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,30 @@ class Kept(Protocol):
     async def claim(self, kind: str, key: str, expires_at: int) -> bool:
         """True for the first who claims it before its time is over, False for all others."""
         ...
+
+
+class NotFetched(Exception):
+    """What a client publishes could not be had. The message says why, and names no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was answered there, whatever the status."""
+
+    status: int
+    cache_control: str
+    body: bytes
+
+
+class Fetch(Protocol):
+    """Asks at addresses that a client has named (jwks_uri, request_uri and the like). Redirects are not followed.
+
+    Raises NotFetched where it is no address that may be asked, or no whole answer came.
+    """
+
+    async def get(self, url: str) -> Fetched: ...
+
+    async def post(self, url: str, form: Mapping[str, str]) -> Fetched: ...
 
 
 @dataclass(frozen=True, slots=True)
