@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from watchword.errors import TokenRefused
+from watchword.proof import Confirmation, read_confirmation
 
 MAX_POSITION = 2**63 - 1
 
@@ -13,7 +14,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """A verified access token. Times are seconds since 1970 UTC, positions those of the log that is named.
 
     `pos` is the position in token's log at which it was issued, `spos` its session's in identity's log, `sid` the
-    session, `fam` the refresh family, `kid` the key that signed it. `userinfo_claims` were asked for by name.
+    session, `fam` the refresh family, `kid` the key that signed it. `userinfo_claims` were asked for by name. `cnf` is
+    what its presenter has to prove.
     """
 
     iss: str
@@ -34,12 +36,13 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     amr: tuple[str, ...] = ()
     nbf: int | None = None
     userinfo_claims: tuple[str, ...] = ()
+    cnf: Confirmation | None = None
 
 
 def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
-    """The claims of a payload whose signature by `kid` holds; refuses what is missing, mistyped or bound to a proof."""
-    if "cnf" in payload:
-        raise TokenRefused("proof_required", "the token is bound to a proof that is not checked here")
+    """The claims of a payload whose signature by `kid` holds; refuses what is missing, mistyped, or bound to what
+    nobody here could check.
+    """
     return Claims(
         iss=_text(payload, "iss"),
         sub=_text(payload, "sub"),
@@ -59,6 +62,7 @@ def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
         amr=_texts(payload, "amr") if "amr" in payload else (),
         nbf=_integer(payload, "nbf") if "nbf" in payload else None,
         userinfo_claims=_texts(payload, "userinfo_claims") if "userinfo_claims" in payload else (),
+        cnf=read_confirmation(payload["cnf"]) if "cnf" in payload else None,
     )
 
 

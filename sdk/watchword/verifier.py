@@ -11,6 +11,7 @@ from watchword.clock import LogClock
 from watchword.compact import Compact, decode_object, split
 from watchword.errors import TokenRefused, Unavailable
 from watchword.keys import KeySource, VerificationKey
+from watchword.proof import NOTHING, Proven, unproven
 from watchword.revocations import Revocations
 from watchword.transport import Transport
 
@@ -74,8 +75,11 @@ class Verifier:
         """Which way revocations come now, and what hinders the way that was asked for."""
         return self._transport()
 
-    async def verify(self, token: str) -> Claims:
-        """The claims of an access token that is good now; `TokenRefused` says what is wrong with any other."""
+    async def verify(self, token: str, proven: Proven = NOTHING) -> Claims:
+        """The claims of an access token that is good now; `TokenRefused` says what is wrong with any other.
+
+        `proven` is what its presenter has shown besides: a token that is bound is refused without.
+        """
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         claims = self._verified.get(digest)
         if claims is None:
@@ -83,6 +87,8 @@ class Verifier:
             self._keep(digest, claims)
         else:
             self._verified.move_to_end(digest)
+        if claims.cnf is not None and not claims.cnf.proven_by(proven):
+            raise unproven()
         if not self._judge(claims):
             await self._ask_issuer(token)
         return claims

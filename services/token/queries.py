@@ -24,6 +24,7 @@ from watchword.claims import Claims
 from watchword.compact import decode_object, split
 from watchword.errors import TokenRefused, UnusableKey
 from watchword.keys import VerificationKey, read_jwk
+from watchword.proof import ANY_PROOF
 from watchword.verifier import Verifier
 
 INTROSPECT_ANY = "introspect:any"
@@ -65,7 +66,7 @@ async def known(verifier: Verifier, presented: str) -> Claims | None:
     Raises Refusal `verification_unavailable` where it cannot be told: a token that may be good is not called bad.
     """
     try:
-        return await verifier.verify(presented)
+        return await verifier.verify(presented, ANY_PROOF)
     except TokenRefused as refused:
         if refused.temporary:
             raise unavailable("verification_unavailable", refused.description) from None
@@ -77,7 +78,12 @@ def _described(claims: Claims) -> dict[str, Any]:
     said["aud"] = claims.aud[0] if len(claims.aud) == 1 else list(claims.aud)
     said["scope"] = " ".join(sorted(claims.scope))
     said.pop("kid")
-    return {"active": True, "token_type": "Bearer"} | said
+    token_type = "Bearer"
+    if claims.cnf is not None:
+        # RFC 9449 6.2, RFC 8705 3.2: whoever is asked for this token has to check the proof.
+        said["cnf"] = claims.cnf.cnf
+        token_type = "Bearer" if claims.cnf.jkt is None else "DPoP"
+    return {"active": True, "token_type": token_type} | said
 
 
 # A verifier gives the same claims for a token that it has seen, so that what they say is put together once.

@@ -10,6 +10,7 @@ from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import refresh_token
 from services.token.adapters.signer import sign
 from services.token.domain import SECOND
+from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import SessionOver, UnauthorizedClient
 from services.token.domain.events import FamilyStarted, Issue, TokenIssued
@@ -87,6 +88,7 @@ class Given(msgspec.Struct, frozen=True):
     userinfo_claims: tuple[str, ...] = ()
     code_id: str | None = None
     nonce: str | None = None
+    binding: Binding = UNBOUND
 
 
 async def signing_key(attempt: Attempt, client: Client) -> Key:
@@ -112,7 +114,9 @@ async def _active(attempt: Attempt, ring: str) -> Key:
     return key
 
 
-def says(client: Client, subject: str, audience: list[str], scope: str, now: int) -> dict[str, Any]:
+def says(
+    client: Client, subject: str, audience: list[str], scope: str, now: int, binding: Binding = UNBOUND
+) -> dict[str, Any]:
     """What every issuing event says of its token."""
     return {
         "token_id": f"tok_{secrets.token_urlsafe(12)}",
@@ -121,10 +125,13 @@ def says(client: Client, subject: str, audience: list[str], scope: str, now: int
         "audience": audience,
         "scope": scope,
         "expires_at": now + client.access_token_life * SECOND,
+        **(binding.said if binding else {}),
     }
 
 
-async def client_credentials(token: Token, client: Client, scope: str | None, resources: list[str], by: By) -> Answered:
+async def client_credentials(
+    token: Token, client: Client, scope: str | None, resources: list[str], by: By, binding: Binding = UNBOUND
+) -> Answered:
     """RFC 6749 4.4: a token for the client itself."""
 
     async def decide(attempt: Attempt) -> Signing:
@@ -132,7 +139,8 @@ async def client_credentials(token: Token, client: Client, scope: str | None, re
         own.may("client_credentials")
         await attempt.read(SUBJECT, own.id)
         key = await signing_key(attempt, own)
-        given = says(own, own.id, own.audience(resources, token.issuer), own.scope(scope), attempt.now)
+        audience = own.audience(resources, token.issuer)
+        given = says(own, own.id, audience, own.scope(scope), attempt.now, binding)
         issued = TokenIssued(**given)
         attempt.start(TOKEN, issued.token_id, issued)
         return Signing(issued, key, own.access_token_alg)
@@ -152,6 +160,8 @@ async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overt
         client = await attempt.read(CLIENT, new.client_id)
         if not (client.known and client.first_party and client.direct_login):
             raise UnauthorizedClient("direct login is for clients that an administrator marked so")
+        if client.constrained:
+            raise UnauthorizedClient("direct login proves no key, and this client's tokens are bound to one")
         session = await attempt.read(SESSION, new.session_id)
         subject = await attempt.read(SUBJECT, new.subject)
         if session.revoked_at or subject.ended_by_identity(new.session_id, new.session_position):
@@ -189,8 +199,9 @@ async def begin_family(attempt: Attempt, client: Client, new: NewFamily, given: 
         offline=given.offline,
         userinfo_claims=list(given.userinfo_claims),
         code_id=given.code_id,
+        **given.binding.said,
     )
-    said = says(client, new.subject, list(given.audience), given.scope, attempt.now)
+    said = says(client, new.subject, list(given.audience), given.scope, attempt.now, given.binding)
     issued = TokenIssued(**said, session_id=session_id or None, family_id=started.family_id)
     attempt.start(FAMILY, started.family_id, started, issued)
     generation = 1 if "refresh_token" in client.grant_types else 0
@@ -208,7 +219,7 @@ async def answer(token: Token, signing: Signing, position: int, time: int) -> An
     return Answered(
         TokenAnswer(
             access_token=access,
-            token_type="Bearer",
+            token_type="DPoP" if signing.issue.jkt else "Bearer",
             expires_in=max(0, claims["exp"] - claims["iat"]),
             scope=signing.issue.scope,
             refresh_token=refresh,

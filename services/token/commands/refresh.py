@@ -7,10 +7,11 @@ import structlog
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
 from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
+from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import AheadOfLog, InvalidGrant, Reused
-from services.token.domain.events import RefreshRetried, RefreshRotated
-from services.token.domain.family import FAMILY, Lineage, Retry, Rotate, Theft, judge
+from services.token.domain.events import RefreshRetried, RefreshRotated, RefreshUsed
+from services.token.domain.family import FAMILY, Lineage, Retry, Rotate, Theft, Use, judge
 from services.token.domain.grant import GRANT, Grant, grant_key
 from services.token.domain.keyring import KEYRING, REFRESH_RING
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Session, hangs_from
@@ -21,9 +22,15 @@ log = structlog.get_logger()
 
 
 async def refresh(
-    token: Token, client: Client, presented: str, scope: str | None, resources: list[str], by: By
+    token: Token,
+    client: Client,
+    presented: str,
+    scope: str | None,
+    resources: list[str],
+    by: By,
+    binding: Binding = UNBOUND,
 ) -> Answered:
-    """The next refresh token of a lineage, or the same again where the answer was lost.
+    """The next refresh token of a lineage, or the same again where the answer was lost or `binding` keeps it safe.
 
     Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
     recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it.
@@ -34,11 +41,11 @@ async def refresh(
         await require_key(attempt, genuine.key_id)
         by_client = await attempt.read(CLIENT, client.id)
         lineage = await read_lineage(attempt, genuine.family_id)
-        judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since())
+        judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):
             await _record(attempt, lineage, judged)
             return judged
-        return await _give(token, attempt, lineage, judged, scope, resources)
+        return await _give(token, attempt, lineage, judged, scope, resources, binding)
 
     try:
         outcome = await token.log.decide(by, decide)
@@ -78,14 +85,20 @@ async def _record(attempt: Attempt, lineage: Lineage, theft: Theft) -> None:
 
 
 async def _give(
-    token: Token, attempt: Attempt, lineage: Lineage, judged: Rotate | Retry, scope: str | None, resources: list[str]
+    token: Token,
+    attempt: Attempt,
+    lineage: Lineage,
+    judged: Rotate | Retry | Use,
+    scope: str | None,
+    resources: list[str],
+    binding: Binding,
 ) -> Signing:
     family, client = lineage.family, lineage.client
     client.may("refresh_token")
     token.parked.refuse(*hangs_from(family.subject, family.session_id))
     key = await signing_key(attempt, client)
     audience = family.narrowed(resources) if family.audience else client.audience(resources, token.issuer)
-    said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now)
+    said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now, binding)
     said |= {"session_id": family.session_id or None, "family_id": family.id, "generation": judged.generation}
     identified = await identifies(attempt, client, said["scope"], Identified(family.session_id))
     if isinstance(judged, Rotate):
@@ -93,9 +106,13 @@ async def _give(
         rotated = RefreshRotated(**said, refresh_key=derives)
         await attempt.write(FAMILY, family.id, rotated)
         return Signing(rotated, key, client.access_token_alg, family, judged.generation, derives, identified)
-    # A stream of its own, so that any number of retries fit into one batch; the family is guarded.
     derives = family.key_of(judged.generation)
     await require_key(attempt, derives)
+    if isinstance(judged, Use):
+        used = RefreshUsed(**said)
+        await attempt.write(FAMILY, family.id, used)
+        return Signing(used, key, client.access_token_alg, family, judged.generation, derives, identified)
+    # A stream of its own, so that any number of retries fit into one batch; the family is guarded.
     retried = RefreshRetried(**said)
     attempt.start(TOKEN, retried.token_id, retried)
     return Signing(retried, key, client.access_token_alg, family, judged.generation, derives, identified)

@@ -54,11 +54,38 @@ class Client(msgspec.Struct, frozen=True):
     client_uri: str = ""
     policy_uri: str = ""
     tos_uri: str = ""
+    token_endpoint_auth_signing_alg: str = ""
+    require_pushed_authorization_requests: bool = False
+    dpop_bound_access_tokens: bool = False
+    tls_client_certificate_bound_access_tokens: bool = False
+    tls_client_auth_subject_dn: str = ""
+    tls_client_auth_san_dns: str = ""
+    tls_client_auth_san_uri: str = ""
+    tls_client_auth_san_ip: str = ""
+    tls_client_auth_san_email: str = ""
+    secret_key: str = ""
     revoked_at: int = 0
 
     @property
     def known(self) -> bool:
         return bool(self.id)
+
+    @property
+    def constrained(self) -> bool:
+        """Whether it is given only tokens that are of no use to others."""
+        return self.dpop_bound_access_tokens or self.tls_client_certificate_bound_access_tokens
+
+    @property
+    def held_to_fapi(self) -> bool:
+        """Pushed requests and bound tokens: the FAPI 2.0 Security Profile is what it is held to."""
+        return self.require_pushed_authorization_requests and self.constrained
+
+    @property
+    def auth_methods(self) -> tuple[str, ...]:
+        """How it may prove who it is (RFC 7591 2)."""
+        if self.token_endpoint_auth_method:
+            return (self.token_endpoint_auth_method,)
+        return ("client_secret_basic", "client_secret_post") if self.confidential else ("none",)
 
     def may(self, grant_type: str) -> None:
         """Raises UnauthorizedClient where the client is not registered for the grant type."""

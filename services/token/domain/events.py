@@ -32,6 +32,10 @@ class Issue(Event, kw_only=True):
     """The session of identity that it hangs from (`ses_…`), which opens nothing."""
     family_id: str | None = None
     """The lineage of refresh tokens that it hangs from (`fam_…`), which opens nothing."""
+    jkt: str | None = None
+    """The thumbprint of the key that its holder has to prove (RFC 9449, RFC 7638)."""
+    x5t: str | None = None
+    """The SHA-256 of the certificate that its holder has to show (RFC 8705), base64url."""
 
 
 @events.event("client.registered")
@@ -103,6 +107,26 @@ class ClientRegistered(Event):
     """What it does with what it learns of people."""
     tos_uri: str = ""
     """Its terms of service."""
+    token_endpoint_auth_signing_alg: str = ""
+    """The one algorithm of the assertions by which it proves who it is; empty: any that fits its method."""
+    require_pushed_authorization_requests: bool = False
+    """Whether its authorization requests have to be pushed beforehand (RFC 9126)."""
+    dpop_bound_access_tokens: bool = False
+    """Whether it is given only tokens that are bound to a key of its own (RFC 9449)."""
+    tls_client_certificate_bound_access_tokens: bool = False
+    """Whether its tokens are bound to the certificate that it shows (RFC 8705 3)."""
+    tls_client_auth_subject_dn: str = ""
+    """The subject of the certificate by which it proves who it is (RFC 8705 2.1.2), as RFC 4514 writes it."""
+    tls_client_auth_san_dns: str = ""
+    """Or a DNS name of that certificate."""
+    tls_client_auth_san_uri: str = ""
+    """Or a URI of it."""
+    tls_client_auth_san_ip: str = ""
+    """Or an address of it."""
+    tls_client_auth_san_email: str = ""
+    """Or a mail address of it."""
+    secret_key: str = ""
+    """The name under which its secret lies encrypted, where it proves it by `client_secret_jwt`; never the secret."""
     secret_hash: Sealed[str] = None
 
 
@@ -226,6 +250,8 @@ class FamilyStarted(Event):
     userinfo_claims: list[str] = msgspec.field(default_factory=list)
     code_id: str | None = None
     """The code that it was given for; absent after a direct login."""
+    jkt: str | None = None
+    x5t: str | None = None
 
 
 @events.event("refresh.rotated")
@@ -242,6 +268,16 @@ class RefreshRetried(Issue, kw_only=True):
     """A refresh token came again within the leeway, as after a lost answer: the same successor, a fresh access token.
 
     A thief who is as quick looks the same, so many of these for one person deserve a look.
+    """
+
+    generation: int
+
+
+@events.event("refresh.used")
+class RefreshUsed(Issue, kw_only=True):
+    """A refresh token whose holder proved the key or certificate that its family is bound to gave a fresh access token.
+
+    It does not change: whoever else gets hold of it can do nothing with it.
     """
 
     generation: int

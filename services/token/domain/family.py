@@ -5,9 +5,17 @@ import msgspec
 from eventlog.events import Event, Recorded
 from eventlog.log import Fold
 from services.token.domain import DAY, SECOND
+from services.token.domain.binding import UNBOUND, Binding, binding_of
 from services.token.domain.client import Client
 from services.token.domain.errors import AheadOfLog, InvalidGrant, InvalidTarget
-from services.token.domain.events import FamilyRevoked, FamilyStarted, RefreshRotated, ReuseDetected, SubjectRevoked
+from services.token.domain.events import (
+    FamilyRevoked,
+    FamilyStarted,
+    RefreshRotated,
+    RefreshUsed,
+    ReuseDetected,
+    SubjectRevoked,
+)
 from services.token.domain.grant import Grant
 from services.token.domain.revocation import Session, Subject
 
@@ -23,7 +31,10 @@ class KeyOf(msgspec.Struct, frozen=True):
 
 
 class Family(msgspec.Struct, frozen=True):
-    """`session_position` is of identity's log; `seen`, `started_at`, `revoked_at` of token's. Times in µs."""
+    """`session_position` is of identity's log; `seen`, `started_at`, `revoked_at` of token's. Times in µs.
+
+    `rotated_at` is when its refresh token was last used, or made.
+    """
 
     id: str = ""
     client_id: str = ""
@@ -45,6 +56,7 @@ class Family(msgspec.Struct, frozen=True):
     offline: bool = False
     userinfo_claims: tuple[str, ...] = ()
     code_id: str | None = None
+    binding: Binding = UNBOUND
 
     @property
     def known(self) -> bool:
@@ -106,6 +118,12 @@ class Retry(msgspec.Struct, frozen=True):
     generation: int
 
 
+class Use(msgspec.Struct, frozen=True):
+    """The same token stays: its holder has proven what it is bound to."""
+
+    generation: int
+
+
 class Theft(msgspec.Struct, frozen=True):
     """The token was stolen, or its thief was first: these end the family, or all that the account has."""
 
@@ -113,12 +131,15 @@ class Theft(msgspec.Struct, frozen=True):
     subject: tuple[Event, ...]
 
 
-def judge(lineage: Lineage, presented: Presented, by: Client, now: int, ready_since: int) -> Rotate | Retry | Theft:
-    """What presenting this genuine token means (RFC 9700 4.14.2).
+def judge(
+    lineage: Lineage, presented: Presented, by: Client, now: int, ready_since: int, shown: Binding = UNBOUND
+) -> Rotate | Retry | Use | Theft:
+    """What presenting this genuine token, with a proof of `shown`, means (RFC 9700 4.14.2).
 
     The current generation rotates. Its immediate parent, within the leeway and while its successor is unused, is an
     answer that was lost: the caller gets the same successor again. Anything else was stolen, or its thief was first.
     The leeway counts from the later of the rotation and `ready_since`, when this process last became able to answer.
+    A token that is bound does not rotate.
     Raises InvalidGrant where the family is over, AheadOfLog where the log does not know the generation.
     """
     family = lineage.family
@@ -130,13 +151,25 @@ def judge(lineage: Lineage, presented: Presented, by: Client, now: int, ready_si
         raise InvalidGrant("this session is over")
     if family.client_id != by.id:
         return theft(lineage, presented, by)
+    _require_proof(family, by, shown)
     match family.generation - presented.generation:
+        case 0 if family.binding:
+            return Use(family.generation)
         case 0:
             return Rotate(family.generation + 1)
         case 1 if by.leeway > 0 and now - max(family.rotated_at, ready_since) <= by.leeway * SECOND:
             return Retry(family.generation)
         case _:
             return theft(lineage, presented, by)
+
+
+def _require_proof(family: Family, by: Client, shown: Binding) -> None:
+    """RFC 9449 5, RFC 8705 4 and 7.1: the key of a public client stays; one that proves who it is may change its key.
+
+    Raises InvalidGrant. A token of which somebody has only the text is of no use to them, and ends nothing.
+    """
+    if not (family.binding.renewed_by(shown) if by.confidential else family.binding.held_by(shown)):
+        raise InvalidGrant("this refresh token is bound to a key that was not proven")
 
 
 def theft(lineage: Lineage, presented: Presented, by: Client) -> Theft:
@@ -161,7 +194,8 @@ def revoked(family: Family, reason: str) -> FamilyRevoked:
 
 def family_of(started: FamilyStarted) -> Family:
     """A family as it begins, before it stands anywhere."""
-    first = {"id": started.family_id, "generation": 1, "keys": (KeyOf(1, started.refresh_key),)}
+    first: dict[str, Any] = {"id": started.family_id, "generation": 1, "keys": (KeyOf(1, started.refresh_key),)}
+    first["binding"] = binding_of(started.jkt, started.x5t)
     return msgspec.convert(msgspec.structs.asdict(started) | first, Family)
 
 
@@ -174,6 +208,8 @@ def evolve_family(family: Family, event: Event, row: Recorded) -> Family:
             if keys[-1].key_id != event.refresh_key:
                 keys = (*keys, KeyOf(event.generation, event.refresh_key))
             return msgspec.structs.replace(family, generation=event.generation, keys=keys, rotated_at=row.time)
+        case RefreshUsed():
+            return msgspec.structs.replace(family, rotated_at=row.time)
         case FamilyRevoked():
             return msgspec.structs.replace(family, revoked_at=row.position)
     return family

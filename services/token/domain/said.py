@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from services.token.domain import SECOND
+from services.token.domain.binding import binding_of
 from services.token.domain.events import Issue
 from services.token.domain.family import Family
 from watchword.folding import MAX_ACCESS_TOKEN_LIFE
@@ -44,6 +45,8 @@ def access_claims(issuer: str, issue: Issue, family: Family | None, position: in
         "scope": issue.scope,
         "pos": position,
     }
+    if issue.jkt or issue.x5t:
+        claims["cnf"] = binding_of(issue.jkt, issue.x5t).cnf
     if family is None:
         return claims
     if family.session_id:

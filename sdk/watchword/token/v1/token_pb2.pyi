@@ -572,6 +572,15 @@ class Client(_message.Message):
     CLIENT_URI_FIELD_NUMBER: _builtins.int
     POLICY_URI_FIELD_NUMBER: _builtins.int
     TOS_URI_FIELD_NUMBER: _builtins.int
+    TOKEN_ENDPOINT_AUTH_SIGNING_ALG_FIELD_NUMBER: _builtins.int
+    DPOP_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_CERTIFICATE_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_AUTH_SUBJECT_DN_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_AUTH_SAN_DNS_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_AUTH_SAN_URI_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_AUTH_SAN_IP_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_AUTH_SAN_EMAIL_FIELD_NUMBER: _builtins.int
+    REQUIRE_PUSHED_AUTHORIZATION_REQUESTS_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     name: _builtins.str
     confidential: _builtins.bool
@@ -602,6 +611,17 @@ class Client(_message.Message):
     client_uri: _builtins.str
     policy_uri: _builtins.str
     tos_uri: _builtins.str
+    token_endpoint_auth_signing_alg: _builtins.str
+    """RFC 8705, RFC 9449, and the algorithm of assertions (OpenID Connect Dynamic Client Registration 2)."""
+    dpop_bound_access_tokens: _builtins.bool
+    tls_client_certificate_bound_access_tokens: _builtins.bool
+    tls_client_auth_subject_dn: _builtins.str
+    tls_client_auth_san_dns: _builtins.str
+    tls_client_auth_san_uri: _builtins.str
+    tls_client_auth_san_ip: _builtins.str
+    tls_client_auth_san_email: _builtins.str
+    require_pushed_authorization_requests: _builtins.bool
+    """RFC 9126 6"""
     @_builtins.property
     def grant_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -662,10 +682,19 @@ class Client(_message.Message):
         client_uri: _builtins.str = ...,
         policy_uri: _builtins.str = ...,
         tos_uri: _builtins.str = ...,
+        token_endpoint_auth_signing_alg: _builtins.str = ...,
+        dpop_bound_access_tokens: _builtins.bool = ...,
+        tls_client_certificate_bound_access_tokens: _builtins.bool = ...,
+        tls_client_auth_subject_dn: _builtins.str = ...,
+        tls_client_auth_san_dns: _builtins.str = ...,
+        tls_client_auth_san_uri: _builtins.str = ...,
+        tls_client_auth_san_ip: _builtins.str = ...,
+        tls_client_auth_san_email: _builtins.str = ...,
+        require_pushed_authorization_requests: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "default_max_age", b"default_max_age", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "leeway", b"leeway", "require_pkce", b"require_pkce", "subject_type", b"subject_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "audiences", b"audiences", "backchannel_logout_uri", b"backchannel_logout_uri", "client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "cors_origins", b"cors_origins", "default_max_age", b"default_max_age", "direct_login", b"direct_login", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "grants", b"grants", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "leeway", b"leeway", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "require_pkce", b"require_pkce", "reuse_ends", b"reuse_ends", "scopes", b"scopes", "sector", b"sector", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "userinfo_alg", b"userinfo_alg"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "audiences", b"audiences", "backchannel_logout_uri", b"backchannel_logout_uri", "client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "cors_origins", b"cors_origins", "default_max_age", b"default_max_age", "direct_login", b"direct_login", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "grants", b"grants", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "leeway", b"leeway", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "require_pkce", b"require_pkce", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "reuse_ends", b"reuse_ends", "scopes", b"scopes", "sector", b"sector", "subject_type", b"subject_type", "tls_client_auth_san_dns", b"tls_client_auth_san_dns", "tls_client_auth_san_email", b"tls_client_auth_san_email", "tls_client_auth_san_ip", b"tls_client_auth_san_ip", "tls_client_auth_san_uri", b"tls_client_auth_san_uri", "tls_client_auth_subject_dn", b"tls_client_auth_subject_dn", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", b"token_endpoint_auth_signing_alg", "tos_uri", b"tos_uri", "userinfo_alg", b"userinfo_alg"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ask_consent: _TypeAlias = _typing.Literal["ask_consent"]  # noqa: Y015
     _WhichOneofArgType__ask_consent: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent"]  # noqa: Y015
