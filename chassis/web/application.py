@@ -70,12 +70,14 @@ def application(
     shares: Iterable[Share] = (),
     waiting: Waiting | None = None,
     trusted_proxies: Sequence[Network] = (),
+    certificate_header: str = "",
     body_limit: int = MAX_BODY,
 ) -> ASGIApp:
     """The whole application.
 
     `origins` are those of the service's own pages; `shares` says which paths pages of others may read; `waiting` lets
-    requests name positions. Handlers raise Refusal; whatever else they raise is a 500 that says nothing.
+    requests name positions; `certificate_header` is where a trusted proxy hands on a certificate. Handlers raise
+    Refusal; whatever else they raise is a 500 that says nothing.
     """
     api = _Api(
         title=title,
@@ -96,7 +98,8 @@ def application(
     handlers = operations(readiness) | docs(title) | {(one.method, one.path): one.handler for one in hot}
     for method, path in handlers:
         api.add_route(path, _unreached, methods=[method], include_in_schema=False)
-    return Edge(Gate(api, handlers, origins, Cors(shares), waiting, body_limit), trusted_proxies)
+    gate = Gate(api, handlers, origins, Cors(shares), waiting, body_limit)
+    return Edge(gate, trusted_proxies, certificate_header.lower().encode())
 
 
 def _document(api: _Api, endpoint: Hot) -> None:

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from chassis.web.body import Answered
 
-_EXPOSED = b"Watchword-Position, X-Correlation-Id, WWW-Authenticate, Retry-After"
+_EXPOSED = b"Watchword-Position, X-Correlation-Id, WWW-Authenticate, Retry-After, DPoP-Nonce"
 _ALLOWED = "Authorization, Content-Type, Watchword-Position, X-Correlation-Id, DPoP"
 
 

@@ -16,6 +16,7 @@ from chassis.addresses import Network
 from chassis.telemetry import REQUESTS, Served, correlate
 from chassis.tracing import TRACES
 from chassis.web.body import Answered, Disconnected
+from chassis.web.certificates import take_certificate
 from chassis.web.problem import failed, refused
 from eventlog.errors import Refusal
 
@@ -44,6 +45,7 @@ class Edge:
 
     app: ASGIApp
     trusted_proxies: Sequence[Network] = ()
+    certificate_header: bytes = b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,6 +57,8 @@ class Edge:
             headers.get("traceparent") if b"traceparent" in sent else None,
         )
         answer = _Answer(scope, send, correlated)
+        if self.certificate_header and self.certificate_header in sent:
+            take_certificate(scope, self.certificate_header, _is_trusted(scope, self.trusted_proxies))
         scope["client"] = client_address(scope, headers, self.trusted_proxies)
         if TRACES.spans is None or scope["path"] in _UNTRACED:
             await self._serve(scope, receive, answer)
@@ -153,6 +157,12 @@ def client_address(scope: Scope, headers: Headers, trusted: Sequence[Network]) -
         if not _within(hop, trusted):
             break
     return address, 0
+
+
+def _is_trusted(scope: Scope, trusted: Sequence[Network]) -> bool:
+    """Whether the connection itself is a trusted proxy's."""
+    client: tuple[str, int] | None = scope.get("client")
+    return client is not None and _within(client[0], trusted)
 
 
 def _within(address: str, networks: Sequence[Network]) -> bool:

@@ -1,8 +1,8 @@
 """What token needs from outside."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from eventlog.log import Log
 from eventlog.projection.parked import Parked
@@ -66,6 +66,40 @@ class Fetch(Protocol):
     async def post(self, url: str, form: Mapping[str, str]) -> Fetched: ...
 
 
+Jwk = Mapping[str, Any]
+Wanted = Callable[[Jwk], bool]
+
+
+class ClientKeys(Protocol):
+    """The public keys (RFC 7517) that clients publish at their `jwks_uri`."""
+
+    async def find(self, url: str, wanted: Wanted) -> Jwk | None:
+        """The first that is wanted; the site is asked again where there is none. Raises NotFetched."""
+        ...
+
+
+class NoClientKeys:
+    """Where nothing is fetched."""
+
+    async def find(self, url: str, wanted: Wanted) -> Jwk | None:
+        """See ClientKeys."""
+        raise NotFetched("nothing is fetched here")
+
+
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """What it takes to judge how clients prove who they are.
+
+    `authorities` are those whose certificates `tls_client_auth` believes, PEM. `mtls_url` is the origin at which
+    clients show certificates, where it is not the issuer's own. `nonces` says whether a DPoP proof needs a nonce.
+    """
+
+    keys: ClientKeys = field(default_factory=NoClientKeys)
+    authorities: bytes = b""
+    mtls_url: str = ""
+    nonces: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What the commands of this service work on.
@@ -80,3 +114,8 @@ class Token:
     ready_since: Callable[[], int]
     parked: Parked
     kept: Kept
+    proving: Proving = field(default_factory=Proving)
+
+    def addresses(self, path: str) -> list[str]:
+        """The addresses under which clients know an endpoint: the operator's word, never a Host header's."""
+        return [f"{origin}{path}" for origin in (self.issuer, self.proving.mtls_url) if origin]

@@ -17,11 +17,13 @@ from services.token.api import answers
 from services.token.api.client_auth import client_of
 from services.token.api.grpc import Revoking
 from services.token.api.metadata import metadata
+from services.token.api.proof import binding_of
 from services.token.commands.issue import Answered, client_credentials
 from services.token.commands.redeem import redeem
 from services.token.commands.refresh import refresh
 from services.token.commands.revoke import revoke_family, revoke_token
 from services.token.domain import SECOND
+from services.token.domain.binding import Binding
 from services.token.domain.client import Client
 from services.token.domain.code import Shown
 from services.token.domain.errors import Reused, UnauthorizedClient, UnsupportedGrantType
@@ -31,23 +33,24 @@ from services.token.ports import Token
 from services.token.queries import Asker, OwnKeys, genuine, introspect, known
 from watchword.verifier import Verifier
 
-Grant = Callable[[Token, Client, Form, By], Awaitable[Answered]]
+Grant = Callable[[Token, Client, Form, By, Binding], Awaitable[Answered]]
 GRANTED = Counter("watchword_token_requests", "Requests for tokens", ["grant_type", "outcome"])
 _granted = lru_cache(maxsize=256)(GRANTED.labels)
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-async def _refresh(token: Token, client: Client, form: Form, by: By) -> Answered:
-    return await refresh(token, client, form.require("refresh_token"), form.get("scope"), form.all("resource"), by)
+async def _refresh(token: Token, client: Client, form: Form, by: By, binding: Binding) -> Answered:
+    presented, scope = form.require("refresh_token"), form.get("scope")
+    return await refresh(token, client, presented, scope, form.all("resource"), by, binding)
 
 
-async def _client_credentials(token: Token, client: Client, form: Form, by: By) -> Answered:
-    return await client_credentials(token, client, form.get("scope"), form.all("resource"), by)
+async def _client_credentials(token: Token, client: Client, form: Form, by: By, binding: Binding) -> Answered:
+    return await client_credentials(token, client, form.get("scope"), form.all("resource"), by, binding)
 
 
-async def _authorization_code(token: Token, client: Client, form: Form, by: By) -> Answered:
+async def _authorization_code(token: Token, client: Client, form: Form, by: By, binding: Binding) -> Answered:
     shown = Shown(form.get("redirect_uri"), form.get("code_verifier"))
-    return await redeem(token, client, form.require("code"), shown, form.all("resource"), by)
+    return await redeem(token, client, form.require("code"), shown, form.all("resource"), by, binding)
 
 
 GRANTS: dict[str, Grant] = {
@@ -86,7 +89,8 @@ class OAuth:
             raise UnsupportedGrantType
         client = await client_of(self._token, request, form)
         try:
-            answered = await grant(self._token, client, form, _by(client))
+            binding = await binding_of(self._token, request, client)
+            answered = await grant(self._token, client, form, _by(client), binding)
         except Refusal as refusal:
             _granted(grant_type, refusal.code).inc()
             if isinstance(refusal, Reused):

@@ -211,6 +211,7 @@ async def _issued(
         expires_at=attempt.now + LIFE,
         code_challenge=request.code_challenge,
         nonce=request.nonce,
+        jkt=request.dpop_jkt,
         userinfo_claims=list(request.claims.userinfo),
     )
 

@@ -10,6 +10,7 @@ import msgspec
 
 from eventlog.errors import Kind, Refusal
 from eventlog.log import Attempt, By, Fold
+from services.token.commands.prove import keep_secret
 from services.token.domain.client import CLIENT, FIRST_PARTY_SCOPES, Client
 from services.token.domain.errors import InvalidClient
 from services.token.domain.events import CallerGranted, CertificateRevoked, ClientRegistered
@@ -57,7 +58,11 @@ async def register_client(token: Token, wanted: Client, by: By) -> Registered:
     client = msgspec.structs.replace(wanted, id=wanted.id or f"cli_{secrets.token_urlsafe(9)}")
     _check(client)
     secret = secrets.token_urlsafe(32) if client.confidential else ""
-    event = _registered(client, hashed(secret) if secret else None)
+    if client.token_endpoint_auth_method == "client_secret_jwt":
+        # What makes a MAC has to be there to make it again.
+        event = _registered(msgspec.structs.replace(client, secret_key=await keep_secret(token, secret)), None)
+    else:
+        event = _registered(client, hashed(secret) if secret else None)
 
     async def decide(attempt: Attempt) -> None:
         if (await attempt.read(CLIENT, client.id)).known:

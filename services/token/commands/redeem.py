@@ -7,6 +7,7 @@ from services.token.adapters.codes import forged_code, open_code
 from services.token.commands.issue import Answered, Given, NewFamily, Signing, answer, begin_family
 from services.token.commands.refresh import require_key
 from services.token.domain.authorization import OFFLINE
+from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.code import CODE, Code, Shown, judge_redemption
 from services.token.domain.errors import InvalidGrant, InvalidTarget, Reused
@@ -19,7 +20,15 @@ from services.token.ports import Token
 log = structlog.get_logger()
 
 
-async def redeem(token: Token, client: Client, presented: str, shown: Shown, resources: list[str], by: By) -> Answered:
+async def redeem(
+    token: Token,
+    client: Client,
+    presented: str,
+    shown: Shown,
+    resources: list[str],
+    by: By,
+    binding: Binding = UNBOUND,
+) -> Answered:
     """The tokens for a code. Raises InvalidGrant: for a forged code nothing happens; one that was redeemed before
     (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2).
     """
@@ -33,9 +42,9 @@ async def redeem(token: Token, client: Client, presented: str, shown: Shown, res
             return None
         own = await attempt.read(CLIENT, client.id)
         own.may("authorization_code")
-        judge_redemption(code, own.id, shown, attempt.now)
+        judge_redemption(code, own.id, shown, attempt.now, binding)
         await _still_stands(token, attempt, code, own)
-        signing = await begin_family(attempt, own, _session(code), _given(code, own, resources))
+        signing = await begin_family(attempt, own, _session(code), _given(code, own, resources, binding))
         family_id = signing.issue.family_id or ""
         redeemed = CodeRedeemed(code_id=code.id, client_id=own.id, family_id=family_id)
         await attempt.write(CODE, code.id, redeemed)
@@ -87,7 +96,7 @@ def _session(code: Code) -> NewFamily:
     )
 
 
-def _given(code: Code, client: Client, resources: list[str]) -> Given:
+def _given(code: Code, client: Client, resources: list[str], binding: Binding) -> Given:
     """RFC 8707 2.2: the first access token may be for less than what was granted."""
     if not set(resources) <= set(code.audience):
         raise InvalidTarget
@@ -98,4 +107,5 @@ def _given(code: Code, client: Client, resources: list[str]) -> Given:
         userinfo_claims=code.userinfo_claims,
         code_id=code.id,
         nonce=code.nonce,
+        binding=binding,
     )

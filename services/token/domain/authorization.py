@@ -52,6 +52,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     resources: tuple[str, ...] = ()
     claims: Requested = Requested()
     pushed: str = ""
+    dpop_jkt: str | None = None
 
     @property
     def silent(self) -> bool:
@@ -154,6 +155,7 @@ def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: s
         display=asked.get("display", ""),
         resources=tuple(resources),
         claims=claims,
+        dpop_jkt=asked.get("dpop_jkt"),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from eventlog.events import Event, Recorded
 from eventlog.log import Fold
 from services.token.domain import MINUTE
+from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.errors import InvalidGrant
 from services.token.domain.events import CodeIssued, CodeRedeemed
 
@@ -35,6 +36,7 @@ class Code(msgspec.Struct, frozen=True):
     expires_at: int = 0
     code_challenge: str | None = None
     nonce: str | None = None
+    jkt: str | None = None
     userinfo_claims: tuple[str, ...] = ()
     issued_at: int = 0
     redeemed_at: int = 0
@@ -52,7 +54,7 @@ class Shown(msgspec.Struct, frozen=True):
     verifier: str | None
 
 
-def judge_redemption(code: Code, client_id: str, shown: Shown, now: int) -> None:
+def judge_redemption(code: Code, client_id: str, shown: Shown, now: int, binding: Binding = UNBOUND) -> None:
     """Raises InvalidGrant unless the code is this client's, fresh, and shown by whoever asked for it (RFC 6749 4.1.3).
 
     A verifier without a challenge is refused, too: somebody took the challenge out of the request (RFC 9700 4.8.2).
@@ -61,6 +63,9 @@ def judge_redemption(code: Code, client_id: str, shown: Shown, now: int) -> None
         raise InvalidGrant("this code is not valid")
     if now >= code.expires_at:
         raise InvalidGrant("this code has expired")
+    if code.jkt not in (None, binding.jkt):
+        # RFC 9449 10
+        raise InvalidGrant("the DPoP key is not the one that the code was asked for with (dpop_jkt)")
     if shown.redirect_uri not in (code.redirect_uri, None if code.code_challenge else code.redirect_uri):
         raise InvalidGrant("redirect_uri is not the one that the code was asked for with")
     if (code.code_challenge is None) != (shown.verifier is None):

@@ -67,6 +67,20 @@ class AuthorizationRefused(Refusal):
         super().__init__(Kind.INVALID, error, detail)
 
 
+class InvalidDpopProof(Refusal):
+    """RFC 9449 5."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.INVALID, "invalid_dpop_proof", detail)
+
+
+class UseDpopNonce(Refusal):
+    """RFC 9449 8."""
+
+    def __init__(self) -> None:
+        super().__init__(Kind.INVALID, "use_dpop_nonce", "the DPoP proof needs the nonce that DPoP-Nonce says")
+
+
 class SessionOver(Refusal):
     """The session was ended at identity: nothing is issued for it again."""
 

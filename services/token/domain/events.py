@@ -184,6 +184,7 @@ class CodeIssued(Event):
     """What only whoever asked for the code can answer (RFC 7636)."""
     nonce: str | None = None
     """What the ID token repeats, so that the application knows it for its own."""
+    jkt: str | None = None
     userinfo_claims: list[str] = msgspec.field(default_factory=list)
     """What it asked to learn of the person besides, by the names of OpenID Connect."""
 

@@ -1,5 +1,7 @@
 """A refresh family (RULES 8): one lineage of refresh tokens, each generation used once."""
 
+from typing import Any
+
 import msgspec
 
 from eventlog.events import Event, Recorded

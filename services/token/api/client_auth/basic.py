@@ -1,4 +1,4 @@
-"""How a client proves who it is: client_secret_basic, client_secret_post, none (RFC 6749 2.3, RFC 7591 2)."""
+"""client_secret_basic (RFC 6749 2.3.1)."""
 
 import base64
 from urllib.parse import unquote_plus
@@ -7,28 +7,24 @@ from starlette.requests import Request
 
 from chassis.web import Form
 from services.token.commands.clients import authenticate
+from services.token.commands.prove import require_method
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidClient, InvalidRequest
 from services.token.ports import Token
 
 
-async def client_of(token: Token, request: Request, form: Form) -> Client:
-    """The client that asks. Raises InvalidClient, and InvalidRequest where it uses two methods at once."""
+async def prove(token: Token, request: Request, form: Form) -> Client:
+    """The client whose id and secret the Authorization header holds."""
     header = request.headers.getlist("authorization")
-    if not header:
-        client_id = form.get("client_id")
-        if client_id is None:
-            raise InvalidClient("the client did not say who it is")
-        return await authenticate(token, client_id, form.get("client_secret"))
-    if len(header) > 1 or form.get("client_secret") is not None:
+    if len(header) > 1:
         raise InvalidRequest("a client proves itself by one method, not by two")
-    client_id, secret = _basic(header[0])
+    client_id, secret = _decoded(header[0])
     if form.get("client_id") not in (None, client_id):
         raise InvalidRequest("client_id names another client than the Authorization header")
-    return await authenticate(token, client_id, secret)
+    return require_method(await authenticate(token, client_id, secret), "client_secret_basic")
 
 
-def _basic(header: str) -> tuple[str, str]:
+def _decoded(header: str) -> tuple[str, str]:
     """RFC 6749 2.3.1: both halves are form-encoded before they are joined."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":

@@ -1,0 +1,38 @@
+"""What tokens are bound to: the key of the request's DPoP proof (RFC 9449 5), the client's certificate (RFC 8705 3)."""
+
+from collections.abc import Collection
+
+from cryptography import x509
+
+from services.token.adapters.nonces import is_good
+from services.token.domain import SECOND
+from services.token.domain.binding import UNBOUND, Binding
+from services.token.domain.certificate import x5t
+from services.token.domain.client import Client
+from services.token.domain.errors import InvalidDpopProof, InvalidRequest, UseDpopNonce
+from services.token.ports import Token
+from watchword.dpop import ProofRefused, read_proof
+
+
+async def prove_key(token: Token, proof: str, method: str, urls: Collection[str]) -> str:
+    """The thumbprint of the key that a proof proves, which is taken once. Raises InvalidDpopProof, UseDpopNonce."""
+    try:
+        read = read_proof(proof, method=method, urls=urls, now=token.log.now() // SECOND)
+    except ProofRefused as refused:
+        raise InvalidDpopProof(str(refused)) from None
+    if token.proving.nonces and (read.nonce is None or not await is_good(token.log, read.nonce)):
+        raise UseDpopNonce
+    if not await token.kept.claim("dpop", f"{read.jkt} {read.jti}", read.expires_at * SECOND):
+        raise InvalidDpopProof("the DPoP proof was used before (jti)")
+    return read.jkt
+
+
+def binding(client: Client, jkt: str, shown: x509.Certificate | None) -> Binding:
+    """What the client's tokens are bound to. Raises where it has not proven what it registered that it would."""
+    if client.dpop_bound_access_tokens and not jkt:
+        raise InvalidDpopProof("the client's tokens are bound to a key, and no DPoP proof was given")
+    if not client.tls_client_certificate_bound_access_tokens:
+        return Binding(jkt) if jkt else UNBOUND
+    if shown is None:
+        raise InvalidRequest("the client's tokens are bound to its certificate, and it shows none")
+    return Binding(jkt, x5t(shown))
