@@ -13,6 +13,8 @@ from chassis.web import Share, application
 from eventlog.postgres import SEAL_KEYS
 from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
+from services.token.adapters.client_keys import PublishedKeys
+from services.token.adapters.fetch import Fetcher
 from services.token.adapters.kept import PostgresKept
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
 from services.token.api.authorization import ALLOWED as ANSWERS
@@ -22,7 +24,7 @@ from services.token.api.oauth import OAuth
 from services.token.api.rest import revocations
 from services.token.domain.events import events
 from services.token.migrate import SCHEMA
-from services.token.ports import Token
+from services.token.ports import Proving, Token
 from services.token.projections import CLIENTS, FAMILIES, TRUST, identity_events
 from services.token.queries import FamiliesByKey, OwnKeys
 from services.token.reactions import revoke_what_identity_ended
@@ -39,7 +41,13 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     vault = EncryptedVault(base.wrapping, PostgresWrappedKeys(base.pool))
     parked = Parked()
     log, kept = base.log(events), PostgresKept(base.pool, base.time.now)
-    token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept)
+    proving = Proving(
+        PublishedKeys(Fetcher(settings.fetch_allowed)),
+        settings.client_authorities,
+        settings.mtls_url or "",
+        settings.dpop_nonces,
+    )
+    token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept, proving)
 
     own, identity = base.own(), base.peer("identity", settings.identity_grpc)
     trust, registered = WatchedTrust(), MemoryRows()
@@ -103,6 +111,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         shares=shares(registered),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
+        certificate_header=settings.client_certificate_header,
     )
     return Parts(rest, rpc)
 

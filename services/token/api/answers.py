@@ -14,6 +14,8 @@ class _ByForm(BaseModel):
 
     client_id: str = Field(default="", description="of a public client, or with client_secret")
     client_secret: str = Field(default="")
+    client_assertion_type: str = Field(default="", description="with client_assertion (RFC 7523 2.2)")
+    client_assertion: str = Field(default="", description="a JWT that the client has signed")
 
 
 class TokenForm(_ByForm):
@@ -35,7 +37,7 @@ class Tokens(BaseModel):
     """RFC 6749 5.1."""
 
     access_token: str
-    token_type: Literal["Bearer"]
+    token_type: Literal["Bearer", "DPoP"]
     expires_in: int = Field(description="seconds")
     scope: str
     refresh_token: str = Field(default="")
@@ -46,7 +48,7 @@ class Introspection(BaseModel):
     """RFC 7662 2.2: nothing but `active` of a token that is not, or that the client may not know of."""
 
     active: bool
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer", "DPoP"] = "Bearer"
     iss: str = Field(default="")
     sub: str = Field(default="")
     aud: str | list[str] = Field(default="")
@@ -60,6 +62,7 @@ class Introspection(BaseModel):
     sid: str = Field(default="", description="the session")
     spos: int = Field(default=0, description="the session's position in identity's log")
     fam: str = Field(default="", description="the refresh family")
+    cnf: dict[str, str] = Field(default={}, description="what whoever presents it has to prove (RFC 9449, RFC 8705)")
     auth_time: int = Field(default=0)
     acr: str = Field(default="")
     amr: list[str] = Field(default=[])
@@ -113,6 +116,12 @@ class Metadata(BaseModel):
     token_endpoint_auth_methods_supported: list[str]
     introspection_endpoint_auth_methods_supported: list[str]
     revocation_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
+    introspection_endpoint_auth_signing_alg_values_supported: list[str]
+    revocation_endpoint_auth_signing_alg_values_supported: list[str]
+    dpop_signing_alg_values_supported: list[str]
+    tls_client_certificate_bound_access_tokens: bool
+    mtls_endpoint_aliases: dict[str, str] = Field(default={}, description="where a client shows a certificate")
 
 
 class Receipt(BaseModel):
@@ -139,7 +148,12 @@ def _form(summary: str, form: type[BaseModel], codes: Codes) -> dict[str, Any]:
 TOKEN = _form(
     "A token (RFC 6749)",
     TokenForm,
-    {400: ("invalid_grant", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type")},
+    {
+        400: (
+            *("invalid_grant", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type"),
+            *("invalid_dpop_proof", "use_dpop_nonce"),
+        )
+    },
 )
 INTROSPECT = _form("Introspection (RFC 7662)", PresentedToken, {400: ("unauthorized_client",)})
 REVOKE = _form("Revocation (RFC 7009)", PresentedToken, {400: ("unauthorized_client",)})

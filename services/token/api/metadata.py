@@ -7,7 +7,6 @@ from services.token.domain.authorization import ACR, RESPONSE_MODES
 from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES
 from services.token.domain.keyring import ALGORITHMS
 
-METHODS = ("client_secret_basic", "client_secret_post")
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
 PROFILE = ("preferred_username", "name", "updated_at", "email", "email_verified")
 
@@ -39,7 +38,4 @@ def metadata(issuer: str, identity: str, grant_types: Sequence[str]) -> dict[str
         "claim_types_supported": ["normal"],
         "claims_supported": [*CLAIMS, *PROFILE],
         "scopes_supported": [*OPENID_SCOPES, *sorted(FIRST_PARTY_SCOPES)],
-        "token_endpoint_auth_methods_supported": [*METHODS, "none"],
-        "introspection_endpoint_auth_methods_supported": list(METHODS),
-        "revocation_endpoint_auth_methods_supported": [*METHODS, "none"],
     }

@@ -17,6 +17,7 @@ from services.token.api import answers
 from services.token.api.client_auth import client_of
 from services.token.api.grpc import Revoking
 from services.token.api.metadata import metadata
+from services.token.api.offered import proofs
 from services.token.api.proof import binding_of
 from services.token.commands.issue import Answered, client_credentials
 from services.token.commands.redeem import redeem
@@ -143,7 +144,7 @@ class OAuth:
 
     async def metadata(self, request: Request) -> Response:
         return Json(
-            metadata(self._token.issuer, self._identity_url, sorted(GRANTS)),
+            proofs(self._token.proving, metadata(self._token.issuer, self._identity_url, sorted(GRANTS))),
             headers={"Cache-Control": "public, max-age=300"},
         )
 
