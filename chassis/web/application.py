@@ -48,6 +48,7 @@ class Hot:
     handler: Handler
     openapi: dict[str, Any] = field(default_factory=dict)
     answer: Any = None
+    status: int = 200
 
 
 class _Api(FastAPI):
@@ -108,6 +109,7 @@ def _document(api: _Api, endpoint: Hot) -> None:
         endpoint.handler,
         methods=[endpoint.method],
         response_model=endpoint.answer,
+        status_code=endpoint.status,
         response_class=Response if endpoint.answer is None else JSONResponse,
         openapi_extra=endpoint.openapi,
     )

@@ -21,6 +21,7 @@ from services.token.api.authorization import ALLOWED as ANSWERS
 from services.token.api.authorization import AuthorizationRpc
 from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
+from services.token.api.pushing import Pushing
 from services.token.api.rest import revocations
 from services.token.domain.events import events
 from services.token.migrate import SCHEMA
@@ -107,7 +108,10 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         readiness=process.readiness,
         origins=settings.origins,
         routers=[revocations(token, bearers, revoking)],
-        hot=OAuth(token, introspecting, keys, revoking, settings.identity_url or settings.issuer).endpoints(),
+        hot=[
+            *OAuth(token, introspecting, keys, revoking, settings.identity_url or settings.issuer).endpoints(),
+            *Pushing(token, keys).endpoints(),
+        ],
         shares=shares(registered),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,

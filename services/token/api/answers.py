@@ -33,6 +33,24 @@ class PresentedToken(_ByForm):
     token_type_hint: str = Field(default="")
 
 
+class PushForm(_ByForm):
+    """An authorization request (RFC 6749 4.1.1), as the browser would bring it."""
+
+    response_type: Literal["code"]
+    redirect_uri: str = Field(default="")
+    scope: str = Field(default="")
+    state: str = Field(default="")
+    code_challenge: str = Field(default="")
+    code_challenge_method: Literal["S256"] = "S256"
+
+
+class Pushed(BaseModel):
+    """RFC 9126 2.2."""
+
+    request_uri: str
+    expires_in: int = Field(description="seconds")
+
+
 class Tokens(BaseModel):
     """RFC 6749 5.1."""
 
@@ -95,6 +113,8 @@ class Metadata(BaseModel):
     token_endpoint: str
     userinfo_endpoint: str
     end_session_endpoint: str
+    pushed_authorization_request_endpoint: str
+    require_pushed_authorization_requests: bool
     introspection_endpoint: str
     revocation_endpoint: str
     grant_types_supported: list[str]
@@ -152,6 +172,20 @@ TOKEN = _form(
         400: (
             *("invalid_grant", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type"),
             *("invalid_dpop_proof", "use_dpop_nonce"),
+        )
+    },
+)
+PUSH = _form(
+    "An authorization request, pushed ahead of the browser (RFC 9126)",
+    PushForm,
+    {
+        400: (
+            "invalid_scope",
+            "invalid_target",
+            "unauthorized_client",
+            "unsupported_response_type",
+            "invalid_dpop_proof",
+            "use_dpop_nonce",
         )
     },
 )

@@ -10,6 +10,7 @@ import msgspec
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import authorization_code
 from services.token.commands.issue import Overtaken, refresh_key
+from services.token.commands.push import PREFIX, PUSHED, pulled
 from services.token.domain import MINUTE
 from services.token.domain.authorization import (
     OPENID,
@@ -75,15 +76,29 @@ async def begin(
     if not client.known:
         raise NoSuchAddress("the client is unknown")
     try:
-        request = judge(client, asked, resources, _hinted(client, asked, hint), token.log.now())
+        if asked.get("request_uri", "").startswith(PREFIX):
+            request = await pulled(token, client, asked["request_uri"])
+        elif client.require_pushed_authorization_requests:
+            raise AuthorizationRefused("invalid_request", "the client pushes its requests, and this is none (RFC 9126)")
+        else:
+            request = judge(client, asked, resources, hinted_account(client, asked, hint), token.log.now())
     except AuthorizationRefused as refused:
-        return refusal(token, answering(client, asked), refused.code, refused.detail)
+        return refusal(token, _whereto(client, asked, refused), refused.code, refused.detail)
     handle, expires_at = secrets.token_urlsafe(32), request.asked_at + KEPT
     await token.kept.keep(REQUEST, handle, msgspec.msgpack.encode(request), expires_at)
     return Asked(handle, request, client, expires_at)
 
 
-def _hinted(client: Client, asked: Parameters, hint: IdTokenHint | None) -> str:
+def _whereto(client: Client, asked: Parameters, refused: AuthorizationRefused) -> Answering:
+    """Where what is wrong may be told; a person is told that, and not that nobody else can be."""
+    try:
+        return answering(client, asked)
+    except NoSuchAddress as nowhere:
+        raise (nowhere if "redirect_uri" in asked else NoSuchAddress(refused.detail, refused.code)) from None
+
+
+def hinted_account(client: Client, asked: Parameters, hint: IdTokenHint | None) -> str:
+    """Whom an id_token_hint names; empty where there is none. Raises AuthorizationRefused for one that is not."""
     if "id_token_hint" not in asked:
         return ""
     if hint is None or hint.client_id != client.id:
@@ -159,6 +174,8 @@ async def _for(
     if not isinstance(issued, CodeIssued):
         return issued
     await token.kept.take(REQUEST, handle)
+    if request.pushed:
+        await token.kept.take(PUSHED, request.pushed)
     code = await authorization_code(token.vault, issued.refresh_key, code_id)
     return _to(token, request.answering, {"code": code}, outcome.position)
 

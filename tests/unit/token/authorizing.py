@@ -11,6 +11,7 @@ from services.token.commands.authorize import Asked, Destination, begin, proceed
 from services.token.commands.issue import Answered
 from services.token.commands.redeem import redeem
 from services.token.domain.authorization import Decision, SignedIn
+from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import Client
 from services.token.domain.code import Shown
 from services.token.domain.said import IdTokenHint
@@ -94,9 +95,10 @@ class Browser:
         verifier: str | None = VERIFIER,
         client: Client | None = None,
         resources: tuple[str, ...] = (),
+        binding: Binding = UNBOUND,
     ) -> Answered:
         shown = Shown(redirect_uri, verifier)
-        return await redeem(self.at.token, client or self.client, code, shown, list(resources), IDENTITY)
+        return await redeem(self.at.token, client or self.client, code, shown, list(resources), IDENTITY, binding)
 
 
 def error_of(going: Any) -> str:

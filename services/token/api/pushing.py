@@ -1,0 +1,40 @@
+"""POST /oauth2/par: decode, call, encode (RFC 9126)."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.web import Hot, Json, oauth_form
+from services.token.api import answers
+from services.token.api.client_auth import client_of
+from services.token.api.proof import jkt_of
+from services.token.commands.authorize import hinted_account
+from services.token.commands.push import push
+from services.token.ports import Token
+from services.token.queries import OwnKeys, id_token_hint
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pushing:
+    """The endpoint."""
+
+    token: Token
+    keys: OwnKeys
+
+    def endpoints(self) -> list[Hot]:
+        """Served before FastAPI, and documented by it."""
+        return [Hot("POST", "/oauth2/par", self.par, answers.PUSH, answers.Pushed, status=201)]
+
+    async def par(self, request: Request) -> Response:
+        """A request is judged as at the authorization endpoint; what is wrong is told at once."""
+        form = await oauth_form(request)
+        client = await client_of(self.token, request, form)
+        hint = form.get("id_token_hint")
+        said = None if hint is None else await id_token_hint(self.keys, self.token.issuer, hint)
+        hinted = hinted_account(client, form.values, said)
+        jkt = await jkt_of(self.token, request)
+        pushed = await push(self.token, client, form.values, form.all("resource"), hinted, jkt)
+        return Json(pushed, 201, NO_STORE)
