@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from urllib.parse import urlsplit
 
+from fastapi import APIRouter
 from limits import parse
 
 from chassis.administration import by_action, policy_decides
@@ -18,19 +20,25 @@ from chassis.web import application
 from eventlog.errors import Refusal, unavailable
 from eventlog.projection import Projections, Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
+from services.identity.adapters.authorizations import AuthorizationPeer
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.limits import PostgresStorage, WindowLimits
 from services.identity.adapters.peers import TokenPeer
+from services.identity.api import assets
+from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
+from services.identity.api.flows import Flows
 from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
 from services.identity.api.rest import Api
+from services.identity.api.site import Site
 from services.identity.api.userinfo import UserInfo
 from services.identity.commands import Identity
 from services.identity.commands.failures import Failures
 from services.identity.commands.turns import Turns
 from services.identity.domain.events import events
 from services.identity.migrate import SCHEMA
+from services.identity.pages.rendering import Pages
 from services.identity.projections import TOLD, TRUST, sessions, token_events
 from services.identity.queries import Queries
 from services.identity.reactions import NAME as REACTION
@@ -63,12 +71,13 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     counters, last_seen = PostgresStorage(base.pool), CoarseLastSeen(base.pool)
     queries = Queries(log, listed.rows, told.rows, last_seen, partial(level, base, projections))
     failures = await process.enter(flushed(Failures(log)))
+    channel = connect(settings.token_grpc, base.tls, "token")
     identity = Identity(
         log=log,
         hasher=hasher(settings),
         limits=WindowLimits(counters, {name: parse(text) for name, text in settings.limits.items()}),
         last_seen=last_seen,
-        tokens=TokenPeer(connect(settings.token_grpc, base.tls, "token")),
+        tokens=TokenPeer(channel),
         token_log=trusted.memory,
         parked=parked,
         clients=queries,
@@ -101,12 +110,23 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         title="Watchword identity",
         readiness=process.readiness,
         origins=settings.origins,
-        routers=[Api(callers, queries).router()],
+        routers=[
+            Api(callers, queries).router(),
+            *pages(settings, callers, AuthorizationPeer(channel)),
+        ],
         hot=UserInfo(callers).endpoints(),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
     )
     return Parts(rest, rpc)
+
+
+def pages(settings: IdentitySettings, callers: Callers, token: AuthorizationPeer) -> list[APIRouter]:
+    """What people see."""
+    brand, public_url = settings.brand, settings.public_url
+    seen = Pages(brand, settings.languages, urlsplit(public_url or "").path)
+    site = Site(seen, callers, settings.origins, public_url)
+    return [Authorize(site, Flows(callers.cookies), token).router(), assets.router(brand)]
 
 
 async def level(base: Foundation, projections: Projections) -> None:

@@ -3,11 +3,13 @@
 import os
 
 from limits import parse
-from pydantic import Field, field_validator
+from pydantic import DirectoryPath, Field, FilePath, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.addresses import Target
 from chassis.settings import ServiceSettings
+from services.identity.pages.brand import DARK, LIGHT, Brand, brand, picture, readable
+from services.identity.pages.words import Languages, load
 
 
 class IdentitySettings(ServiceSettings):
@@ -16,6 +18,9 @@ class IdentitySettings(ServiceSettings):
     Limits are written as "10 per 15 minutes"; failed attempts count, successful ones do not. `hash_queue` bounds the
     password hashes in work or waiting, `hash_share` those of one address, and of one name
     from one address `name_at_once` are tried at a time. Passwords have at least `password_strength` by zxcvbn, 0 to 4.
+
+    Pages carry `brand_name` and `brand_logo`; links and buttons are in `brand_colour`, in the dark in
+    `brand_colour_dark`. Files <language tag>.json in `words` add languages, and replace texts of those that there are.
     """
 
     model_config = SettingsConfigDict(env_prefix="WATCHWORD_IDENTITY_")
@@ -35,6 +40,45 @@ class IdentitySettings(ServiceSettings):
     limit_device: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
     limit_password: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
     limit_registration: str = Field(default="600 per minute", examples=["600 per minute"])
+
+    brand_name: str = Field(default="Watchword", min_length=1, max_length=60, examples=["Example Ltd"])
+    brand_logo: FilePath | None = Field(default=None, examples=["/etc/watchword/logo.svg"])
+    brand_colour: str = Field(default="#1f5c99", examples=["#1f5c99"])
+    brand_colour_dark: str = Field(default="#8fc1f5", examples=["#8fc1f5"])
+    words: DirectoryPath | None = Field(default=None, examples=["/etc/watchword/words"])
+
+    @field_validator("brand_colour")
+    @classmethod
+    def _a_colour(cls, text: str) -> str:
+        return readable(text.lower(), LIGHT)
+
+    @field_validator("brand_colour_dark")
+    @classmethod
+    def _a_colour_in_the_dark(cls, text: str) -> str:
+        return readable(text.lower(), DARK)
+
+    @field_validator("brand_logo")
+    @classmethod
+    def _a_logo(cls, path: FilePath | None) -> FilePath | None:
+        if path is not None:
+            picture(path)
+        return path
+
+    @field_validator("words")
+    @classmethod
+    def _some_words(cls, path: DirectoryPath | None) -> DirectoryPath | None:
+        load(path)
+        return path
+
+    @property
+    def brand(self) -> Brand:
+        """Whose the pages are."""
+        return brand(self.brand_name, self.brand_colour, self.brand_colour_dark, self.brand_logo)
+
+    @property
+    def languages(self) -> Languages:
+        """What the pages say."""
+        return load(self.words)
 
     @field_validator(
         "limit_address", "limit_name", "limit_name_address", "limit_device", "limit_password", "limit_registration"

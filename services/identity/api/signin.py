@@ -52,6 +52,7 @@ async def _sign_in(way: Way, credentials: Credentials) -> Response:
     response = way.on(logged_in.step)
     callers.cookies.give_session(response, logged_in.cookie)
     callers.cookies.give_device(response, logged_in.device)
+    way.flows.give(way.request, response, way.flow.choose(logged_in.session_id))
     return response
 
 

@@ -12,7 +12,7 @@ from chassis.telemetry import correlation_id
 from chassis.web import Form, oauth_form
 from eventlog.errors import Kind, Refusal
 from services.identity.api.callers import Callers, Cookies
-from services.identity.pages import Pages
+from services.identity.pages.rendering import Pages
 from services.identity.pages.policy import SELF, policy
 from services.identity.pages.words import Words
 
@@ -67,7 +67,7 @@ class Site:
             "Referrer-Policy": _REFERRER,
             "Content-Language": say.tag,
         }
-        return HTMLResponse(self.pages.render(name, say, **values), status, headers)
+        return HTMLResponse(self.pages.render(name, say, values), status, headers)
 
     def to(self, path: str) -> Response:
         """On to another page, by GET whatever came (RFC 9700 4.12)."""

@@ -14,7 +14,7 @@ from services.identity.api.flows import Flow, Flows
 from services.identity.api.site import Site, Trouble
 from services.identity.commands.authorize import NOTHING, Answers, Next, proceed, visitor
 from services.identity.commands.sessions import Visitor, csrf_token, fits
-from services.identity.pages import SCRIPT
+from services.identity.pages.rendering import SCRIPT
 from services.identity.pages.policy import SELF, origin_of, source
 from services.identity.pages.words import Words
 from services.identity.ports import Asked, Authorizations, Destination, Overtaken, Step, Wrong

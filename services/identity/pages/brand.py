@@ -37,21 +37,25 @@ class Brand:
 
 
 def brand(name: str, colour: str, colour_dark: str, logo: Path | None = None) -> Brand:
-    """Raises ValueError for a colour that nobody could read, and for a logo that is no picture."""
+    """Raises ValueError for a colour that nobody could read and a logo that is no picture."""
     colours = (
         f":root{{--accent:{readable(colour, LIGHT)};--on-accent:{on(colour)}}}\n"
         f"@media(prefers-color-scheme:dark){{:root{{--accent:{readable(colour_dark, DARK)};"
         f"--on-accent:{on(colour_dark)}}}}}\n"
     )
     style = colours + (_HERE / "style.css").read_text(encoding="utf-8")
-    return Brand(name, Asset(style.encode(), "text/css; charset=utf-8"), _logo(logo or _HERE / "mark.svg"))
+    return Brand(name, Asset(style.encode(), "text/css; charset=utf-8"), picture(logo or _HERE / "mark.svg"))
 
 
-def _logo(path: Path) -> Asset:
+def picture(path: Path) -> Asset:
+    """A logo from a file. Raises ValueError where it is none."""
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise ValueError(f"a logo is a file {', '.join(_KINDS)}")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
     if len(content) > MAX_LOGO:
         raise ValueError(f"a logo has at most {MAX_LOGO // 1024} KiB")
     return Asset(content, kind)
