@@ -30,6 +30,7 @@ from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.flows import Flows
 from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
+from services.identity.api.logout import Logout
 from services.identity.api.rest import Api
 from services.identity.api.site import Site
 from services.identity.api.userinfo import UserInfo
@@ -126,7 +127,7 @@ def pages(settings: IdentitySettings, callers: Callers, token: AuthorizationPeer
     brand, public_url = settings.brand, settings.public_url
     seen = Pages(brand, settings.languages, urlsplit(public_url or "").path)
     site = Site(seen, callers, settings.origins, public_url)
-    return [Authorize(site, Flows(callers.cookies), token).router(), assets.router(brand)]
+    return [Authorize(site, Flows(callers.cookies), token).router(), Logout(site, token).router(), assets.router(brand)]
 
 
 async def level(base: Foundation, projections: Projections) -> None:

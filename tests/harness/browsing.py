@@ -1,4 +1,4 @@
-"""A browser as plain as they come: cookies, links and forms, no JavaScript; it keeps what a page's headers ask of it."""
+"""A browser as plain as they come: cookies, links and forms, no JavaScript; it does what a page's headers ask."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

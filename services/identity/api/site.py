@@ -12,8 +12,8 @@ from chassis.telemetry import correlation_id
 from chassis.web import Form, oauth_form
 from eventlog.errors import Kind, Refusal
 from services.identity.api.callers import Callers, Cookies
-from services.identity.pages.rendering import Pages
 from services.identity.pages.policy import SELF, policy
+from services.identity.pages.rendering import Pages
 from services.identity.pages.words import Words
 
 Page = Callable[[Request], Awaitable[Response]]

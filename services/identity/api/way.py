@@ -14,8 +14,8 @@ from services.identity.api.flows import Flow, Flows
 from services.identity.api.site import Site, Trouble
 from services.identity.commands.authorize import NOTHING, Answers, Next, proceed, visitor
 from services.identity.commands.sessions import Visitor, csrf_token, fits
-from services.identity.pages.rendering import SCRIPT
 from services.identity.pages.policy import SELF, origin_of, source
+from services.identity.pages.rendering import SCRIPT
 from services.identity.pages.words import Words
 from services.identity.ports import Asked, Authorizations, Destination, Overtaken, Step, Wrong
 
@@ -45,8 +45,12 @@ def located(destination: Destination) -> str:
     answer, uri = urlencode(destination.parameters, quote_via=quote), destination.redirect_uri
     if destination.response_mode == "fragment":
         return f"{uri}#{answer}"
-    joint = "" if uri.endswith(("?", "&")) else "&" if "?" in uri else "?"
-    return f"{uri}{joint}{answer}"
+    return f"{uri}{joint(uri)}{answer}"
+
+
+def joint(uri: str) -> str:
+    """What stands between an address and more of a query."""
+    return "" if uri.endswith(("?", "&")) else "&" if "?" in uri else "?"
 
 
 def shown(text: str) -> Markup:

@@ -16,6 +16,7 @@ from services.identity.api import assets
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.flows import Flows
+from services.identity.api.logout import Logout
 from services.identity.api.site import Site
 from services.identity.pages.brand import brand
 from services.identity.pages.rendering import Pages
@@ -65,6 +66,7 @@ def reception_of(
     site = Site(Pages(own, load(words)), callers, frozenset({ORIGIN, public_url or ORIGIN}), public_url)
     routers: list[APIRouter] = [
         Authorize(site, Flows(callers.cookies), token).router(),
+        Logout(site, token).router(),
         assets.router(own),
     ]
     app = application(title="identity", readiness=Readiness(), origins=site.origins, routers=routers)

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs
 
 from services.identity.ports import (
@@ -25,17 +26,17 @@ OUT = "https://app.example/out"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An application. `mode` is the response_mode that its requests are answered in."""
+    """An application. `asks`: its users are asked for consent; `about` is what it says of itself."""
 
     name: str = "An App"
     redirect_uri: str = APP
     asks: bool = True
-    about: dict[str, str] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class SmallAuthorizations:
-    """Requests: client_id, redirect_uri, state, scope, prompt, response_mode, login_hint, ui_locales, of one value each."""
+    """Of a request it reads what these pages hang on; `whom` stands for an id_token_hint."""
 
     token: SmallToken
     apps: dict[str, App] = field(default_factory=lambda: {"one": App()})

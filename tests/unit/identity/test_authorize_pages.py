@@ -1,4 +1,4 @@
-"""/oauth2/authorize as a person with a plain browser meets it: sign in, choose, consent, and back to the application."""
+"""/oauth2/authorize as a person with a plain browser meets it: sign in, choose, consent, and back."""
 
 from collections.abc import AsyncIterator
 
