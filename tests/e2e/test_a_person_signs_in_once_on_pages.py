@@ -1,4 +1,4 @@
-"""The authorization code flow in a plain browser without JavaScript: signed in once, into every application, and out."""
+"""The code flow in a plain browser without JavaScript: signed in once, into every application, and out of all."""
 
 import base64
 import hashlib
