@@ -13,6 +13,7 @@ TYPES = frozenset({None, "jwt", "client-authentication+jwt"})
 """What its header's `typ` may be."""
 BY_KEY = ("ES256", "PS256", "EdDSA", "RS256")
 BY_SECRET = ("HS256",)
+_BY_METHOD: Mapping[str, tuple[str, ...]] = {"private_key_jwt": BY_KEY, "client_secret_jwt": BY_SECRET}
 MAX_LIFE = 3600 * SECOND
 SKEW = 30 * SECOND
 _MAX_JTI = 256
@@ -26,8 +27,10 @@ class Assertion(msgspec.Struct, frozen=True):
 
 
 def algorithms(client: Client) -> tuple[str, ...]:
-    """Which may sign the client's assertions. FAPI 2.0 Security Profile 5.4.1 rules RS256 out."""
-    fitting: tuple[str, ...] = BY_SECRET if client.token_endpoint_auth_method == "client_secret_jwt" else BY_KEY
+    """Which may sign the client's assertions; none where it is not registered for any. FAPI 2.0 Security Profile 5.4.1
+    rules RS256 out.
+    """
+    fitting = _BY_METHOD.get(client.token_endpoint_auth_method, ())
     if client.held_to_fapi:
         fitting = tuple(alg for alg in fitting if alg != "RS256")
     own = client.token_endpoint_auth_signing_alg

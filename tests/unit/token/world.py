@@ -27,7 +27,7 @@ from services.token.domain.errors import InvalidGrant
 from services.token.domain.events import events
 from services.token.domain.family import FAMILY, Family
 from services.token.domain.keyring import REFRESH_RING, signing_ring
-from services.token.ports import Token
+from services.token.ports import Proving, Token
 from services.token.queries import OwnKeys
 from watchword.claims import Claims
 from watchword.clock import LogClock
@@ -113,6 +113,7 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     parked: Parked = field(default_factory=lambda: Parked(frozenset()))
     wrapped: MemoryWrappedKeys = field(default_factory=MemoryWrappedKeys)
+    proving: Proving = field(default_factory=Proving)
 
     def __post_init__(self) -> None:
         self.store.clock = self.clock.now
@@ -124,14 +125,16 @@ class World:
         """A process that has just been started on this database."""
         log = Log(self.store, events, Sealer(Wrapping(bytes(32)), self.seal_keys), self.clock.now)
         vault = EncryptedVault(Wrapping(bytes(32)), self.wrapped)
-        token = Token(log, vault, ISSUER, lambda: process.ready_since, self.parked, self.kept)
+        token = Token(log, vault, ISSUER, lambda: process.ready_since, self.parked, self.kept, self.proving)
         process = Process(token, self.clock)
         return process
 
     @classmethod
-    async def made(cls, *clients: Client, algs: tuple[str, ...] = ("ES256",)) -> "World":
+    async def made(
+        cls, *clients: Client, algs: tuple[str, ...] = ("ES256",), proving: Proving | None = None
+    ) -> "World":
         """A world whose keys are there, with the clients `app`, `service` and those given."""
-        world = cls()
+        world = cls(proving=proving or Proving())
         await world.make(APP, SERVICE, *clients, algs=algs)
         return world
 
