@@ -17,8 +17,10 @@ from services.token.domain import DAY, SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import InvalidGrant, UnauthorizedClient
+from services.token.domain.keyring import signing_ring
 from services.token.ports import Proving
 from services.token.queries import Asker, introspect
+from tests.unit.token.authorizing import OWN, Browser
 from tests.unit.token.proving import TOKEN_URL, Key, asked, forged, proof, proves
 from tests.unit.token.world import APP, IDENTITY, SERVICE, Process, World, claims_of, refresh_of
 from watchword.errors import TokenRefused
@@ -298,6 +300,23 @@ async def test_a_family_that_is_not_bound_rotates_also_if_its_next_token_is(worl
     again = await renewed(world, refresh_of(first), PUBLIC, Binding(KEY.thumbprint))
     assert refresh_of(again) != refresh_of(first)
     assert again.answer.token_type == "DPoP"
+
+
+async def test_a_code_is_only_for_the_key_that_it_was_asked_for_with(world: World) -> None:
+    """RFC 9449 10."""
+    await world.rotate(signing_ring("RS256"))
+    await world.register(OWN)
+    browser = Browser(world)
+    code = await browser.code(dpop_jkt=KEY.thumbprint)
+    before = world.head
+    for wrong in (UNBOUND, Binding(OTHER.thumbprint), Binding(x5t=KEY.thumbprint)):
+        with pytest.raises(InvalidGrant, match="dpop_jkt"):
+            await browser.redeem(code, binding=wrong)
+    assert world.head == before
+    first = await browser.redeem(code, binding=Binding(KEY.thumbprint))
+    assert claims_of(first)["cnf"] == {"jkt": KEY.thumbprint}
+    assert (await world.family(refresh_of(first))).binding == Binding(KEY.thumbprint)
+    assert (await browser.redeem(await browser.code(), binding=Binding(OTHER.thumbprint))).answer.token_type == "DPoP"
 
 
 async def test_direct_login_gives_no_token_that_should_be_bound(world: World) -> None:
