@@ -16,6 +16,7 @@ from services.token.domain.keyring import (
     KEYRING,
     REFRESH,
     REFRESH_RING,
+    REFRESH_VERIFYING,
     ROTATE_AFTER,
     SIGNING,
     Key,
@@ -124,9 +125,12 @@ async def _end_families(token: Token, families_of: FamiliesOf, by: By) -> int:
 
 
 async def end_families_of_dropped_keys(token: Token, families_of: FamiliesOf, by: By) -> int:
-    """Of every compromised refresh key, in case a command did not get so far. The last position; 0 where none was."""
-    position = 0
-    for key in (await token.log.fresh(KEYRING, REFRESH_RING)).compromised:
+    """Of every compromised refresh key, in case a command did not get so far. The last position; 0 where none was.
+
+    Of a key that was dropped longer ago than a family lives, none is left.
+    """
+    position, oldest = 0, token.log.now() - REFRESH_VERIFYING
+    for key in (await token.log.fresh(KEYRING, REFRESH_RING)).compromised(oldest):
         async for page in families_of(key.id):
             ends = (revoke_family(token, family_id, "refresh_key_compromised", by) for family_id in page)
             position = max([position, *await asyncio.gather(*ends)])

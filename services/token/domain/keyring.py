@@ -51,9 +51,9 @@ class Keyring(msgspec.Struct, frozen=True):
     def active(self) -> Key | None:
         return next((key for key in self.keys if key.state == "active"), None)
 
-    @property
-    def compromised(self) -> list[Key]:
-        return [key for key in self.keys if key.state == "compromised"]
+    def compromised(self, since: int = 0) -> list[Key]:
+        """Those that were dropped at `since`, by the log's time, or later."""
+        return [key for key in self.keys if key.state == "compromised" and key.since >= since]
 
     def find(self, key_id: str) -> Key | None:
         return next((key for key in self.keys if key.id == key_id), None)

@@ -45,6 +45,6 @@ async def _ring(observer: Observer, name: str) -> Keyring:
 
 async def families_of_dropped_keys(observer: Observer) -> list[str]:
     """Families that go on though the key that derives their refresh tokens was dropped."""
-    dropped = {key.id for key in (await _ring(observer, REFRESH_RING)).compromised}
+    dropped = {key.id for key in (await _ring(observer, REFRESH_RING)).compromised()}
     table = observer.tables["families"].rows
     return [f"{at[1]} goes on under the dropped key {key}" for at, (key, _) in table.items() if key in dropped]

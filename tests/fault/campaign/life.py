@@ -122,12 +122,14 @@ class Life:
         await register_client(self.token, APP, BY)
 
     async def settle(self) -> None:
-        """What the clock of a token process does; and everybody goes on once more."""
+        """Everybody goes on once more, within the leeway of a process that has just become ready; and then what the
+        clock of a token process does, which after a long campaign takes longer than that.
+        """
+        for held in self.order.held:
+            await self._refreshes(held)
         while not await self._ends_families():
             await asyncio.sleep(0.5)
         await keys.keep_rings(self.token, BY)
-        for held in self.order.held:
-            await self._refreshes(held)
 
     async def _ends_families(self) -> bool:
         """Whether all are ended that a dropped key derived: the table, which names them, may lag behind."""

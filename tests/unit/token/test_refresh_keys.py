@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.token.adapters.refresh_secrets import refresh_token
-from services.token.commands.keys import drop_by_command, rotate_by_command
+from services.token.commands.keys import drop_by_command, end_families_of_dropped_keys, rotate_by_command
+from services.token.domain import DAY
 from services.token.domain.events import RefreshRotated
+from services.token.domain.family import LIFE
 from services.token.domain.keyring import REFRESH_RING, signing_ring
 from tests.unit.token.world import IDENTITY, World, header_of, refresh_of, refused
 
@@ -62,6 +64,23 @@ async def test_a_compromised_refresh_key_is_dropped_at_once_and_its_families_end
     assert await refused(world, of_it) == []
     assert await refused(world, moved_on) == []
     assert (await world.login()).answer.refresh_token is not None
+
+
+async def test_what_a_dropped_key_derived_is_looked_for_as_long_as_a_family_can_live(world: World) -> None:
+    asked: list[str] = []
+
+    async def families_of(key_id: str) -> AsyncIterator[list[str]]:
+        asked.append(key_id)
+        yield []
+
+    key = refresh_of(await world.login()).split(".")[1]
+    await world.rotate(REFRESH_RING, compromised=True)
+    world.clock.time += LIFE
+    await end_families_of_dropped_keys(world.b.token, families_of, IDENTITY)
+    assert asked == [key]
+    world.clock.time += 2 * DAY
+    await end_families_of_dropped_keys(world.b.token, families_of, IDENTITY)
+    assert asked == [key]
 
 
 async def test_a_family_that_has_moved_to_another_key_survives_the_compromise_of_its_first(world: World) -> None:
