@@ -31,7 +31,8 @@ def to_introspected(answer: Mapping[str, Any]) -> token_pb2.IntrospectResponse:
 
 def wanted_client(asked: token_pb2.Client) -> Client:
     """The client that is asked for; what is absent takes its default."""
-    said = {field.name: _plain(value) for field, value in asked.ListFields()}
+    # A message does not list what is false, and a client is confidential unless it says that it is not.
+    said = {"confidential": asked.confidential} | {field.name: _plain(value) for field, value in asked.ListFields()}
     return msgspec.convert({_OWN.get(name, name): value for name, value in said.items()}, Client)
 
 
