@@ -230,6 +230,10 @@ class Log:
         still = {stream: cast(S, state) for stream, (_, state) in known.items() if stream not in moved}
         return [still[one] if one in still else (await self._load(fold, one))[1] for one in streams]
 
+    def forget(self, fold: Fold[Any], key: str) -> None:
+        """Whoever asks for the stream next reads it anew: it is known to have moved, or may have."""
+        self._cache.pop(fold.stream(key), None)
+
     async def decode(self, row: Recorded) -> Event | None:
         """The event of a row with its sealed part opened, without it where the key was erased."""
         event = self.registry.decode(row.type, row.body)

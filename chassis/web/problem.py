@@ -11,7 +11,8 @@ from starlette.responses import Response
 from chassis.telemetry import correlation_id
 from eventlog.errors import Kind, Refusal
 
-# RFC 6749 5.2 and 4.1.2.1, RFC 6750 3.1, RFC 7009 2.2.1, RFC 8707, RFC 9449, OpenID Connect Core 3.1.2.6
+# RFC 6749 5.2 and 4.1.2.1, RFC 6750 3.1, RFC 7009 2.2.1, RFC 7591 3.2.2, RFC 8707, RFC 9449,
+# OpenID Connect Core 3.1.2.6
 _OAUTH_CODES = frozenset(
     [
         "invalid_request",
@@ -27,6 +28,8 @@ _OAUTH_CODES = frozenset(
         "invalid_token",
         "insufficient_scope",
         "unsupported_token_type",
+        "invalid_redirect_uri",
+        "invalid_client_metadata",
         "invalid_target",
         "use_dpop_nonce",
         "invalid_dpop_proof",

@@ -11,6 +11,7 @@ from limits import parse
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
 from chassis.foundation import Foundation, lay
+from chassis.limits import PostgresStorage, WindowLimits
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
@@ -23,7 +24,6 @@ from eventlog.projection.parked import Parked
 from services.identity.adapters.authorizations import AuthorizationPeer
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
-from services.identity.adapters.limits import PostgresStorage, WindowLimits
 from services.identity.adapters.peers import TokenPeer
 from services.identity.api import assets
 from services.identity.api.authorize import Authorize

@@ -38,6 +38,18 @@ class ClientRegistered(Event):
     direct_login: bool = False
 
 
+@token_events.event("client.updated")
+class ClientUpdated(Event):
+    client_id: str
+    first_party: bool = False
+    direct_login: bool = False
+
+
+@token_events.event("client.deleted")
+class ClientDeleted(Event):
+    client_id: str
+
+
 @token_events.event("session.revoked")
 class SessionRevoked(Event):
     session_id: str
@@ -84,8 +96,10 @@ def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
                 "session_id": event.session_id,
             }
             yield Put("notice", f"{row.position:019}", value, belongs=event.subject)
-        case ClientRegistered():
+        case ClientRegistered() | ClientUpdated():
             yield Put("client", event.client_id, {"direct_login": event.first_party and event.direct_login})
+        case ClientDeleted():
+            yield Drop("client", event.client_id)
 
 
 def sessions(decode: Decode, open_keys: Prepare) -> Projection:

@@ -2,28 +2,36 @@
 
 from functools import partial
 
+from fastapi import APIRouter
+from limits import parse
+
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
 from chassis.foundation import lay
+from chassis.limits import PostgresStorage, WindowLimits
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
 from chassis.trust import knows_callers
 from chassis.web import Share, application
 from eventlog.postgres import SEAL_KEYS
-from eventlog.projection import MemoryRows, Reaction, Rows, TableProjection, foreign
+from eventlog.projection import Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
 from services.token.adapters.client_keys import PublishedKeys
 from services.token.adapters.fetch import Fetcher
 from services.token.adapters.kept import PostgresKept
+from services.token.adapters.sectors import published
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
 from services.token.api.authorization import ALLOWED as ANSWERS
 from services.token.api.authorization import AuthorizationRpc
 from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
 from services.token.api.pushing import Pushing
+from services.token.api.registration import LIMIT, Registering, RegistrationApi
 from services.token.api.rest import revocations
+from services.token.api.rest_clients import ClientsApi
 from services.token.domain.events import events
+from services.token.known_clients import KnownClients
 from services.token.migrate import SCHEMA
 from services.token.ports import Proving, Token
 from services.token.projections import CLIENTS, FAMILIES, TRUST, identity_events
@@ -42,8 +50,9 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     vault = EncryptedVault(base.wrapping, PostgresWrappedKeys(base.pool))
     parked = Parked()
     log, kept = base.log(events), PostgresKept(base.pool, base.time.now)
+    fetcher = Fetcher(settings.fetch_allowed)
     proving = Proving(
-        PublishedKeys(Fetcher(settings.fetch_allowed)),
+        PublishedKeys(fetcher),
         settings.client_authorities,
         settings.mtls_url or "",
         settings.dpop_nonces,
@@ -51,7 +60,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept, proving)
 
     own, identity = base.own(), base.peer("identity", settings.identity_grpc)
-    trust, registered = WatchedTrust(), MemoryRows()
+    trust, registered = WatchedTrust(), KnownClients(token.log)
     trusted, clients = base.follow(TRUST, own, trust), base.follow(CLIENTS, own, registered)
     trusted.memory.on_time(trust.forget)
     families = TableProjection(FAMILIES, Rows(base.pool, FAMILIES.name), own, base.reader(own, "families-table"))
@@ -69,7 +78,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
 
     families_of = FamiliesByKey(token, families.rows)
     sweeps = [trusted.rows.forget, families.rows.forget, kept.sweep, lambda now: base.store.sweep_snapshots()]
-    schedule = Schedule(token, families_of, sweeps)
+    counters = PostgresStorage(base.pool)
+    schedule = Schedule(token, families_of, [*sweeps, lambda now: counters.sweep()])
     process.background("schedule", schedule.run)
     process.readiness.add("keys", schedule.check)
 
@@ -103,13 +113,18 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     rpc.add(token_pb2_grpc.add_TokenServiceServicer_to_server, served, ALLOWED)
     rpc.add(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, AuthorizationRpc(token, keys), ANSWERS)
     base.serve_log(rpc, projections)
+    browsers = settings.identity_url or settings.issuer
     rest = application(
         title="Watchword token",
         readiness=process.readiness,
         origins=settings.origins,
-        routers=[revocations(token, bearers, revoking)],
+        routers=[
+            revocations(token, bearers, revoking),
+            ClientsApi(token, bearers, registered, revoking).router(),
+            *registration(settings, token, counters, fetcher, revoking),
+        ],
         hot=[
-            *OAuth(token, introspecting, keys, revoking, settings.identity_url or settings.issuer).endpoints(),
+            *OAuth(token, introspecting, keys, revoking, browsers, settings.registration != "off").endpoints(),
             *Pushing(token, keys).endpoints(),
         ],
         shares=shares(registered),
@@ -120,15 +135,22 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     return Parts(rest, rpc)
 
 
-def shares(registered: MemoryRows) -> list[Share]:
+def registration(
+    settings: TokenSettings, token: Token, counters: PostgresStorage, fetcher: Fetcher, revoking: Revoking
+) -> list[APIRouter]:
+    """Where clients may register themselves; nowhere unless the operator says so."""
+    if settings.registration == "off":
+        return []
+    limits = WindowLimits(counters, {LIMIT: parse(f"{settings.registration_limit} per hour")})
+    who = Registering(settings.initial_access_token, limits)
+    return [RegistrationApi(token, who, published(fetcher), revoking).router()]
+
+
+def shares(registered: KnownClients) -> list[Share]:
     """RULES 10: discovery and keys for all, token and revocation for the origins that clients registered."""
-
-    def allows(origin: str) -> bool:
-        return any(origin in client["origins"] for client in registered.all("client").values())
-
     names = ("jwks.json", "openid-configuration", "oauth-authorization-server")
     open_to_all = Share(frozenset(f"/.well-known/{name}" for name in names))
-    return [open_to_all, Share(frozenset({"/oauth2/token", "/oauth2/revoke"}), "POST", allows)]
+    return [open_to_all, Share(frozenset({"/oauth2/token", "/oauth2/revoke"}), "POST", registered.shares_with)]
 
 
 if __name__ == "__main__":

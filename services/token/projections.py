@@ -4,9 +4,15 @@ from collections.abc import Iterable
 
 from chassis.trust import fold_trust, token_events
 from eventlog.events import Event, Recorded, Registry
-from eventlog.projection import Change, Drop, Projection, Put, foreign
+from eventlog.projection import Change, Drop, Patch, Projection, Put, foreign
 from services.token.domain import DAY
-from services.token.domain.events import ClientRegistered, events
+from services.token.domain.events import (
+    ClientDeleted,
+    ClientRegistered,
+    ClientSecretRotated,
+    ClientUpdated,
+    events,
+)
 from services.token.domain.family import LIFE
 
 identity_events = Registry("identity")
@@ -55,9 +61,16 @@ class FamilyRevoked(Event):
 
 
 def fold_clients(event: Event, row: Recorded) -> Iterable[Change]:
-    """A row `client` for each registered client."""
-    if isinstance(event, ClientRegistered):
-        yield Put("client", event.client_id, {"origins": list(event.cors_origins)})
+    """A row `client` for each client that there is. What else changes of one changes its row, too, so that whoever
+    holds that in memory is told.
+    """
+    match event:
+        case ClientRegistered() | ClientUpdated():
+            yield Put("client", event.client_id, {"origins": list(event.cors_origins), "at": row.position})
+        case ClientSecretRotated():
+            yield Patch("client", event.client_id, {"at": row.position})
+        case ClientDeleted():
+            yield Drop("client", event.client_id)
 
 
 def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
@@ -71,6 +84,8 @@ def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
             yield Drop("family", event.family_id)
 
 
+_OF_CLIENTS = events.only(ClientRegistered, ClientUpdated, ClientSecretRotated, ClientDeleted)
+
 TRUST = Projection("trust", "token", foreign(token_events), fold_trust)
-CLIENTS = Projection("clients", "token", foreign(events.only(ClientRegistered)), fold_clients)
+CLIENTS = Projection("clients", "token", foreign(_OF_CLIENTS), fold_clients)
 FAMILIES = Projection("families", "token", foreign(family_events), fold_families)

@@ -219,7 +219,9 @@ def _has(reader: Reader, position: int) -> bool:
 
 
 async def clients(token: Token, ids: Sequence[str]) -> list[Client]:
-    return [await token.log.fresh(CLIENT, client_id) for client_id in ids]
+    """Those that there are, as they stand now."""
+    found = [await token.log.fresh(CLIENT, client_id) for client_id in ids]
+    return [client for client in found if client.known]
 
 
 class FamiliesByKey:

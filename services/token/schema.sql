@@ -12,3 +12,11 @@ CREATE TABLE IF NOT EXISTS kept (
     PRIMARY KEY (kind, key)
 );
 CREATE INDEX IF NOT EXISTS kept_expires_at ON kept (expires_at);
+
+-- Attempts that limits count, over all processes. Losing them in a crash lets a few more attempts through.
+CREATE UNLOGGED TABLE IF NOT EXISTS attempts (
+    key text PRIMARY KEY,
+    count bigint NOT NULL,
+    ends_at timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS attempts_ends_at ON attempts (ends_at);

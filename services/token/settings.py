@@ -1,10 +1,14 @@
 """What the token service is told by its environment."""
 
-from pydantic import Field, FilePath
+from typing import Literal
+
+from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.addresses import Networks, Target, Url
 from chassis.settings import ServiceSettings, WrongSetting
+
+Registration = Literal["off", "token", "open"]
 
 
 class TokenSettings(ServiceSettings):
@@ -15,6 +19,8 @@ class TokenSettings(ServiceSettings):
     proxy hands on the certificate that a client showed in `client_certificate_header`; `client_ca` are the authorities
     behind those of `tls_client_auth`; `mtls_url` is the origin at which certificates are asked for. `dpop_nonces` says
     whether a DPoP proof needs a nonce of ours.
+    `registration` says which clients may register themselves: none, those that were given `registration_token`, or any,
+    of which each address may so many an hour.
     """
 
     model_config = SettingsConfigDict(env_prefix="WATCHWORD_TOKEN_")
@@ -29,6 +35,19 @@ class TokenSettings(ServiceSettings):
     client_ca: FilePath | None = Field(default=None, examples=["/etc/watchword/client-ca.pem"])
     mtls_url: Url | None = Field(default=None, examples=["https://mtls.id.example.org"])
     dpop_nonces: bool = Field(default=True, examples=["false"])
+    registration: Registration = Field(default="off", examples=["token"])
+    registration_token: SecretStr | None = Field(default=None, min_length=32, examples=["…"])
+    registration_limit: int = Field(default=600, ge=1, examples=["60"])
+
+    @property
+    def initial_access_token(self) -> str:
+        """What admits those who may register; empty where anybody may. Raises WrongSetting where it is not given."""
+        if self.registration != "token":
+            return ""
+        if self.registration_token is None:
+            example = "WATCHWORD_TOKEN_REGISTRATION_TOKEN_FILE=/etc/watchword/registration-token"
+            raise WrongSetting(f"WATCHWORD_TOKEN_REGISTRATION=token needs what admits: {example}")
+        return self.registration_token.get_secret_value()
 
     @property
     def client_authorities(self) -> bytes:

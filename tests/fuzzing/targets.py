@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from chassis import positions
 from chassis.auth import bearer_of
+from chassis.limits import source_of
 from chassis.rpc.strict import fit, strictly
 from chassis.telemetry import correlate
 from chassis.web.edge import client_address
@@ -28,7 +29,7 @@ from eventlog.errors import Refusal
 from eventlog.events import NewerVersion, Registry
 from eventlog.feed.wire import to_row
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
-from services.identity.api.callers import SESSION, Cookies, source_of
+from services.identity.api.callers import SESSION, Cookies
 from services.identity.api.rest import Login, NewPassword, Reason, Registration
 from services.identity.domain.events import events as identity_events
 from services.identity.domain.names import compared, normalise, read_email, read_password

@@ -10,6 +10,7 @@ import asyncpg
 import pytest_asyncio
 from limits import parse
 
+from chassis.limits import PostgresStorage, WindowLimits
 from eventlog.errors import Refusal
 from eventlog.feed import LocalFeed
 from eventlog.log import By, Log
@@ -21,7 +22,6 @@ from eventlog.readers import PostgresReaders
 from eventlog.sealing import Sealer, Wrapping
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
-from services.identity.adapters.limits import PostgresStorage, WindowLimits
 from services.identity.commands import Identity
 from services.identity.commands.accounts import Applicant, disable_account, enable_account, register
 from services.identity.commands.failures import Failures

@@ -14,6 +14,7 @@ from eventlog.log import By
 from services.token.commands.issue import client_credentials
 from services.token.commands.keys import drop_by_command, rotate_ring
 from services.token.commands.refresh import refresh
+from services.token.domain.client import CLIENT
 from services.token.domain.errors import InvalidGrant
 from services.token.domain.events import FamilyRevoked, KeyActivated, KeyCompromised, RefreshRotated
 from services.token.domain.keyring import KEYRING, REFRESH, Key, Keyring
@@ -46,7 +47,9 @@ class Keys:
     derives: Key
 
     async def issue(self, process: str, by: str) -> Given:
-        given = await client_credentials(self.stage.token(process), SERVICE, None, [], By("test", by))
+        token = self.stage.token(process)
+        _, service = await token.log.state(CLIENT, SERVICE.id)
+        given = await client_credentials(token, service, None, [], By("test", by))
         return Given(given.answer.access_token, header_of(given)["kid"], claims_of(given)["pos"])
 
     async def rotate(self, process: str, by: str) -> int:

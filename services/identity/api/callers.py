@@ -1,7 +1,6 @@
 """Who calls over REST: a bearer where there is an Authorization header, else the session cookie (RULES 10)."""
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
 
 from starlette.datastructures import Headers
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import ACCOUNT
+from chassis.limits import source_of
 from chassis.telemetry import correlation_id
 from eventlog.log import By
 from services.identity.commands import Browser, Identity
@@ -106,15 +106,3 @@ class Callers:
             session=self.cookies.of(request, SESSION),
             device=self.cookies.of(request, DEVICE),
         )
-
-
-def source_of(address: str) -> str:
-    """What limits count an address under: itself, of IPv6 its /64."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped or ip_network((parsed.packed[:8] + bytes(8), 64)))
-    return str(parsed)

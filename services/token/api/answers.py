@@ -117,6 +117,7 @@ class Metadata(BaseModel):
     require_pushed_authorization_requests: bool
     introspection_endpoint: str
     revocation_endpoint: str
+    registration_endpoint: str = Field(default="", description="where clients may register themselves (RFC 7591)")
     grant_types_supported: list[str]
     response_types_supported: list[str]
     response_modes_supported: list[str]

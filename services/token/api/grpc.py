@@ -11,10 +11,12 @@ from chassis import positions, rpc
 from chassis.trust import Trust
 from eventlog.errors import Kind, Refusal
 from eventlog.log import By
-from eventlog.projection import MemoryProjection, MemoryRows
+from eventlog.projection import MemoryProjection
 from eventlog.readers import Readers
-from services.token.api.wire import to_client, to_introspected, to_key, to_receipts, wanted_client
-from services.token.commands.clients import grant_caller, register_client, revoke_certificate
+from services.token.api import clients
+from services.token.api.clients import ClientsRpc
+from services.token.api.wire import to_introspected, to_key, to_receipts
+from services.token.commands.clients import grant_caller, revoke_certificate
 from services.token.commands.issue import NewFamily, Overtaken, start_family
 from services.token.commands.keys import RINGS, FamiliesOf, all_keys, drop_by_command, rotate_by_command
 from services.token.commands.revoke import (
@@ -26,11 +28,12 @@ from services.token.commands.revoke import (
 )
 from services.token.domain.keyring import ALGORITHMS, REFRESH_RING, signing_ring
 from services.token.domain.revocation import Before
+from services.token.known_clients import KnownClients
 from services.token.made import Made
 from services.token.ports import Token
-from services.token.queries import Asker, Receipts, clients, introspect, receipts
+from services.token.queries import Asker, Receipts, introspect, receipts
 from services.token.watch import Watching
-from watchword.token.v1 import token_pb2, token_pb2_grpc
+from watchword.token.v1 import token_pb2
 from watchword.verifier import Verifier
 from watchword.wire import from_timestamp, to_timestamp
 
@@ -42,23 +45,19 @@ MAX_REASON = 500
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SERVICE = "watchword.token.v1.TokenService"
 
-ALLOWED = {
+ALLOWED = clients.ALLOWED | {
     f"{_SERVICE}/Introspect": {"service/*", "backend/*", "operator/*"},
     f"{_SERVICE}/BatchIntrospect": {"service/*", "backend/*", "operator/*"},
     f"{_SERVICE}/WatchRevocations": {"service/*", "backend/*", "operator/*"},
     f"{_SERVICE}/Revoke": {"service/identity", rpc.GRANTED, rpc.ADMINISTRATOR},
     f"{_SERVICE}/StartFamily": {"service/identity"},
-    f"{_SERVICE}/CreateClient": {rpc.ADMINISTRATOR},
-    f"{_SERVICE}/ListClients": {rpc.ADMINISTRATOR},
     f"{_SERVICE}/ListKeys": {rpc.ADMINISTRATOR},
     f"{_SERVICE}/RotateKey": {rpc.ADMINISTRATOR},
     f"{_SERVICE}/GrantCaller": {"operator/*"},
     f"{_SERVICE}/RevokeCertificate": {"operator/*"},
 }
-ACTIONS = {
+ACTIONS = clients.ACTIONS | {
     f"{_SERVICE}/Revoke": "token.revoke",
-    f"{_SERVICE}/CreateClient": "token.client.create",
-    f"{_SERVICE}/ListClients": "token.client.list",
     f"{_SERVICE}/ListKeys": "token.key.list",
     f"{_SERVICE}/RotateKey": "token.key.rotate",
 }
@@ -89,7 +88,7 @@ class Revoking:
         return await receipts(self.token, self.readers, position, min(timeout, MAX_WAIT))
 
 
-class TokenRpc(token_pb2_grpc.TokenServiceServicer):
+class TokenRpc(ClientsRpc):
     def __init__(
         self,
         token: Token,
@@ -97,7 +96,7 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
         trust: Trust,
         revoking: Revoking,
         watching: Watching,
-        registered: MemoryRows,
+        registered: KnownClients,
         families: FamiliesOf,
     ) -> None:
         self._token = token
@@ -194,20 +193,6 @@ class TokenRpc(token_pb2_grpc.TokenServiceServicer):
             scope=answer.scope,
         )
         return token_pb2.StartFamilyResponse(tokens=tokens, position=started.position)
-
-    async def CreateClient(
-        self, request: token_pb2.CreateClientRequest, context: Any
-    ) -> token_pb2.CreateClientResponse:
-        made = await register_client(self._token, wanted_client(request.client), await rpc.administrator(context))
-        positions.note("token", made.position)
-        return token_pb2.CreateClientResponse(
-            client=to_client(made.client), client_secret=made.secret, position=made.position
-        )
-
-    async def ListClients(self, request: token_pb2.ListClientsRequest, context: Any) -> token_pb2.ListClientsResponse:
-        await rpc.administrator(context)
-        found = await clients(self._token, list(self._registered.all("client")))
-        return token_pb2.ListClientsResponse(clients=map(to_client, found))
 
     async def ListKeys(self, request: token_pb2.ListKeysRequest, context: Any) -> token_pb2.ListKeysResponse:
         await rpc.administrator(context)

@@ -11,9 +11,10 @@ CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr",
 PROFILE = ("preferred_username", "name", "updated_at", "email", "email_verified")
 
 
-def metadata(issuer: str, identity: str, grant_types: Sequence[str]) -> dict[str, Any]:
+def metadata(issuer: str, identity: str, grant_types: Sequence[str], registration: bool = False) -> dict[str, Any]:
     """The document. `identity` is where browsers reach identity: the issuer, where all stand under one origin."""
-    return {
+    registers = {"registration_endpoint": f"{issuer}/oauth2/register"} if registration else {}
+    return registers | {
         "issuer": issuer,
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "authorization_endpoint": f"{identity}/oauth2/authorize",

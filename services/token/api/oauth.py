@@ -19,6 +19,7 @@ from services.token.api.grpc import Revoking
 from services.token.api.metadata import metadata
 from services.token.api.offered import proofs
 from services.token.api.proof import binding_of
+from services.token.commands.clients import ProofMoved
 from services.token.commands.issue import Answered, client_credentials
 from services.token.commands.redeem import redeem
 from services.token.commands.refresh import refresh
@@ -64,12 +65,21 @@ GRANTS: dict[str, Grant] = {
 class OAuth:
     """The handlers. Each decodes, calls and encodes."""
 
-    def __init__(self, token: Token, verifier: Verifier, keys: OwnKeys, revoking: Revoking, identity_url: str) -> None:
+    def __init__(
+        self,
+        token: Token,
+        verifier: Verifier,
+        keys: OwnKeys,
+        revoking: Revoking,
+        identity_url: str,
+        registers: bool = False,
+    ) -> None:
         self._token = token
         self._verifier = verifier
         self._keys = keys
         self._revoking = revoking
         self._identity_url = identity_url
+        self._registers = registers
 
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
@@ -88,10 +98,8 @@ class OAuth:
         grant = GRANTS.get(grant_type)
         if grant is None:
             raise UnsupportedGrantType
-        client = await client_of(self._token, request, form)
         try:
-            binding = await binding_of(self._token, request, client)
-            answered = await grant(self._token, client, form, _by(client), binding)
+            answered = await self._give(grant, request, form)
         except Refusal as refusal:
             _granted(grant_type, refusal.code).inc()
             if isinstance(refusal, Reused):
@@ -100,6 +108,16 @@ class OAuth:
         _granted(grant_type, "issued").inc()
         positions.note("token", answered.position)
         return Json(answered.answer, headers=NO_STORE)
+
+    async def _give(self, grant: Grant, request: Request, form: Form) -> Answered:
+        """What a client is given once it has proved itself; anew where that has changed since, at most once more."""
+        client = await client_of(self._token, request, form)
+        binding = await binding_of(self._token, request, client)
+        try:
+            return await grant(self._token, client, form, _by(client), binding)
+        except ProofMoved:
+            client = await client_of(self._token, request, form)
+            return await grant(self._token, client, form, _by(client), binding)
 
     async def introspect(self, request: Request) -> Response:
         form = await oauth_form(request)
@@ -144,7 +162,10 @@ class OAuth:
 
     async def metadata(self, request: Request) -> Response:
         return Json(
-            proofs(self._token.proving, metadata(self._token.issuer, self._identity_url, sorted(GRANTS))),
+            proofs(
+                self._token.proving,
+                metadata(self._token.issuer, self._identity_url, sorted(GRANTS), self._registers),
+            ),
             headers={"Cache-Control": "public, max-age=300"},
         )
 

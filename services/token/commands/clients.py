@@ -4,33 +4,25 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
 
 import msgspec
 
 from eventlog.errors import Kind, Refusal
 from eventlog.log import Attempt, By, Fold
 from services.token.commands.prove import keep_secret
-from services.token.domain.client import CLIENT, FIRST_PARTY_SCOPES, Client
-from services.token.domain.errors import InvalidClient
+from services.token.domain.client import CLIENT, Client
+from services.token.domain.errors import InvalidClient, InvalidClientMetadata
 from services.token.domain.events import CallerGranted, CertificateRevoked, ClientRegistered
-from services.token.domain.keyring import ALGORITHMS
+from services.token.domain.registration import BY_MAC, ID, check, completed, needs_secret
 from services.token.ports import Token
-from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
-MAX_NAME = 200
-_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
-_AUDIENCE = re.compile(r"[!-~]{1,256}")
-_GRANT = re.compile(r"[!-~]{1,128}")
-_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]{1,256}")
+_SECRET = re.compile(r"[ -~]{32,256}")
 _BACKEND = "spiffe://watchword/backend/"
-# Of the length of a hash, and the hash of nothing.
 GRANTABLE = frozenset(
     {"introspect:any", "watchword.log.v1.EventLogService/Read", "watchword.token.v1.TokenService/Revoke"}
 )
 """What a certificate may be granted by name, beyond what every backend may (RULES 9, 11)."""
+# Of the length of a hash, and the hash of nothing.
 _ABSENT = "-" * 64
 
 
@@ -43,7 +35,7 @@ CERTIFICATE = Fold("certificate", Nothing(), lambda state, event, row: state)
 
 
 class Registered(msgspec.Struct, frozen=True):
-    """A new client, with its secret: shown once, kept as its SHA-256."""
+    """A client, with its secret where one was made: shown once."""
 
     client: Client
     secret: str
@@ -53,60 +45,62 @@ class Registered(msgspec.Struct, frozen=True):
         return f"Registered({self.client.id!r}, {self.position})"
 
 
-async def register_client(token: Token, wanted: Client, by: By) -> Registered:
-    """Registers a client; an empty id gets a random one. Raises Refusal `invalid_client_metadata`, `client_exists`."""
-    client = msgspec.structs.replace(wanted, id=wanted.id or f"cli_{secrets.token_urlsafe(9)}")
-    _check(client)
-    secret = secrets.token_urlsafe(32) if client.confidential else ""
-    if client.token_endpoint_auth_method == "client_secret_jwt":
-        # What makes a MAC has to be there to make it again.
-        event = _registered(msgspec.structs.replace(client, secret_key=await keep_secret(token, secret)), None)
-    else:
-        event = _registered(client, hashed(secret) if secret else None)
+class ProofMoved(InvalidClient):
+    """By what the client proves itself has changed since it did: it has to do so anew."""
+
+
+async def register_client(
+    token: Token, wanted: Client, by: By, secret: str | None = None, registration_token: str | None = None
+) -> Registered:
+    """Registers a client; an empty id gets a random one. A `secret` may be brought from elsewhere; else one is made.
+
+    Whoever has the `registration_token` may read, change and delete it (RFC 7592).
+    Raises Refusal `invalid_client_metadata`, `invalid_redirect_uri`, `client_exists`.
+    """
+    client = completed(msgspec.structs.replace(wanted, id=wanted.id or f"cli_{secrets.token_urlsafe(9)}"))
+    check(client)
+    given = _brought(client, secret) if secret else made_secret(client)
+    client = msgspec.structs.replace(
+        client,
+        name=client.name or client.id,
+        registration_hash=hashed(registration_token) if registration_token else None,
+        **await secured(token, client, given),
+    )
+    said = msgspec.structs.asdict(client) | {"client_id": client.id}
+    event = msgspec.convert(said, ClientRegistered)
 
     async def decide(attempt: Attempt) -> None:
-        if (await attempt.read(CLIENT, client.id)).known:
-            raise Refusal(Kind.CONFLICT, "client_exists", f"there is a client {client.id} already")
+        # An id that was once given is never given again.
+        if await attempt.exists(CLIENT, client.id):
+            raise Refusal(Kind.CONFLICT, "client_exists", f"there is or was a client {client.id} already")
         await attempt.write(CLIENT, client.id, event)
 
     outcome = await token.log.decide(by, decide)
-    return Registered(client, secret, outcome.position)
+    known = msgspec.structs.replace(client, registered_at=outcome.time)
+    return Registered(known, "" if secret else given, outcome.position)
 
 
-def _registered(client: Client, secret_hash: str | None) -> ClientRegistered:
-    named = {"client_id": client.id, "name": client.name or client.id, "secret_hash": secret_hash}
-    return msgspec.convert(msgspec.structs.asdict(client) | named, ClientRegistered)
+def made_secret(client: Client) -> str:
+    """A new secret; an empty text for a client that has none."""
+    return secrets.token_urlsafe(32) if needs_secret(client) else ""
 
 
-def _check(client: Client) -> None:
-    """RULES 8 to 10: what no client may be registered with."""
-    wrong = {
-        "a client id does not begin with acc_": client.id.startswith("acc_"),
-        "client_id has 1 to 64 of A-Z a-z 0-9 _ . -": not _ID.fullmatch(client.id),
-        f"a name has at most {MAX_NAME} printable characters": len(client.name) > MAX_NAME
-        or not client.name.isprintable(),
-        "a grant is 1 to 128 visible ASCII characters": not _all(_GRANT, client.grants),
-        "a scope is 1 to 128 of the characters of RFC 6749 3.3": not _all(_SCOPE, client.scopes),
-        "an audience is 1 to 256 visible ASCII characters": not _all(_AUDIENCE, client.audiences),
-        "an origin is http(s)://host or with :port": not _all(_ORIGIN, client.cors_origins),
-        f"grant types are among {', '.join(GRANT_TYPES)}": not set(client.grant_types) <= set(GRANT_TYPES),
-        f"algorithms are {', '.join(ALGORITHMS)}": client.access_token_alg not in ALGORITHMS,
-        f"an access token lives 1 to {MAX_LIFE} s": not 1 <= client.access_token_life <= MAX_LIFE,
-        "the leeway is 0 to 60 s": not 0 <= client.leeway <= 60,
-        "reuse ends the family or the account": client.reuse_ends not in ("family", "account"),
-        "only a confidential client has client_credentials": not client.confidential
-        and "client_credentials" in client.grant_types,
-        "only first-party clients log in directly": client.direct_login and not client.first_party,
-        "only first-party clients have the suite's own scopes": bool(set(client.scopes) & FIRST_PARTY_SCOPES)
-        and not client.first_party,
-    }
-    for rule, broken in wrong.items():
-        if broken:
-            raise Refusal(Kind.UNPROCESSABLE, "invalid_client_metadata", rule)
+async def secured(token: Token, client: Client, secret: str) -> dict[str, str]:
+    """How a secret is kept: as its hash; encrypted where a MAC is made with it, which has to be made again."""
+    if not secret:
+        return {}
+    if client.token_endpoint_auth_method == BY_MAC:
+        return {"secret_key": await keep_secret(token, secret)}
+    return {"secret_hash": hashed(secret)}
 
 
-def _all(spelling: re.Pattern[str], texts: Iterable[str]) -> bool:
-    return all(spelling.fullmatch(text) for text in texts)
+def _brought(client: Client, secret: str) -> str:
+    """A plain hash keeps only what nobody can guess. RFC 6749 A.2: of what a secret is written with."""
+    if not needs_secret(client):
+        raise InvalidClientMetadata("this client proves itself by no secret")
+    if not _SECRET.fullmatch(secret):
+        raise InvalidClientMetadata("a secret has 32 to 256 printable ASCII characters")
+    return secret
 
 
 def hashed(secret: str) -> str:
@@ -117,28 +111,43 @@ def hashed(secret: str) -> str:
 async def authenticate(token: Token, client_id: str, secret: str | None) -> Client:
     """The client that proved who it is (RFC 6749 2.3). A public one has no secret to give. Raises InvalidClient.
 
-    A client of another process may be newer than what this one remembers, so an unknown or failing one is read anew.
+    A client of another process may be newer than what this one remembers, so an unknown or failing one is read anew;
+    what is decided for a client that proved itself to an older state is refused by `proven`.
     """
-    if not _ID.fullmatch(client_id):
+    if not ID.fullmatch(client_id):
         raise InvalidClient
     _, client = await token.log.state(CLIENT, client_id)
-    if not _proves(client, secret):
+    if not proves(client, secret, token.log.now()):
         client = await token.log.fresh(CLIENT, client_id)
-        if not _proves(client, secret):
+        if not proves(client, secret, token.log.now()):
             raise InvalidClient
     return client
 
 
-def _proves(client: Client, secret: str | None) -> bool:
-    same = hmac.compare_digest(hashed(secret or ""), client.secret_hash or _ABSENT)
+def proves(client: Client, secret: str | None, now: int) -> bool:
+    """Whether that is its secret, or the one before it for as long as that is good. Hashed once, compared in constant
+    time.
+    """
+    presented = hashed(secret or "")
+    same = hmac.compare_digest(presented, client.secret_hash or _ABSENT)
+    if not same and client.secret_hash is not None and now < client.old_secret_until:
+        same = hmac.compare_digest(presented, client.old_secret_hash or _ABSENT)
     if not client.known:
         return False
     return same and secret is not None if client.confidential else secret is None
 
 
+async def proven(attempt: Attempt, client: Client) -> Client:
+    """The client as it stands where the decision does. Raises ProofMoved where it proved itself to another state."""
+    own = await attempt.read(CLIENT, client.id)
+    if not own.proves_itself_as(client):
+        raise ProofMoved
+    return own
+
+
 async def grant_caller(token: Token, uri: str, grants: list[str], by: By) -> int:
     """What a certificate's URI may do beyond what every backend may; replaces what it was granted before."""
-    if not uri.startswith(_BACKEND) or not _ID.fullmatch(uri.removeprefix(_BACKEND)):
+    if not uri.startswith(_BACKEND) or not ID.fullmatch(uri.removeprefix(_BACKEND)):
         raise Refusal(Kind.UNPROCESSABLE, "invalid_uri", "grants are for spiffe://watchword/backend/NAME")
     if not set(grants) <= GRANTABLE:
         raise Refusal(Kind.UNPROCESSABLE, "invalid_grants", f"what can be granted: {', '.join(sorted(GRANTABLE))}")

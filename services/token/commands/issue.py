@@ -9,6 +9,7 @@ from eventlog.errors import unavailable
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import refresh_token
 from services.token.adapters.signer import sign
+from services.token.commands.clients import proven
 from services.token.domain import SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
@@ -135,7 +136,7 @@ async def client_credentials(
     """RFC 6749 4.4: a token for the client itself."""
 
     async def decide(attempt: Attempt) -> Signing:
-        own = await attempt.read(CLIENT, client.id)
+        own = await proven(attempt, client)
         own.may("client_credentials")
         await attempt.read(SUBJECT, own.id)
         key = await signing_key(attempt, own)

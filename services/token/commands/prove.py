@@ -72,11 +72,19 @@ async def by_certificate(token: Token, client_id: str, shown: x509.Certificate) 
 
 async def _signed_by(token: Token, client: Client, signed: Signed) -> bool:
     if signed.alg == "HS256":
-        secret = await token.vault.secret(client.secret_key, SECRET) if client.secret_key else None
-        if secret is None:
-            return False
-        return hmac.compare_digest(hmac.digest(secret, signed.signing_input, hashlib.sha256), signed.signature)
+        return any(_makes(secret, signed) for secret in await secrets_of(token, client))
     return await _key(token, client, _signs(signed)) is not None
+
+
+async def secrets_of(token: Token, client: Client) -> list[bytes]:
+    """The secrets that are kept encrypted for a client: its own, and the one before it for as long as that is good."""
+    old = client.old_secret_key if token.log.now() < client.old_secret_until else ""
+    kept = [await token.vault.secret(key, SECRET) for key in (client.secret_key, old) if key]
+    return [secret for secret in kept if secret is not None]
+
+
+def _makes(secret: bytes, signed: Signed) -> bool:
+    return hmac.compare_digest(hmac.digest(secret, signed.signing_input, hashlib.sha256), signed.signature)
 
 
 def _signs(signed: Signed) -> Wanted:

@@ -4,11 +4,12 @@ import structlog
 
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import forged_code, open_code
+from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Given, NewFamily, Signing, answer, begin_family
 from services.token.commands.refresh import require_key
 from services.token.domain.authorization import OFFLINE
 from services.token.domain.binding import UNBOUND, Binding
-from services.token.domain.client import CLIENT, Client
+from services.token.domain.client import Client
 from services.token.domain.code import CODE, Code, Shown, judge_redemption
 from services.token.domain.errors import InvalidGrant, InvalidTarget, Reused
 from services.token.domain.events import CodeRedeemed, CodeReused
@@ -35,12 +36,12 @@ async def redeem(
     genuine = await open_code(token.vault, presented)
 
     async def decide(attempt: Attempt) -> Signing | None:
+        own = await proven(attempt, client)
         await require_key(attempt, genuine.key_id, forged_code)
         code = await attempt.read(CODE, genuine.code_id)
         if code.redeemed_at:
             await _end(attempt, code, client)
             return None
-        own = await attempt.read(CLIENT, client.id)
         own.may("authorization_code")
         judge_redemption(code, own.id, shown, attempt.now, binding)
         await _still_stands(token, attempt, code, own)

@@ -6,6 +6,7 @@ import structlog
 
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
+from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
@@ -39,7 +40,7 @@ async def refresh(
 
     async def decide(attempt: Attempt) -> Signing | Theft:
         await require_key(attempt, genuine.key_id)
-        by_client = await attempt.read(CLIENT, client.id)
+        by_client = await proven(attempt, client)
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):

@@ -7,17 +7,43 @@ import msgspec
 from eventlog.events import Event, Recorded
 from eventlog.log import Fold
 from services.token.domain.errors import InvalidScope, InvalidTarget, UnauthorizedClient
-from services.token.domain.events import ClientRegistered, ClientRevoked
+from services.token.domain.events import (
+    ClientDeleted,
+    ClientRegistered,
+    ClientRevoked,
+    ClientSecretRotated,
+    ClientUpdated,
+)
 
 FIRST_PARTY_SCOPES = frozenset({"watchword:account", "watchword:admin"})
 OPENID_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 """OpenID Connect Core 5.4 and 11."""
+PROOF = (
+    "deleted",
+    "confidential",
+    "secret_hash",
+    "old_secret_hash",
+    "old_secret_until",
+    "secret_key",
+    "old_secret_key",
+    "token_endpoint_auth_method",
+    "jwks",
+    "jwks_uri",
+    "token_endpoint_auth_signing_alg",
+    "tls_client_auth_subject_dn",
+    "tls_client_auth_san_dns",
+    "tls_client_auth_san_uri",
+    "tls_client_auth_san_ip",
+    "tls_client_auth_san_email",
+)
+"""The fields that say by what a client proves itself."""
 
 
 class Client(msgspec.Struct, frozen=True):
     """A registered client. `access_token_life` and `leeway` in seconds.
 
-    `revoked_at` is a position: what it had below it is ended.
+    `revoked_at` is a position: what it had below it is ended. Until `old_secret_until` the secret before the last one
+    is good as well; `registered_at` and that are times in µs. Of one that was deleted nothing is left but that.
     """
 
     id: str = ""
@@ -64,11 +90,24 @@ class Client(msgspec.Struct, frozen=True):
     tls_client_auth_san_ip: str = ""
     tls_client_auth_san_email: str = ""
     secret_key: str = ""
+    request_uris: tuple[str, ...] = ()
+    request_object_alg: str = ""
+    self_registered: bool = False
+    registration_hash: str | None = None
+    registered_at: int = 0
+    old_secret_hash: str | None = None
+    old_secret_key: str = ""
+    old_secret_until: int = 0
+    deleted: bool = False
     revoked_at: int = 0
 
     @property
     def known(self) -> bool:
-        return bool(self.id)
+        return bool(self.id) and not self.deleted
+
+    def proves_itself_as(self, other: "Client") -> bool:
+        """Whether what opens the one opens the other: neither secrets, nor keys, nor the way to show them differ."""
+        return all(getattr(self, name) == getattr(other, name) for name in PROOF)
 
     @property
     def constrained(self) -> bool:
@@ -125,11 +164,29 @@ class Client(msgspec.Struct, frozen=True):
 def evolve_client(client: Client, event: Event, row: Recorded) -> Client:
     match event:
         case ClientRegistered():
-            # A client is what its event says, under the same names.
-            return msgspec.convert(msgspec.structs.asdict(event) | {"id": event.client_id}, Client)
+            return msgspec.structs.replace(_said(Client(), event), registered_at=row.time)
+        case ClientUpdated():
+            return _said(client, event)
+        case ClientSecretRotated():
+            return msgspec.structs.replace(
+                client,
+                secret_hash=event.secret_hash,
+                secret_key=event.secret_key,
+                old_secret_hash=client.secret_hash if event.old_secret_until else None,
+                old_secret_key=client.secret_key if event.old_secret_until else "",
+                old_secret_until=event.old_secret_until or 0,
+            )
         case ClientRevoked():
             return msgspec.structs.replace(client, revoked_at=row.position)
+        case ClientDeleted():
+            return Client(id=client.id, deleted=True, revoked_at=client.revoked_at)
     return client
+
+
+def _said(client: Client, event: ClientRegistered | ClientUpdated) -> Client:
+    """A client is what its events say, under the same names; of what they do not speak it stays as it is."""
+    said = msgspec.structs.asdict(event)
+    return msgspec.convert(msgspec.structs.asdict(client) | said | {"id": event.client_id}, Client)
 
 
 CLIENT = Fold("client", Client(), evolve_client)

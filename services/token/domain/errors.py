@@ -1,4 +1,4 @@
-"""Refusals of an authorization server, named as the standards name them (RFC 6749 5.2, RFC 8707 2)."""
+"""Refusals of an authorization server, named as the standards name them (RFC 6749 5.2, RFC 7591 3.2.2, RFC 8707 2)."""
 
 from eventlog.errors import Kind, Refusal
 
@@ -79,6 +79,16 @@ class UseDpopNonce(Refusal):
 
     def __init__(self) -> None:
         super().__init__(Kind.INVALID, "use_dpop_nonce", "the DPoP proof needs the nonce that DPoP-Nonce says")
+
+
+class InvalidRedirectUri(Refusal):
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.UNPROCESSABLE, "invalid_redirect_uri", detail)
+
+
+class InvalidClientMetadata(Refusal):
+    def __init__(self, detail: str) -> None:
+        super().__init__(Kind.UNPROCESSABLE, "invalid_client_metadata", detail)
 
 
 class SessionOver(Refusal):

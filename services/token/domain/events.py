@@ -38,15 +38,12 @@ class Issue(Event, kw_only=True):
     """The SHA-256 of the certificate that its holder has to show (RFC 8705), base64url."""
 
 
-@events.event("client.registered")
-class ClientRegistered(Event):
-    """An application was registered. The hash of its secret stays sealed."""
+class Described(Event, kw_only=True):
+    """What an application is, but for what never changes. Its base, not an event itself."""
 
     client_id: str
     name: str
     """What people are shown as the application's name."""
-    confidential: bool
-    """Whether it has a secret to keep (RFC 6749 2.1)."""
     grant_types: list[str]
     """How it may get tokens: `authorization_code`, `refresh_token`, `client_credentials`."""
     scopes: list[str]
@@ -125,9 +122,47 @@ class ClientRegistered(Event):
     """Or an address of it."""
     tls_client_auth_san_email: str = ""
     """Or a mail address of it."""
+    request_uris: list[str] = msgspec.field(default_factory=list)
+    """Where its authorization requests may be fetched from (RFC 9101)."""
+    request_object_alg: str = ""
+    """The algorithm that its authorization requests are signed with; empty: any, or unsigned from `request_uris`."""
+
+
+@events.event("client.registered")
+class ClientRegistered(Described, kw_only=True):
+    """An application was registered. The hash of its secret stays sealed."""
+
+    confidential: bool
+    """Whether it has a secret to keep (RFC 6749 2.1)."""
+    self_registered: bool = False
+    """Whether it came by dynamic registration (RFC 7591): it is never the operator's own, and always asks people."""
     secret_key: str = ""
     """The name under which its secret lies encrypted, where it proves it by `client_secret_jwt`; never the secret."""
     secret_hash: Sealed[str] = None
+    registration_hash: Sealed[str] = None
+
+
+@events.event("client.updated")
+class ClientUpdated(Described, kw_only=True):
+    """All that can change of an application is now as it says here."""
+
+
+@events.event("client.secret_rotated")
+class ClientSecretRotated(Event):
+    """An application was given a new secret. The hashes stay sealed."""
+
+    client_id: str
+    old_secret_until: Instant | None = None
+    """Until when the secret before it is good as well. Absent: it is good no more."""
+    secret_key: str = ""
+    secret_hash: Sealed[str] = None
+
+
+@events.event("client.deleted")
+class ClientDeleted(Event):
+    """An application is gone, and its id is never given again. The same command revokes all that it held."""
+
+    client_id: str
 
 
 @events.event("client.revoked")

@@ -8,6 +8,7 @@ from typing import Any
 from limits import parse
 from limits.aio.storage import MemoryStorage
 
+from chassis.limits import WindowLimits
 from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.events import Event
 from eventlog.log import Log
@@ -16,7 +17,6 @@ from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.identity.adapters.hasher import ThreadHasher
-from services.identity.adapters.limits import WindowLimits
 from services.identity.commands import Browser, Identity
 from services.identity.commands.accounts import Applicant, register
 from services.identity.commands.failures import Failures

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from services.identity.api.callers import source_of
+from chassis.limits import source_of
 from services.identity.commands import Browser
 from tests.unit.identity.house import BROWSER, LIMITS, PASSWORD, House, refusal_of
 

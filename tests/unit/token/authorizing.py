@@ -98,7 +98,8 @@ class Browser:
         binding: Binding = UNBOUND,
     ) -> Answered:
         shown = Shown(redirect_uri, verifier)
-        return await redeem(self.at.token, client or self.client, code, shown, list(resources), IDENTITY, binding)
+        proven = await self.world.known(client or self.client, self.at)
+        return await redeem(self.at.token, proven, code, shown, list(resources), IDENTITY, binding)
 
 
 def error_of(going: Any) -> str:

@@ -15,13 +15,14 @@ from starlette.requests import Request
 from chassis.web import oauth_form
 from eventlog.errors import Refusal
 from services.token.api.client_auth import METHODS, client_of
+from services.token.commands.client_changes import delete_client, rotate_secret, update_client
 from services.token.domain import SECOND
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidClient
 from services.token.ports import Token
 from tests.unit.token.proving import TOKEN_URL, Key, asked, asserted, asserts, b64, forged
 from tests.unit.token.test_clients import basic
-from tests.unit.token.world import ISSUER, SERVICE, World
+from tests.unit.token.world import IDENTITY, ISSUER, SERVICE, World
 
 KEYS = {alg: Key(alg, kid=alg) for alg in ("ES256", "RS256", "PS256", "EdDSA")}
 ES256 = KEYS["ES256"]
@@ -195,20 +196,22 @@ async def test_a_key_that_is_for_something_else_verifies_nothing(world: World, c
     await refused(world, key.sign(asserts(world, "wrong"), kid="one"))
 
 
-async def test_a_private_key_that_a_client_registered_verifies_nothing(world: World) -> None:
-    key = Key()
-    await world.register(msgspec.structs.replace(BANK, id="wrong", jwks={"keys": [key.private_jwk, None, 7]}))
-    await refused(world, key.sign(asserts(world, "wrong")))
+async def test_no_client_is_registered_with_a_private_key(world: World) -> None:
+    for keys in ([Key().private_jwk], [Key().jwk, None], [7]):
+        with pytest.raises(Refusal, match="public keys"):
+            await world.register(msgspec.structs.replace(BANK, id="wrong", jwks={"keys": keys}))
 
 
 async def test_the_one_registered_method_is_the_only_one(world: World) -> None:
     await world.register(msgspec.structs.replace(SERVICE, id="post", token_endpoint_auth_method="client_secret_post"))
-    for client_id, method in (("bank", "private_key_jwt"), ("post", "client_secret_post")):
+    await world.register(msgspec.structs.replace(SERVICE, id="former"))
+    await update_client(world.a.token, msgspec.structs.replace(BANK, id="former"), IDENTITY)
+    for client_id, method in (("former", "private_key_jwt"), ("post", "client_secret_post")):
         secret = world.secrets[client_id]
         by_header = asked({}, ("Authorization", basic(client_id, secret).decode()))
         with pytest.raises(InvalidClient, match=method):
             await shown(world.a.token, by_header)
-    by_form, by_nothing = {"client_id": "bank", "client_secret": world.secrets["bank"]}, {"client_id": "bank"}
+    by_form, by_nothing = {"client_id": "former", "client_secret": world.secrets["former"]}, {"client_id": "bank"}
     for body in (by_form, by_nothing):
         with pytest.raises(InvalidClient):
             await shown(world.a.token, asked(body))
@@ -244,6 +247,25 @@ async def test_a_shared_secret_signs_and_is_not_sent(world: World) -> None:
     await refused(world, ES256.sign(asserts(world, "sharing")))
     with pytest.raises(InvalidClient):
         await shown(world.a.token, asked({"client_id": "sharing", "client_secret": secret}))
+
+
+async def test_a_rotated_secret_that_signs_leaves_the_old_one_good_until_its_time(world: World) -> None:
+    old = world.secrets["sharing"]
+    new = (await rotate_secret(world.a.token, "sharing", 60 * SECOND, IDENTITY)).secret
+
+    async def opens(secret: str, number: int) -> bool:
+        assertion = jwt.encode(asserts(world, "sharing", jti=f"rotated-{number}"), secret, "HS256")
+        try:
+            return (await shown(world.b.token, asked(asserted(assertion)))).known
+        except InvalidClient:
+            return False
+
+    assert [await opens(secret, number) for number, secret in enumerate((old, new))] == [True, True]
+    world.clock.forward(60)
+    assert [await opens(secret, number) for number, secret in enumerate((old, new), 2)] == [False, True]
+    await delete_client(world.a.token, "sharing", IDENTITY)
+    assert not await opens(new, 4)
+    assert not any(name.startswith("client_secret/") for name in world.wrapped._wrapped)
 
 
 async def test_a_secret_that_signs_lies_encrypted_and_hashed_nowhere(world: World) -> None:

@@ -192,7 +192,7 @@ async def test_a_client_whose_tokens_are_bound_gets_none_without_a_proof(world: 
 
 async def test_a_bound_token_says_its_key_and_opens_nothing_without_it(world: World) -> None:
     binding = await bound(world, proof(world, KEY))
-    given = await client_credentials(world.a.token, SERVICE, None, [], IDENTITY, binding)
+    given = await client_credentials(world.a.token, await world.known(SERVICE), None, [], IDENTITY, binding)
     assert given.answer.token_type == "DPoP"
     assert claims_of(given)["cnf"] == {"jkt": KEY.thumbprint}
     access = given.answer.access_token
@@ -206,7 +206,7 @@ async def test_a_bound_token_says_its_key_and_opens_nothing_without_it(world: Wo
 
 async def test_introspection_says_what_the_presenter_has_to_prove(world: World) -> None:
     binding = await bound(world, proof(world, KEY))
-    given = await client_credentials(world.a.token, SERVICE, None, [], IDENTITY, binding)
+    given = await client_credentials(world.a.token, await world.known(SERVICE), None, [], IDENTITY, binding)
     asker = Asker("service", frozenset())
     answer = await introspect(world.b.token, world.b.verifier, given.answer.access_token, asker)
     assert (answer["active"], answer["token_type"], answer["cnf"]) == (True, "DPoP", {"jkt": KEY.thumbprint})
@@ -228,7 +228,9 @@ async def began(world: World, client: Client, binding: Binding) -> Answered:
 async def renewed(world: World, token: str, client: Client, binding: Binding, process: Process | None = None) -> Any:
     from services.token.commands.refresh import refresh
 
-    return await refresh((process or world.a).token, client, token, None, [], IDENTITY, binding)
+    return await refresh(
+        (process or world.a).token, await world.known(client, process), token, None, [], IDENTITY, binding
+    )
 
 
 @pytest.mark.parametrize("client", [PUBLIC, CONFIDENTIAL], ids=["public", "confidential"])

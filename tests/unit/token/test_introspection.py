@@ -72,7 +72,7 @@ async def test_a_tokens_own_client_is_told_all_that_it_says(world: World) -> Non
 async def test_own_client_audience_and_granted_are_told_and_all_others_nothing_more(asker: Asker, active: bool) -> None:
     world = await World.made()
     client = await world.register(msgspec.structs.replace(SERVICE, id="machine", audiences=("orders", BACKEND)))
-    answered = await client_credentials(world.a.token, client, None, ["orders", BACKEND], IDENTITY)
+    answered = await client_credentials(world.a.token, await world.known(client), None, ["orders", BACKEND], IDENTITY)
     if asker.id == "service":
         asker = Asker("machine", asker.grants)
     answer = await told(world, answered.answer.access_token, asker)

@@ -28,12 +28,17 @@ Handler = Callable[[Request], Any]
 OTHER = msgspec.structs.replace(APP, id="other")
 
 
+def following(process: Process) -> tuple[Revoking, MemoryProjection]:
+    """Revocation in a process, and the projection that tells it what is revoked."""
+    store, readers = process.token.log.store, MemoryReaders()
+    source = LocalFeed("token", store, readers, process.clock.now)
+    trust = MemoryProjection(TRUST, Table(), source, process.trust, "token/trust")
+    return Revoking(process.token, trust, readers), trust
+
+
 def door(process: Process) -> tuple[OAuth, MemoryProjection]:
     """The handlers of a process, and the projection that tells it what is revoked."""
-    store, readers = process.token.log.store, MemoryReaders()
-    following = LocalFeed("token", store, readers, process.clock.now)
-    trust = MemoryProjection(TRUST, Table(), following, process.trust, "token/trust")
-    revoking = Revoking(process.token, trust, readers)
+    revoking, trust = following(process)
     return OAuth(process.token, process.verifier, OwnKeys(process.token), revoking, "https://login.example"), trust
 
 

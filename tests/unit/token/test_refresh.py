@@ -120,7 +120,10 @@ async def test_once_the_successor_is_used_the_parent_is_theft(world: World) -> N
 @pytest.mark.parametrize("thief", [OTHER, SERVICE])
 async def test_another_clients_use_is_theft_whatever_that_client_may(world: World, thief: object) -> None:
     current = refresh_of(await world.login())
-    assert await refused(world, current, client=thief) == ["refresh.reuse_detected", "family.revoked"]
+    assert await refused(world, current, client=thief) == [
+        "refresh.reuse_detected",
+        "family.revoked",
+    ]
     detected = next(event for _, event in world.events() if isinstance(event, ReuseDetected))
     assert (detected.client_id, detected.presented_by) == ("app", thief.id)  # type: ignore[attr-defined]
     assert await refused(world, current) == []

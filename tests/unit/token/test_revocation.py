@@ -54,7 +54,7 @@ async def test_every_token_says_the_position_of_the_last_event_of_its_command(wo
     started = await world.login()
     assert claims_of(started)["pos"] == world.head == started.position
     assert world.said()[-2:] == ["family.started", "token.issued"]
-    credentials = await client_credentials(world.a.token, SERVICE, None, [], IDENTITY)
+    credentials = await client_credentials(world.a.token, await world.known(SERVICE), None, [], IDENTITY)
     assert claims_of(credentials)["pos"] == world.head
     assert world.said()[-1] == "token.issued"
 
@@ -112,11 +112,11 @@ async def test_a_revoked_client_ends_what_it_holds_and_nothing_that_it_is_given_
 
 
 async def test_a_revoked_client_ends_its_own_credentials_and_may_ask_for_new_ones(world: World) -> None:
-    before = await client_credentials(world.a.token, SERVICE, None, [], IDENTITY)
+    before = await client_credentials(world.a.token, await world.known(SERVICE), None, [], IDENTITY)
     await revoke_client(world.b.token, "service", "test", IDENTITY)
     with pytest.raises(TokenRefused, match="client"):
         await world.a.verified(before.answer.access_token)
-    after = await client_credentials(world.a.token, SERVICE, None, [], IDENTITY)
+    after = await client_credentials(world.a.token, await world.known(SERVICE), None, [], IDENTITY)
     await world.a.verified(after.answer.access_token)
 
 
@@ -268,7 +268,7 @@ async def test_every_issue_names_its_family_session_subject_client_and_keys_as_w
     started = await world.login(session_id="ses_x")
     await world.refresh(refresh_of(started))
     await world.refresh(refresh_of(started))
-    await client_credentials(world.a.token, SERVICE, None, [], IDENTITY)
+    await client_credentials(world.a.token, await world.known(SERVICE), None, [], IDENTITY)
     *_, start, rotate, retry, credentials = store.sent
     family, rings = f"family/{claims_of(started)['fam']}", {"keyring/signing-ES256", "keyring/refresh"}
     above = {family, "session/ses_x", f"subject/{ALICE}", "client/app", *rings}

@@ -26,7 +26,7 @@ async def world() -> World:
 
 
 async def credentials(world: World, client: Client = SERVICE, scope: str | None = None, *resources: str) -> Answered:
-    return await client_credentials(world.a.token, client, scope, list(resources), IDENTITY)
+    return await client_credentials(world.a.token, await world.known(client), scope, list(resources), IDENTITY)
 
 
 async def test_a_persons_token_says_who_where_since_when_and_how_they_logged_in(world: World) -> None:

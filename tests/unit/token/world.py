@@ -22,7 +22,7 @@ from services.token.commands.issue import Answered, NewFamily, Overtaken, start_
 from services.token.commands.keys import rotate_ring
 from services.token.commands.refresh import refresh
 from services.token.domain import DAY, SECOND
-from services.token.domain.client import Client
+from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import InvalidGrant
 from services.token.domain.events import events
 from services.token.domain.family import FAMILY, Family
@@ -149,6 +149,10 @@ class World:
         self.secrets[made.client.id] = made.secret
         return made.client
 
+    async def known(self, client: Client, process: Process | None = None) -> Client:
+        """A client as the log has it, which is how one proves itself; one that did so before stays as it was."""
+        return client if client.registered_at else await (process or self.a).token.log.fresh(CLIENT, client.id)
+
     async def rotate(self, ring: str, compromised: bool = False) -> int:
         return await rotate_ring(self.a.token, ring, compromised, IDENTITY, lambda ring: True)
 
@@ -175,7 +179,8 @@ class World:
     async def refresh(
         self, presented: str, process: Process | None = None, client: Client = APP, scope: str | None = None
     ) -> Answered:
-        return await refresh((process or self.a).token, client, presented, scope, [], IDENTITY)
+        proven = await self.known(client, process)
+        return await refresh((process or self.a).token, proven, presented, scope, [], IDENTITY)
 
     async def family(self, refresh_token: str) -> Family:
         return await self.a.token.log.fresh(FAMILY, refresh_token.split(".")[2])

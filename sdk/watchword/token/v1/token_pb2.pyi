@@ -581,6 +581,11 @@ class Client(_message.Message):
     TLS_CLIENT_AUTH_SAN_IP_FIELD_NUMBER: _builtins.int
     TLS_CLIENT_AUTH_SAN_EMAIL_FIELD_NUMBER: _builtins.int
     REQUIRE_PUSHED_AUTHORIZATION_REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUEST_URIS_FIELD_NUMBER: _builtins.int
+    REQUEST_OBJECT_ALG_FIELD_NUMBER: _builtins.int
+    SELF_REGISTERED_FIELD_NUMBER: _builtins.int
+    REGISTERED_AT_FIELD_NUMBER: _builtins.int
+    OLD_SECRET_UNTIL_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     name: _builtins.str
     confidential: _builtins.bool
@@ -622,6 +627,10 @@ class Client(_message.Message):
     tls_client_auth_san_email: _builtins.str
     require_pushed_authorization_requests: _builtins.bool
     """RFC 9126 6"""
+    request_object_alg: _builtins.str
+    """Empty: any, or unsigned from request_uris."""
+    self_registered: _builtins.bool
+    """Only in answers: it came by dynamic registration (RFC 7591)."""
     @_builtins.property
     def grant_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -646,6 +655,18 @@ class Client(_message.Message):
     def jwks(self) -> _struct_pb2.Struct: ...
     @_builtins.property
     def default_max_age(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def request_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where its authorization requests may be fetched from (RFC 9101)."""
+
+    @_builtins.property
+    def registered_at(self) -> _timestamp_pb2.Timestamp:
+        """Only in answers."""
+
+    @_builtins.property
+    def old_secret_until(self) -> _timestamp_pb2.Timestamp:
+        """Only in answers: until when the secret before the last one is good as well."""
+
     def __init__(
         self,
         *,
@@ -691,10 +712,15 @@ class Client(_message.Message):
         tls_client_auth_san_ip: _builtins.str = ...,
         tls_client_auth_san_email: _builtins.str = ...,
         require_pushed_authorization_requests: _builtins.bool = ...,
+        request_uris: _abc.Iterable[_builtins.str] | None = ...,
+        request_object_alg: _builtins.str = ...,
+        self_registered: _builtins.bool = ...,
+        registered_at: _timestamp_pb2.Timestamp | None = ...,
+        old_secret_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "default_max_age", b"default_max_age", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "leeway", b"leeway", "require_pkce", b"require_pkce", "subject_type", b"subject_type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "default_max_age", b"default_max_age", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "leeway", b"leeway", "old_secret_until", b"old_secret_until", "registered_at", b"registered_at", "require_pkce", b"require_pkce", "subject_type", b"subject_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "audiences", b"audiences", "backchannel_logout_uri", b"backchannel_logout_uri", "client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "cors_origins", b"cors_origins", "default_max_age", b"default_max_age", "direct_login", b"direct_login", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "grants", b"grants", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "leeway", b"leeway", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "require_pkce", b"require_pkce", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "reuse_ends", b"reuse_ends", "scopes", b"scopes", "sector", b"sector", "subject_type", b"subject_type", "tls_client_auth_san_dns", b"tls_client_auth_san_dns", "tls_client_auth_san_email", b"tls_client_auth_san_email", "tls_client_auth_san_ip", b"tls_client_auth_san_ip", "tls_client_auth_san_uri", b"tls_client_auth_san_uri", "tls_client_auth_subject_dn", b"tls_client_auth_subject_dn", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", b"token_endpoint_auth_signing_alg", "tos_uri", b"tos_uri", "userinfo_alg", b"userinfo_alg"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "audiences", b"audiences", "backchannel_logout_uri", b"backchannel_logout_uri", "client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "cors_origins", b"cors_origins", "default_max_age", b"default_max_age", "direct_login", b"direct_login", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "grants", b"grants", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "leeway", b"leeway", "logo_uri", b"logo_uri", "name", b"name", "old_secret_until", b"old_secret_until", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "registered_at", b"registered_at", "request_object_alg", b"request_object_alg", "request_uris", b"request_uris", "require_pkce", b"require_pkce", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "reuse_ends", b"reuse_ends", "scopes", b"scopes", "sector", b"sector", "self_registered", b"self_registered", "subject_type", b"subject_type", "tls_client_auth_san_dns", b"tls_client_auth_san_dns", "tls_client_auth_san_email", b"tls_client_auth_san_email", "tls_client_auth_san_ip", b"tls_client_auth_san_ip", "tls_client_auth_san_uri", b"tls_client_auth_san_uri", "tls_client_auth_subject_dn", b"tls_client_auth_subject_dn", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", b"token_endpoint_auth_signing_alg", "tos_uri", b"tos_uri", "userinfo_alg", b"userinfo_alg"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ask_consent: _TypeAlias = _typing.Literal["ask_consent"]  # noqa: Y015
     _WhichOneofArgType__ask_consent: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent"]  # noqa: Y015
@@ -720,6 +746,14 @@ class CreateClientRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CLIENT_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    client_secret: _builtins.str
+    """A secret that was brought from elsewhere, of 32 characters or more. Empty: one is made where one is needed."""
+    document: _builtins.bytes
+    """In place of both: a JSON document in the terms of RFC 7591, brought from elsewhere with its id, secret and keys.
+    What is the operator's own to say stands in it under the names of Client.
+    """
     @_builtins.property
     def client(self) -> Global___Client:
         """client_id may be empty: one is made. Absent durations and lists take the defaults."""
@@ -728,10 +762,12 @@ class CreateClientRequest(_message.Message):
         self,
         *,
         client: Global___Client | None = ...,
+        client_secret: _builtins.str = ...,
+        document: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "client_secret", b"client_secret", "document", b"document"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -744,9 +780,102 @@ class CreateClientResponse(_message.Message):
     CLIENT_FIELD_NUMBER: _builtins.int
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    IGNORED_FIELD_NUMBER: _builtins.int
     client_secret: _builtins.str
     """Only here, once; empty for a public client."""
     position: _builtins.int
+    @_builtins.property
+    def client(self) -> Global___Client: ...
+    @_builtins.property
+    def ignored(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Members of the document that are not known here."""
+
+    def __init__(
+        self,
+        *,
+        client: Global___Client | None = ...,
+        client_secret: _builtins.str = ...,
+        position: _builtins.int = ...,
+        ignored: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "client_secret", b"client_secret", "ignored", b"ignored", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateClientResponse: _TypeAlias = CreateClientResponse  # noqa: Y015
+
+@_typing.final
+class GetClientRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClientRequest: _TypeAlias = GetClientRequest  # noqa: Y015
+
+@_typing.final
+class GetClientResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def client(self) -> Global___Client: ...
+    def __init__(
+        self,
+        *,
+        client: Global___Client | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClientResponse: _TypeAlias = GetClientResponse  # noqa: Y015
+
+@_typing.final
+class UpdateClientRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def client(self) -> Global___Client: ...
+    def __init__(
+        self,
+        *,
+        client: Global___Client | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateClientRequest: _TypeAlias = UpdateClientRequest  # noqa: Y015
+
+@_typing.final
+class UpdateClientResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    client_secret: _builtins.str
+    """Only where the client is to prove itself by a secret and had none."""
+    position: _builtins.int
+    """0 where nothing has changed."""
     @_builtins.property
     def client(self) -> Global___Client: ...
     def __init__(
@@ -762,7 +891,97 @@ class CreateClientResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateClientResponse: _TypeAlias = CreateClientResponse  # noqa: Y015
+Global___UpdateClientResponse: _TypeAlias = UpdateClientResponse  # noqa: Y015
+
+@_typing.final
+class RotateClientSecretRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    OVERLAP_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    @_builtins.property
+    def overlap(self) -> _duration_pb2.Duration:
+        """For how long the secret before is good as well, at most 90 days; absent: no longer."""
+
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        overlap: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["overlap", b"overlap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "overlap", b"overlap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateClientSecretRequest: _TypeAlias = RotateClientSecretRequest  # noqa: Y015
+
+@_typing.final
+class RotateClientSecretResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    OLD_SECRET_UNTIL_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    client_secret: _builtins.str
+    """Only here, once."""
+    position: _builtins.int
+    @_builtins.property
+    def old_secret_until(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        client_secret: _builtins.str = ...,
+        old_secret_until: _timestamp_pb2.Timestamp | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["old_secret_until", b"old_secret_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_secret", b"client_secret", "old_secret_until", b"old_secret_until", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateClientSecretResponse: _TypeAlias = RotateClientSecretResponse  # noqa: Y015
+
+@_typing.final
+class DeleteClientRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteClientRequest: _TypeAlias = DeleteClientRequest  # noqa: Y015
+
+@_typing.final
+class DeleteClientResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteClientResponse: _TypeAlias = DeleteClientResponse  # noqa: Y015
 
 @_typing.final
 class ListClientsRequest(_message.Message):

@@ -65,6 +65,26 @@ class TokenServiceStub:
                 request_serializer=watchword_dot_token_dot_v1_dot_token__pb2.CreateClientRequest.SerializeToString,
                 response_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.CreateClientResponse.FromString,
                 _registered_method=True)
+        self.GetClient = channel.unary_unary(
+                '/watchword.token.v1.TokenService/GetClient',
+                request_serializer=watchword_dot_token_dot_v1_dot_token__pb2.GetClientRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.GetClientResponse.FromString,
+                _registered_method=True)
+        self.UpdateClient = channel.unary_unary(
+                '/watchword.token.v1.TokenService/UpdateClient',
+                request_serializer=watchword_dot_token_dot_v1_dot_token__pb2.UpdateClientRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.UpdateClientResponse.FromString,
+                _registered_method=True)
+        self.RotateClientSecret = channel.unary_unary(
+                '/watchword.token.v1.TokenService/RotateClientSecret',
+                request_serializer=watchword_dot_token_dot_v1_dot_token__pb2.RotateClientSecretRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.RotateClientSecretResponse.FromString,
+                _registered_method=True)
+        self.DeleteClient = channel.unary_unary(
+                '/watchword.token.v1.TokenService/DeleteClient',
+                request_serializer=watchword_dot_token_dot_v1_dot_token__pb2.DeleteClientRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.DeleteClientResponse.FromString,
+                _registered_method=True)
         self.ListClients = channel.unary_unary(
                 '/watchword.token.v1.TokenService/ListClients',
                 request_serializer=watchword_dot_token_dot_v1_dot_token__pb2.ListClientsRequest.SerializeToString,
@@ -136,6 +156,32 @@ class TokenServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetClient(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateClient(self, request, context):
+        """Replaces all that can change of a client: what is absent takes its default.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateClientSecret(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteClient(self, request, context):
+        """Ends all that a client holds, and the client. Its id is never given again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListClients(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -199,6 +245,26 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.CreateClient,
                     request_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.CreateClientRequest.FromString,
                     response_serializer=watchword_dot_token_dot_v1_dot_token__pb2.CreateClientResponse.SerializeToString,
+            ),
+            'GetClient': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClient,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.GetClientRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_token__pb2.GetClientResponse.SerializeToString,
+            ),
+            'UpdateClient': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateClient,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.UpdateClientRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_token__pb2.UpdateClientResponse.SerializeToString,
+            ),
+            'RotateClientSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateClientSecret,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.RotateClientSecretRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_token__pb2.RotateClientSecretResponse.SerializeToString,
+            ),
+            'DeleteClient': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteClient,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_token__pb2.DeleteClientRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_token__pb2.DeleteClientResponse.SerializeToString,
             ),
             'ListClients': grpc.unary_unary_rpc_method_handler(
                     servicer.ListClients,
@@ -389,6 +455,114 @@ class TokenService:
             '/watchword.token.v1.TokenService/CreateClient',
             watchword_dot_token_dot_v1_dot_token__pb2.CreateClientRequest.SerializeToString,
             watchword_dot_token_dot_v1_dot_token__pb2.CreateClientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.TokenService/GetClient',
+            watchword_dot_token_dot_v1_dot_token__pb2.GetClientRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_token__pb2.GetClientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateClient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.TokenService/UpdateClient',
+            watchword_dot_token_dot_v1_dot_token__pb2.UpdateClientRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_token__pb2.UpdateClientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateClientSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.TokenService/RotateClientSecret',
+            watchword_dot_token_dot_v1_dot_token__pb2.RotateClientSecretRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_token__pb2.RotateClientSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteClient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.TokenService/DeleteClient',
+            watchword_dot_token_dot_v1_dot_token__pb2.DeleteClientRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_token__pb2.DeleteClientResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,12 @@ class TokenServiceStub:
     StartFamily: _grpc.UnaryUnaryMultiCallable[_token_pb2.StartFamilyRequest, _token_pb2.StartFamilyResponse]
     """The first tokens of a session that identity has just started. Identity only."""
     CreateClient: _grpc.UnaryUnaryMultiCallable[_token_pb2.CreateClientRequest, _token_pb2.CreateClientResponse]
+    GetClient: _grpc.UnaryUnaryMultiCallable[_token_pb2.GetClientRequest, _token_pb2.GetClientResponse]
+    UpdateClient: _grpc.UnaryUnaryMultiCallable[_token_pb2.UpdateClientRequest, _token_pb2.UpdateClientResponse]
+    """Replaces all that can change of a client: what is absent takes its default."""
+    RotateClientSecret: _grpc.UnaryUnaryMultiCallable[_token_pb2.RotateClientSecretRequest, _token_pb2.RotateClientSecretResponse]
+    DeleteClient: _grpc.UnaryUnaryMultiCallable[_token_pb2.DeleteClientRequest, _token_pb2.DeleteClientResponse]
+    """Ends all that a client holds, and the client. Its id is never given again."""
     ListClients: _grpc.UnaryUnaryMultiCallable[_token_pb2.ListClientsRequest, _token_pb2.ListClientsResponse]
     ListKeys: _grpc.UnaryUnaryMultiCallable[_token_pb2.ListKeysRequest, _token_pb2.ListKeysResponse]
     RotateKey: _grpc.UnaryUnaryMultiCallable[_token_pb2.RotateKeyRequest, _token_pb2.RotateKeyResponse]
@@ -65,6 +71,12 @@ class TokenServiceAsyncStub(TokenServiceStub):
     StartFamily: _aio.UnaryUnaryMultiCallable[_token_pb2.StartFamilyRequest, _token_pb2.StartFamilyResponse]  # type: ignore[assignment]
     """The first tokens of a session that identity has just started. Identity only."""
     CreateClient: _aio.UnaryUnaryMultiCallable[_token_pb2.CreateClientRequest, _token_pb2.CreateClientResponse]  # type: ignore[assignment]
+    GetClient: _aio.UnaryUnaryMultiCallable[_token_pb2.GetClientRequest, _token_pb2.GetClientResponse]  # type: ignore[assignment]
+    UpdateClient: _aio.UnaryUnaryMultiCallable[_token_pb2.UpdateClientRequest, _token_pb2.UpdateClientResponse]  # type: ignore[assignment]
+    """Replaces all that can change of a client: what is absent takes its default."""
+    RotateClientSecret: _aio.UnaryUnaryMultiCallable[_token_pb2.RotateClientSecretRequest, _token_pb2.RotateClientSecretResponse]  # type: ignore[assignment]
+    DeleteClient: _aio.UnaryUnaryMultiCallable[_token_pb2.DeleteClientRequest, _token_pb2.DeleteClientResponse]  # type: ignore[assignment]
+    """Ends all that a client holds, and the client. Its id is never given again."""
     ListClients: _aio.UnaryUnaryMultiCallable[_token_pb2.ListClientsRequest, _token_pb2.ListClientsResponse]  # type: ignore[assignment]
     ListKeys: _aio.UnaryUnaryMultiCallable[_token_pb2.ListKeysRequest, _token_pb2.ListKeysResponse]  # type: ignore[assignment]
     RotateKey: _aio.UnaryUnaryMultiCallable[_token_pb2.RotateKeyRequest, _token_pb2.RotateKeyResponse]  # type: ignore[assignment]
@@ -120,6 +132,36 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_pb2.CreateClientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_pb2.CreateClientResponse, _abc.Awaitable[_token_pb2.CreateClientResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetClient(
+        self,
+        request: _token_pb2.GetClientRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_pb2.GetClientResponse, _abc.Awaitable[_token_pb2.GetClientResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def UpdateClient(
+        self,
+        request: _token_pb2.UpdateClientRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_pb2.UpdateClientResponse, _abc.Awaitable[_token_pb2.UpdateClientResponse]]:
+        """Replaces all that can change of a client: what is absent takes its default."""
+
+    @_abc_1.abstractmethod
+    def RotateClientSecret(
+        self,
+        request: _token_pb2.RotateClientSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_pb2.RotateClientSecretResponse, _abc.Awaitable[_token_pb2.RotateClientSecretResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteClient(
+        self,
+        request: _token_pb2.DeleteClientRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_token_pb2.DeleteClientResponse, _abc.Awaitable[_token_pb2.DeleteClientResponse]]:
+        """Ends all that a client holds, and the client. Its id is never given again."""
 
     @_abc_1.abstractmethod
     def ListClients(

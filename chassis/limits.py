@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import asyncpg
 from limits import RateLimitItem
@@ -35,15 +36,30 @@ _GET = "SELECT count FROM attempts WHERE key = $1 AND ends_at > now()"
 _ENDS = "SELECT extract(epoch FROM ends_at - now())::float8 AS left FROM attempts WHERE key = $1 AND ends_at > now()"
 
 
+def source_of(address: str) -> str:
+    """What limits count an address under: itself, of IPv6 its /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped or ip_network((parsed.packed[:8] + bytes(8), 64)))
+    return str(parsed)
+
+
 class WindowLimits:
-    """See ports.Limits. `limits` says how much each named limit allows."""
+    """How often something may be tried, over all processes of a service. `limits` says how much each of them allows."""
 
     def __init__(self, storage: Storage, limits: Mapping[str, RateLimitItem]) -> None:
         self._windows = FixedWindowRateLimiter(storage)
         self._limits = limits
 
     async def take(self, limit: str, key: str) -> None:
-        """See ports.Limits. An attempt that is refused is a metric, never an event."""
+        """Counts one attempt; one that is refused is a metric, never an event.
+
+        Raises Refusal `too_many_attempts` where there are none left.
+        """
         item = self._limits[limit]
         if await self._windows.hit(item, limit, key):
             return
@@ -52,7 +68,7 @@ class WindowLimits:
         raise Refusal(Kind.TOO_MANY, "too_many_attempts", "too many attempts; try again later", max(left, 1))
 
     async def give_back(self, limit: str, key: str) -> None:
-        """See ports.Limits."""
+        """The attempt does not count after all."""
         await self._windows.hit(self._limits[limit], limit, key, cost=-1)
 
 

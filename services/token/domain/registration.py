@@ -1,0 +1,217 @@
+"""What a client may be registered with: RFC 7591 2, OpenID Connect Dynamic Client Registration 2, RULES 8 to 10."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from services.token.domain.addresses import (
+    host_of,
+    origin_of,
+    wrong_endpoint,
+    wrong_origin,
+    wrong_page,
+    wrong_redirect,
+    wrong_request_uri,
+)
+from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES, Client
+from services.token.domain.errors import InvalidClientMetadata, InvalidRedirectUri
+from services.token.domain.keyring import ALGORITHMS
+from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
+
+CODE = "authorization_code"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+GRANT_TYPES = (
+    CODE,
+    "refresh_token",
+    "client_credentials",
+    DEVICE,
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+)
+SELF_GRANT_TYPES = frozenset({CODE, "refresh_token", DEVICE})
+"""Those of a client that registered itself: all of them ask a person."""
+BY_MAC = "client_secret_jwt"
+BY_SECRET = ("client_secret_basic", "client_secret_post", BY_MAC)
+BY_KEY = ("private_key_jwt", "self_signed_tls_client_auth")
+METHODS = ("none", *BY_SECRET, *BY_KEY, "tls_client_auth")
+MAX_NAME = 200
+MAX_LIST = 100
+MAX_AGE = 2**31
+ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
+_AUDIENCE = re.compile(r"[!-~]{1,256}")
+_GRANT = re.compile(r"[!-~]{1,128}")
+_SECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?")
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_MEMBERS = _PRIVATE | {
+    *("kty", "use", "key_ops", "alg", "kid", "crv", "x", "y", "n", "e", "x5u", "x5c", "x5t", "x5t#S256"),
+}
+_KEY_TYPES = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+
+
+def completed(client: Client) -> Client:
+    """With what follows from the rest: the scopes of a client that names none, and the host of its pairwise names; of
+    its keys, what RFC 7517 to 7518 know.
+
+    OpenID Connect Core 8.1: without a sector, that is the one host of its redirect URIs.
+    """
+    scopes = client.scopes or (OPENID_SCOPES if CODE in client.grant_types else ())
+    sector = client.sector
+    if client.subject_type == "pairwise" and not sector:
+        hosts = {host_of(uri) for uri in client.redirect_uris if not wrong_redirect(uri, client.confidential)}
+        sector = hosts.pop() if len(hosts) == 1 else ""
+    return msgspec.structs.replace(client, scopes=scopes, sector=sector, jwks=_known(client.jwks))
+
+
+def needs_secret(client: Client) -> bool:
+    """Whether it proves itself by a secret that it is given."""
+    return client.confidential and client.token_endpoint_auth_method in ("", *BY_SECRET)
+
+
+def check(client: Client) -> None:
+    """Raises InvalidRedirectUri or InvalidClientMetadata, which say the rule that is broken."""
+    for reason in _redirects(client):
+        raise InvalidRedirectUri(reason)
+    for rules in (_names, _addresses, _keys, _protocol, _trust, _self_registered):
+        for rule, broken in rules(client):
+            if broken:
+                raise InvalidClientMetadata(rule)
+
+
+Rules = Iterable[tuple[str, bool]]
+
+
+def _redirects(client: Client) -> Iterator[str]:
+    if len(client.redirect_uris) > MAX_LIST:
+        yield f"at most {MAX_LIST} redirect URIs"
+    for uri in client.redirect_uris:
+        if wrong := wrong_redirect(uri, client.confidential):
+            yield f"a redirect URI is {wrong}"
+    if CODE in client.grant_types and not client.redirect_uris:
+        yield "a client with authorization_code has a redirect URI"
+
+
+def _names(client: Client) -> Rules:
+    yield "a client id does not begin with acc_", client.id.startswith("acc_")
+    yield "client_id has 1 to 64 of A-Z a-z 0-9 _ . -", not ID.fullmatch(client.id)
+    too_long = len(client.name) > MAX_NAME
+    yield f"a name has at most {MAX_NAME} printable characters", too_long or not client.name.isprintable()
+    yield "a grant is 1 to 128 visible ASCII characters", not _all(_GRANT, client.grants)
+    yield "a scope is 1 to 128 of the characters of RFC 6749 3.3", not _all(_SCOPE, client.scopes)
+    yield "an audience is 1 to 256 visible ASCII characters", not _all(_AUDIENCE, client.audiences)
+    lists = (getattr(client, name) for name in client.__struct_fields__)
+    yield f"a list has at most {MAX_LIST} entries", any(isinstance(one, tuple) and len(one) > MAX_LIST for one in lists)
+
+
+def _addresses(client: Client) -> Rules:
+    yield from _wrong("cors_origins", client.cors_origins, wrong_origin)
+    yield from _wrong(
+        "post_logout_redirect_uris",
+        client.post_logout_redirect_uris,
+        lambda uri: wrong_redirect(uri, client.confidential),
+    )
+    # OpenID Connect Back-Channel Logout 2.2: http for confidential clients, where the provider allows it.
+    http = client.confidential and not client.self_registered
+    yield from _wrong("backchannel_logout_uri", [client.backchannel_logout_uri], partial(wrong_endpoint, http=http))
+    yield from _wrong("frontchannel_logout_uri", [client.frontchannel_logout_uri], wrong_endpoint)
+    yield from _wrong("jwks_uri", [client.jwks_uri], wrong_endpoint)
+    yield from _wrong("request_uris", client.request_uris, wrong_request_uri)
+    for page in ("logo_uri", "client_uri", "policy_uri", "tos_uri"):
+        yield from _wrong(page, [getattr(client, page)], wrong_page)
+    # OpenID Connect Front-Channel Logout 1.0, 2
+    page = client.frontchannel_logout_uri
+    homes = {origin_of(uri) for uri in client.redirect_uris if host_of(uri)}
+    yield "frontchannel_logout_uri has the origin of a redirect URI", bool(page) and origin_of(page) not in homes
+
+
+def _wrong(name: str, addresses: Iterable[str], wrong: Callable[[str], str]) -> Rules:
+    for address in addresses:
+        if address and (reason := wrong(address)):
+            yield f"{name}: {reason}", True
+
+
+def _keys(client: Client) -> Rules:
+    method = client.token_endpoint_auth_method
+    yield "jwks or jwks_uri, not both (RFC 7591 2)", client.jwks is not None and bool(client.jwks_uri)
+    yield "jwks holds public keys (RFC 7517), each RSA, EC or OKP", client.jwks is not None and not _public(client.jwks)
+    yield f"{method} needs jwks or jwks_uri", method in BY_KEY and client.jwks is None and not client.jwks_uri
+
+
+def _public(jwks: dict[str, Any]) -> bool:
+    keys = jwks.get("keys")
+    return isinstance(keys, list) and bool(keys) and len(keys) <= MAX_LIST and all(map(_is_public, keys))
+
+
+def _known(jwks: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The keys with the members that a key has: a document from anywhere goes into an event no further than that."""
+    if jwks is None or not isinstance(jwks.get("keys"), list):
+        return jwks and {}
+    keys = [_members(key) if isinstance(key, dict) else None for key in jwks["keys"]]
+    return {"keys": keys}
+
+
+def _members(key: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in key.items() if name in _MEMBERS and _is_text(value)}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+def _is_public(key: Any) -> bool:
+    if not isinstance(key, dict) or not _PRIVATE.isdisjoint(key):
+        return False
+    members = _KEY_TYPES.get(key["kty"]) if isinstance(key.get("kty"), str) else None
+    return members is not None and all(isinstance(key.get(name), str) and key[name] for name in members)
+
+
+def _protocol(client: Client) -> Rules:
+    method, algorithms = client.token_endpoint_auth_method, ", ".join(ALGORITHMS)
+    yield f"grant types are among {', '.join(GRANT_TYPES)}", not set(client.grant_types) <= set(GRANT_TYPES)
+    yield f"token_endpoint_auth_method is one of {', '.join(METHODS)}", method not in ("", *METHODS)
+    yield "only a public client's method is none", bool(method) and (method == "none") is client.confidential
+    for alg in ("access_token_alg", "id_token_alg"):
+        yield f"{alg}: algorithms are {algorithms}", getattr(client, alg) not in ALGORITHMS
+    yield f"userinfo_alg: algorithms are {algorithms}", client.userinfo_alg not in ("", *ALGORITHMS)
+    signed = client.request_object_alg in ("", "none", *ALGORITHMS)
+    yield f"request_object_alg: algorithms are none, {algorithms}", not signed
+    yield f"an access token lives 1 to {MAX_LIFE} s", not 1 <= client.access_token_life <= MAX_LIFE
+    yield "the leeway is 0 to 60 s", not 0 <= client.leeway <= 60
+    yield "reuse ends the family or the account", client.reuse_ends not in ("family", "account")
+    yield f"default_max_age is 0 to {MAX_AGE} s", not 0 <= (client.default_max_age or 0) <= MAX_AGE
+    yield "a public client always shows a code challenge", not client.confidential and not client.require_pkce
+    own_tokens = not client.confidential and "client_credentials" in client.grant_types
+    yield "only a confidential client has client_credentials", own_tokens
+    yield "subject_type is public or pairwise", client.subject_type not in ("public", "pairwise")
+    hosted = bool(_SECTOR.fullmatch(client.sector))
+    yield "pairwise needs redirect URIs of one host, or a sector", client.subject_type == "pairwise" and not hosted
+    yield "a sector is a host", bool(client.sector) and not hosted
+
+
+def _trust(client: Client) -> Rules:
+    """RULES 10."""
+    yield "only first-party clients log in directly", client.direct_login and not client.first_party
+    own = bool(set(client.scopes) & FIRST_PARTY_SCOPES)
+    yield "only first-party clients have the suite's own scopes", own and not client.first_party
+
+
+def _self_registered(client: Client) -> Rules:
+    """Whoever registered it themselves can change it: nothing of it is ever trusted beyond what people allow it."""
+    if not client.self_registered:
+        return
+    yield "a client that registered itself is not first-party", client.first_party
+    yield "a client that registered itself asks people", not client.ask_consent
+    yield "a client that registered itself is granted nothing", bool(client.grants)
+    yield f"scopes are among {', '.join(OPENID_SCOPES)}", not set(client.scopes) <= set(OPENID_SCOPES)
+    yield (
+        f"grant types are among {', '.join(sorted(SELF_GRANT_TYPES))}",
+        not set(client.grant_types) <= SELF_GRANT_TYPES,
+    )
+    yield "a client that registered itself has no audience but the suite", bool(client.audiences)
+
+
+def _all(spelling: re.Pattern[str], texts: Iterable[str]) -> bool:
+    return all(spelling.fullmatch(text) for text in texts)
