@@ -2,7 +2,7 @@
 
 from chassis.web.application import Hot, application
 from chassis.web.cors import Share
-from chassis.web.described import refuses
+from chassis.web.described import pages, refuses
 from chassis.web.forms import Form, oauth_form, parse_form
 from chassis.web.gate import Handler
 from chassis.web.problem import Json, problem, refused
@@ -15,6 +15,7 @@ __all__ = [
     "Share",
     "application",
     "oauth_form",
+    "pages",
     "parse_form",
     "problem",
     "refused",

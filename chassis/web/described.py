@@ -20,6 +20,7 @@ CLIENT: dict[str, list[str]] = {"client": []}
 ANYBODY: dict[str, list[str]] = {}
 
 _REFUSES = "x-refuses"
+_PAGES = "x-pages"
 _GATE: Codes = {
     400: ("malformed_request", "invalid_position", "position_unknown"),
     408: ("request_timeout",),
@@ -86,6 +87,11 @@ def refuses(codes: Codes, by: Sequence[Mapping[str, Sequence[str]]] = ()) -> dic
     return {_REFUSES: {str(status): list(names) for status, names in codes.items()}, "security": list(by)}
 
 
+def pages(*statuses: int) -> dict[str, Any]:
+    """The same of an operation that people come to with a browser: these statuses are pages, and 303 leads on."""
+    return {_PAGES: list(statuses), "security": []}
+
+
 def contract(document: dict[str, Any]) -> dict[str, Any]:
     """The document of FastAPI, with every answer described, in the words of OpenAPI 3.0."""
     for path, operations in document["paths"].items():
@@ -111,7 +117,18 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
         one["headers"] = {name: {"description": text, "schema": _TEXT} for name, text in _HEADERS.items()}
     all_ = _merged(own, _GATE, _of_gate(path, method), _of_address(path))
     errors = {str(status): _error(path, status, codes) for status, codes in sorted(all_.items())}
-    operation["responses"] = answers | errors
+    shown = operation.pop(_PAGES, [])
+    operation["responses"] = _with_pages(errors, shown) if shown else answers | errors
+
+
+def _with_pages(errors: dict[str, Any], statuses: Sequence[int]) -> dict[str, Any]:
+    """What the gate refuses is no page; what a handler does is."""
+    leads_on = {"description": HTTPStatus(303).phrase, "headers": {"Location": {"schema": _TEXT, "required": True}}}
+    answers: dict[str, Any] = {"303": leads_on}
+    for status in statuses:
+        found = errors.get(str(status), {"description": HTTPStatus(status).phrase, "content": {}})
+        answers[str(status)] = found | {"content": found["content"] | {"text/html": {"schema": _TEXT}}}
+    return errors | answers
 
 
 def _of_gate(path: str, method: str) -> Codes:

@@ -1,12 +1,15 @@
 """Who sends hostile requests over REST, and what somebody knows who knows the suite well."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 
+from tests.harness.applications import registered
 from tests.harness.people import PASSWORD
 from tests.harness.running import Running
 
@@ -131,9 +134,26 @@ class Callers:
                 return {"token": person.access_token, "client_id": app}
             case "PUT /v1/account/password":
                 return {"current_password": PASSWORD, "new_password": PASSWORD}
+            case "POST /oauth2/authorize":
+                return self._asking
+            case "POST /oauth2/logout":
+                return {"state": "some"}
             case "POST /v1/revocations":
                 return {"session_id": person.session_id, "reason": "a test", "wait": "applied"}
         return None
+
+    def good_query(self, label: str) -> dict[str, str] | None:
+        """The same in an address."""
+        return self._asking if label == "GET /oauth2/authorize" else None
+
+    @cached_property
+    def _asking(self) -> dict[str, str]:
+        """An authorization request of an application that is known."""
+        back = "https://app.example/callback"
+        wanted = {"grant_types": ["authorization_code"], "scopes": ["openid"], "redirect_uris": [back]}
+        client = asyncio.run(registered(self._suite, name="app", **wanted))
+        challenge = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
+        return {"client_id": client.client_id, "redirect_uri": back, "response_type": "code"} | challenge
 
     def knows(self) -> dict[str, str]:
         """Values that make something of a request, by the names of members and parameters."""

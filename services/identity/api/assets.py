@@ -8,15 +8,16 @@ from services.identity.api.site import Page
 from services.identity.pages.brand import Asset, Brand
 
 LIFE = 24 * 3600
+_SUMMARY = {"summary": "A file that pages name"}
 # A picture may hold scripts and addresses of its own; opened by itself it can do nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 
 def router(brand: Brand) -> APIRouter:
     """The routes."""
-    router = APIRouter(prefix="/pages", include_in_schema=False)
+    router = APIRouter(prefix="/pages")
     for path, asset in (("/style.css", brand.style), ("/logo", brand.logo)):
-        router.add_api_route(path, _asset(asset), methods=["GET"])
+        router.add_api_route(path, _asset(asset), methods=["GET"], response_class=Response, openapi_extra=_SUMMARY)
     return router
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from chassis.web.forms import MEDIA_TYPE
 from services.identity.api import choose, consent, signin
 from services.identity.api.flows import Flow, Flows, begin
+from services.identity.api.requests import authorize
 from services.identity.api.site import Site, Trouble
 from services.identity.api.way import PATH, Way, leave
 from services.identity.commands.authorize import Next
@@ -90,14 +91,13 @@ class Authorize:
 
     def router(self) -> APIRouter:
         """The routes."""
-        router = APIRouter(include_in_schema=False)
-        for path, method, handler in (
-            (PATH, "GET", self.get),
-            (PATH, "POST", self.post),
-            (f"{PATH}/{{flow}}", "GET", self.page),
-            (f"{PATH}/{{flow}}", "POST", self.answer),
-        ):
-            router.add_api_route(path, self.site.page(handler), methods=[method])
+        router = APIRouter()
+        for method, handler, on_its_page in (("GET", self.get, self.page), ("POST", self.post, self.answer)):
+            described = authorize(method)
+            router.add_api_route(PATH, self.site.page(handler), methods=[method], openapi_extra=described)
+            router.add_api_route(
+                f"{PATH}/{{flow}}", self.site.page(on_its_page), methods=[method], include_in_schema=False
+            )
         return router
 
 

@@ -14,6 +14,7 @@ from chassis.telemetry import correlation_id
 from chassis.web.forms import MEDIA_TYPE
 from eventlog.log import By
 from services.identity.api.callers import SESSION
+from services.identity.api.requests import logout
 from services.identity.api.site import Site, Trouble
 from services.identity.api.way import joint, shown
 from services.identity.commands.authorize import visitor
@@ -130,14 +131,11 @@ class Logout:
 
     def router(self) -> APIRouter:
         """The routes."""
-        router = APIRouter(include_in_schema=False)
-        for path, method, handler in (
-            (PATH, "GET", self.get),
-            (PATH, "POST", self.post),
-            (PAGE, "GET", self.page),
-            (PAGE, "POST", self.answer),
-        ):
-            router.add_api_route(path, self.site.page(handler), methods=[method])
+        router = APIRouter()
+        for method, handler, on_its_page in (("GET", self.get, self.page), ("POST", self.post, self.answer)):
+            described = logout(method)
+            router.add_api_route(PATH, self.site.page(handler), methods=[method], openapi_extra=described)
+            router.add_api_route(PAGE, self.site.page(on_its_page), methods=[method], include_in_schema=False)
         return router
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from urllib.parse import urlsplit
 
 import structlog
@@ -76,6 +77,7 @@ class Site:
     def page(self, handler: Page) -> Page:
         """A handler whose refusals are pages, too."""
 
+        @wraps(handler)
         async def shown(request: Request) -> Response:
             try:
                 return await handler(request)
