@@ -20,9 +20,7 @@ class Signer:
     def __init__(self, name: str = "CN=Client CA", above: "Signer | None" = None, ca: bool = True) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name.from_rfc4514_string(name)
-        self.certificate = (above or self).sign(
-            self.name, self.key, [], x509.BasicConstraints(True, None) if ca else None
-        )
+        self.certificate = (above or self).sign(self.name, self.key, [], x509.BasicConstraints(ca, None))
 
     @property
     def pem(self) -> bytes:
@@ -33,7 +31,7 @@ class Signer:
         subject: x509.Name,
         key: ec.EllipticCurvePrivateKey,
         names: list[x509.GeneralName],
-        *extensions: x509.ExtensionType | None,
+        *extensions: x509.ExtensionType,
         since: datetime = NOW - HOUR,
         until: datetime = NOW + HOUR,
     ) -> x509.Certificate:
@@ -48,7 +46,7 @@ class Signer:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
-        for extension in filter(None, extensions):
+        for extension in extensions:
             builder = builder.add_extension(extension, isinstance(extension, x509.BasicConstraints))
         return builder.sign(self.key, hashes.SHA256())
 
