@@ -111,7 +111,7 @@ class Browser:
         """Goes to an address."""
         return await self._follow(await self.http.get(url, headers={"Accept-Language": self.language}), "")
 
-    async def submit(self, page: Page, button: tuple[str, str] = ("", ""), **typed: str | None) -> Page:
+    async def submit(self, page: Page, button: tuple[str, str] = ("", ""), /, **typed: str | None) -> Page:
         """Sends a page's form by one of its buttons, with what was typed; None takes a field out."""
         form = page.form
         assert button in form.buttons, f"{button} is none of {form.buttons}"
