@@ -1,0 +1,70 @@
+"""One suite for all that applications do with it: other people's clients, the profiles' checklists, named attacks."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from httpx2 import AsyncClient
+
+from tests.harness.browsing import Browser
+from tests.harness.people import People, Person
+from tests.harness.running import Running, running_suite
+from tests.oidc.party import Party, party
+
+Parties = Callable[..., Awaitable[Party]]
+Browsers = Callable[[], Awaitable[Browser]]
+# All of them come from one address.
+PATIENT = {"WATCHWORD_IDENTITY_LIMIT_ADDRESS": "10000 per minute"}
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running_suite(tmp_path_factory.mktemp("suite") / "data", environment=PATIENT) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def http() -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(timeout=30, trust_env=False) as http:
+        yield http
+
+
+@pytest_asyncio.fixture
+async def browsers(suite: Running) -> AsyncIterator[Browsers]:
+    """Browsers that nobody has used."""
+    async with AsyncExitStack() as stack:
+
+        async def browser() -> Browser:
+            http = await stack.enter_async_context(AsyncClient(timeout=30, trust_env=False))
+            return Browser.before(http, suite.url("identity"))
+
+        yield browser
+
+
+@pytest_asyncio.fixture
+async def browser(browsers: Browsers) -> Browser:
+    return await browsers()
+
+
+@pytest.fixture
+def parties(suite: Running, http: AsyncClient) -> Parties:
+    """Registers applications."""
+
+    async def make(**wanted: Any) -> Party:
+        return await party(suite, http, **wanted)
+
+    return make
+
+
+@pytest_asyncio.fixture
+async def app(parties: Parties) -> Party:
+    """An application that nobody has to consent to."""
+    return await parties()
+
+
+@pytest_asyncio.fixture
+async def person(suite: Running) -> AsyncIterator[Person]:
+    async with People.of(suite) as people:
+        yield await people.register()
