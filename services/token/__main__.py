@@ -56,6 +56,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         settings.client_authorities,
         settings.mtls_url or "",
         settings.dpop_nonces,
+        fetcher,
     )
     token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept, proving)
 

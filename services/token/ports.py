@@ -86,6 +86,18 @@ class NoClientKeys:
         raise NotFetched("nothing is fetched here")
 
 
+class NoFetch:
+    """Where nothing is fetched."""
+
+    async def get(self, url: str) -> Fetched:
+        """See Fetch."""
+        raise NotFetched("nothing is fetched here")
+
+    async def post(self, url: str, form: Mapping[str, str]) -> Fetched:
+        """See Fetch."""
+        raise NotFetched("nothing is fetched here")
+
+
 @dataclass(frozen=True, slots=True)
 class Proving:
     """What it takes to judge how clients prove who they are.
@@ -98,6 +110,7 @@ class Proving:
     authorities: bytes = b""
     mtls_url: str = ""
     nonces: bool = True
+    fetch: Fetch = field(default_factory=NoFetch)
 
 
 @dataclass(frozen=True, slots=True)

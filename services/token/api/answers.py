@@ -126,6 +126,8 @@ class Metadata(BaseModel):
     claims_parameter_supported: bool
     request_parameter_supported: bool
     request_uri_parameter_supported: bool
+    require_request_uri_registration: bool
+    request_object_signing_alg_values_supported: list[str]
     acr_values_supported: list[str]
     prompt_values_supported: list[str]
     display_values_supported: list[str]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from services.token.domain.assertion import BY_KEY
 from services.token.domain.authorization import ACR, RESPONSE_MODES
 from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES
 from services.token.domain.keyring import ALGORITHMS
@@ -31,8 +32,10 @@ def metadata(issuer: str, identity: str, grant_types: Sequence[str], registratio
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": True,
+        "request_object_signing_alg_values_supported": [*BY_KEY, "none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "acr_values_supported": [ACR],

@@ -11,6 +11,7 @@ from eventlog.log import Attempt, By
 from services.token.adapters.codes import authorization_code
 from services.token.commands.issue import Overtaken, refresh_key
 from services.token.commands.push import PREFIX, PUSHED, pulled
+from services.token.commands.request_objects import opened
 from services.token.domain import MINUTE
 from services.token.domain.authorization import (
     OPENID,
@@ -81,7 +82,9 @@ async def begin(
         elif client.require_pushed_authorization_requests:
             raise AuthorizationRefused("invalid_request", "the client pushes its requests, and this is none (RFC 9126)")
         else:
-            request = judge(client, asked, resources, hinted_account(client, asked, hint), token.log.now())
+            said = await opened(token, client, asked, resources)
+            hinted = hinted_account(client, said.parameters, hint)
+            request = judge(client, said.parameters, said.resources, hinted, token.log.now())
     except AuthorizationRefused as refused:
         return refusal(token, _whereto(client, asked, refused), refused.code, refused.detail)
     handle, expires_at = secrets.token_urlsafe(32), request.asked_at + KEPT

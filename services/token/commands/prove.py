@@ -48,7 +48,7 @@ async def by_assertion(token: Token, client_id: str, signed: Signed, endpoints: 
         raise InvalidClient(f"the assertion is not signed by {' or '.join(allowed)}")
     now = token.log.now()
     assertion = judge_assertion(signed.claims, client, token.issuer, endpoints, now)
-    if not await _signed_by(token, client, signed):
+    if not await signed_by(token, client, signed):
         raise InvalidClient("the assertion's signature is not the client's")
     if not await token.kept.claim("assertion", f"{client.id} {assertion.jti}", assertion.expires_at):
         raise InvalidClient("the assertion was used before (jti)")
@@ -70,7 +70,8 @@ async def by_certificate(token: Token, client_id: str, shown: x509.Certificate) 
     return client
 
 
-async def _signed_by(token: Token, client: Client, signed: Signed) -> bool:
+async def signed_by(token: Token, client: Client, signed: Signed) -> bool:
+    """Whether a JWT is the client's, by its keys of today or, with HS256, by its secret. Raises InvalidClient."""
     if signed.alg == "HS256":
         return any(_makes(secret, signed) for secret in await secrets_of(token, client))
     return await _key(token, client, _signs(signed)) is not None

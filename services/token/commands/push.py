@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.token.commands.request_objects import opened
 from services.token.domain import SECOND
 from services.token.domain.authorization import AuthorizationRequest, Parameters, judge
 from services.token.domain.client import Client
@@ -36,7 +37,8 @@ async def push(
         raise InvalidRequest("a pushed request names no request_uri (RFC 9126 2.1)")
     if jkt and asked.get("dpop_jkt") not in (None, jkt):
         raise InvalidRequest("dpop_jkt is not the key of the DPoP proof (RFC 9449 10.1)")
-    request = judge(client, asked, resources, hinted, token.log.now())
+    said = await opened(token, client, asked, resources)
+    request = judge(client, said.parameters, said.resources, hinted, token.log.now())
     uri = PREFIX + secrets.token_urlsafe(32)
     kept = msgspec.structs.replace(request, pushed=uri, dpop_jkt=jkt or request.dpop_jkt)
     await token.kept.keep(PUSHED, uri, msgspec.msgpack.encode(kept), request.asked_at + LIFE)

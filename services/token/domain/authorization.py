@@ -195,18 +195,7 @@ def _odd_age(client: Client, asked: Parameters) -> bool:
     return not _SECONDS.fullmatch(asked.get("max_age", "0"))
 
 
-def _object(client: Client, asked: Parameters) -> bool:
-    """OpenID Connect Core 6.1: what is not understood is refused, never passed over: it may say otherwise."""
-    return "request" in asked
-
-
-def _object_elsewhere(client: Client, asked: Parameters) -> bool:
-    return "request_uri" in asked
-
-
 _RULES = (
-    (_object, ("request_not_supported", "request objects are not taken here")),
-    (_object_elsewhere, ("request_uri_not_supported", "a request_uri is taken only from /oauth2/par (RFC 9126)")),
     (_without_code, ("unauthorized_client", "the client is not registered for authorization_code")),
     (_no_type, ("invalid_request", "response_type is missing")),
     (_other_type, ("unsupported_response_type", "response_type is code, and nothing else")),

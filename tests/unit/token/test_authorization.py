@@ -76,8 +76,8 @@ async def test_of_a_loopback_address_only_the_port_is_free(world: World) -> None
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"request": "a.b.c"}, "request_not_supported"),
-        ({"request_uri": "https://app.example/r"}, "request_uri_not_supported"),
+        ({"request": "a.b.c"}, "invalid_request_object"),
+        ({"request_uri": "https://app.example/r"}, "invalid_request_uri"),
         ({"response_type": None}, "invalid_request"),
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"response_type": "code id_token"}, "unsupported_response_type"),
