@@ -26,6 +26,7 @@ from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.peers import TokenPeer
 from services.identity.api import assets
+from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.flows import Flows
@@ -113,7 +114,7 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         origins=settings.origins,
         routers=[
             Api(callers, queries).router(),
-            *pages(settings, callers, AuthorizationPeer(channel)),
+            *pages(settings, callers, queries, AuthorizationPeer(channel)),
         ],
         hot=UserInfo(callers).endpoints(),
         waiting=waiting,
@@ -122,12 +123,17 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     return Parts(rest, rpc)
 
 
-def pages(settings: IdentitySettings, callers: Callers, token: AuthorizationPeer) -> list[APIRouter]:
+def pages(settings: IdentitySettings, callers: Callers, queries: Queries, token: AuthorizationPeer) -> list[APIRouter]:
     """What people see."""
     brand, public_url = settings.brand, settings.public_url
     seen = Pages(brand, settings.languages, urlsplit(public_url or "").path)
     site = Site(seen, callers, settings.origins, public_url)
-    return [Authorize(site, Flows(callers.cookies), token).router(), Logout(site, token).router(), assets.router(brand)]
+    return [
+        Authorize(site, Flows(callers.cookies), token).router(),
+        Logout(site, token).router(),
+        AccountPage(site, queries).router(),
+        assets.router(brand),
+    ]
 
 
 async def level(base: Foundation, projections: Projections) -> None:

@@ -34,6 +34,7 @@ class ReuseDetected(Event):
 @token_events.event("client.registered")
 class ClientRegistered(Event):
     client_id: str
+    name: str = ""
     first_party: bool = False
     direct_login: bool = False
 
@@ -41,12 +42,26 @@ class ClientRegistered(Event):
 @token_events.event("client.updated")
 class ClientUpdated(Event):
     client_id: str
+    name: str = ""
     first_party: bool = False
     direct_login: bool = False
 
 
 @token_events.event("client.deleted")
 class ClientDeleted(Event):
+    client_id: str
+
+
+@token_events.event("grant.given")
+class GrantGiven(Event):
+    subject: str
+    client_id: str
+    scopes: list[str]
+
+
+@token_events.event("grant.revoked")
+class GrantRevoked(Event):
+    subject: str
     client_id: str
 
 
@@ -86,7 +101,8 @@ _OF_SESSIONS = events.only(SessionStarted, SessionEnded, AccountDisabled, Accoun
 
 
 def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
-    """Token's log → rows `notice`, which belong to their account, and `client`: who may ask for direct login."""
+    """Token's log → rows `notice` and `grant`, which belong to their account, and `client`: its name, and whether it
+    may ask for direct login."""
     match event:
         case ReuseDetected():
             value = {
@@ -97,9 +113,15 @@ def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
             }
             yield Put("notice", f"{row.position:019}", value, belongs=event.subject)
         case ClientRegistered() | ClientUpdated():
-            yield Put("client", event.client_id, {"direct_login": event.first_party and event.direct_login})
+            client = {"direct_login": event.first_party and event.direct_login, "name": event.name}
+            yield Put("client", event.client_id, client)
         case ClientDeleted():
             yield Drop("client", event.client_id)
+        case GrantGiven():
+            grant = {"client_id": event.client_id, "scopes": event.scopes, "since": rfc3339(row.time)}
+            yield Put("grant", f"{event.subject}/{event.client_id}", grant, belongs=event.subject)
+        case GrantRevoked():
+            yield Drop("grant", f"{event.subject}/{event.client_id}")
 
 
 def sessions(decode: Decode, open_keys: Prepare) -> Projection:

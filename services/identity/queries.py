@@ -37,6 +37,16 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Application:
+    """What an application may have of a person's, and since when they have allowed that. RFC 3339."""
+
+    client_id: str
+    name: str
+    scopes: tuple[str, ...]
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Queries:
     """`level` returns once `sessions` shows all that identity's log holds; `told` is folded from token's log."""
 
@@ -70,6 +80,18 @@ class Queries:
         """What the account's owner ought to know, newest first."""
         rows = await self.told.group("notice", person.account.id)
         return [rows[key] for key in sorted(rows, reverse=True)[:NOTICES_SHOWN]]
+
+    async def applications(self, person: Person) -> list[Application]:
+        """Which applications the person has allowed what, the latest first."""
+        rows = await self.told.group("grant", person.account.id)
+        found = [await self._application(row) for row in rows.values()]
+        return sorted(found, key=lambda one: one.since, reverse=True)
+
+    async def _application(self, row: dict[str, Any]) -> Application:
+        client = await self.told.get("client", row["client_id"]) or {}
+        # Rows of before its name was kept have none.
+        name = client.get("name") or row["client_id"]
+        return Application(row["client_id"], name, tuple(row["scopes"]), row["since"])
 
     async def direct_login(self, client_id: str) -> bool | None:
         """See ports.Clients."""

@@ -50,6 +50,11 @@ class Cookies:
         """A cookie's value; None beside an Authorization header."""
         return None if "authorization" in request.headers else request.cookies.get(self.named(name))
 
+    def give_login(self, response: Response, session: str, device: str) -> None:
+        """What a login gives."""
+        self.give_session(response, session)
+        self.give_device(response, device)
+
     def give_session(self, response: Response, value: str) -> None:
         self.give(response, SESSION, value, LIFE // 1_000_000)
 

@@ -51,6 +51,11 @@ def logout(method: str) -> dict[str, Any]:
     return said | _brought(method, _LOGOUT) | pages(200, *_REFUSED)
 
 
+def account() -> dict[str, Any]:
+    """GET /account."""
+    return {"summary": "A person's own page: sessions and applications"} | pages(200, *_REFUSED)
+
+
 def _brought(method: str, named: dict[str, str], required: frozenset[str] = frozenset()) -> dict[str, Any]:
     if method == "GET":
         return {

@@ -80,8 +80,7 @@ class Api:
             "csrf_token": await csrf_token(identity.log, logged_in.session_id),
         }
         response = self._at(logged_in.position, answer | _tokens(logged_in))
-        self.callers.cookies.give_session(response, logged_in.cookie)
-        self.callers.cookies.give_device(response, logged_in.device)
+        self.callers.cookies.give_login(response, logged_in.cookie, logged_in.device)
         return response
 
     async def account(self, request: Request) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from chassis.readiness import Readiness
 from chassis.web import application
 from services.identity.api import assets
+from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.flows import Flows
@@ -21,6 +22,7 @@ from services.identity.api.site import Site
 from services.identity.pages.brand import brand
 from services.identity.pages.rendering import Pages
 from services.identity.pages.words import load
+from services.identity.queries import Queries
 from tests.harness.browsing import Browser, Page
 from tests.unit.identity.house import PASSWORD, House
 from tests.unit.identity.small_authorizations import APP, SmallAuthorizations
@@ -50,6 +52,22 @@ class Reception:
         return f"/oauth2/authorize?{urlencode({name: value for name, value in (asked | more).items() if value})}"
 
 
+class LiveQueries:
+    """Folds the whole log for each question."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def list_sessions(self, person: Any) -> Any:
+        return await (await self._house.queries()).list_sessions(person)
+
+    async def notices(self, person: Any) -> Any:
+        return await (await self._house.queries()).notices(person)
+
+    async def applications(self, person: Any) -> Any:
+        return await (await self._house.queries()).applications(person)
+
+
 def reception_of(
     house: House,
     *,
@@ -58,7 +76,7 @@ def reception_of(
     logo: Path | None = None,
     words: Path | None = None,
 ) -> Reception:
-    token = SmallAuthorizations(house.token)
+    token, queries = SmallAuthorizations(house.token), cast("Queries", LiveQueries(house))
     secure = (public_url or "").startswith("https://")
     bearers: Any = None
     callers = Callers(house.identity, bearers, Cookies(secure))
@@ -67,6 +85,7 @@ def reception_of(
     routers: list[APIRouter] = [
         Authorize(site, Flows(callers.cookies), token).router(),
         Logout(site, token).router(),
+        AccountPage(site, queries).router(),
         assets.router(own),
     ]
     app = application(title="identity", readiness=Readiness(), origins=site.origins, routers=routers)

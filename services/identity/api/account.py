@@ -1,0 +1,147 @@
+"""/account: what a person sees of their own: where they are signed in, and what applications may have of theirs."""
+
+import secrets
+from collections.abc import Awaitable
+from dataclasses import asdict, dataclass
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import positions
+from chassis.telemetry import correlation_id
+from chassis.web import Form
+from eventlog.errors import Kind, Refusal
+from eventlog.log import By, Log
+from services.identity.api.callers import SESSION
+from services.identity.api.requests import account
+from services.identity.api.signin import BLANK, Problem, typed
+from services.identity.api.site import Site
+from services.identity.commands import Done
+from services.identity.commands.authorize import visitor
+from services.identity.commands.login import log_in
+from services.identity.commands.sessions import Person, Visitor, csrf_token, end_session, fits, sign_out
+from services.identity.pages.agents import device
+from services.identity.pages.words import Words
+from services.identity.queries import Queries
+
+PATH = "/account"
+ENTRY = "watchword_entry"
+ENTRY_LIFE = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """The handlers."""
+
+    site: Site
+    queries: Queries
+
+    async def page(self, request: Request) -> Response:
+        """The page, or the one to sign in on."""
+        there = await self._visitor(request)
+        return await self._entry(request) if there is None else await self._show(request, there)
+
+    async def answer(self, request: Request) -> Response:
+        """What the person wants done. A form of before does nothing."""
+        form = await self.site.own_form(request)
+        there = await self._visitor(request)
+        if form.get("page") == "signin":
+            return await self._sign_in(request, form) if there is None else self.site.to(PATH)
+        if there is None or not await fits(self._log, _bound(there), form.get("form")):
+            return self.site.to(f"{PATH}?stale=1")
+        return await self._done(form, there)
+
+    async def _done(self, form: Form, there: Visitor) -> Response:
+        response = self.site.to(PATH)
+        identity, account_id = self.site.callers.identity, there.account.id
+        by, session_id = By(account_id, correlation_id()), form.get("end")
+        done: Done | None = None
+        if form.get("out") == "all":
+            done = await sign_out(identity, by, account_id)
+        elif session_id is not None:
+            done = await _ended(end_session(identity, by, account_id, session_id, "ended_by_owner"))
+        if done is not None:
+            positions.note("identity", done.position)
+        if form.get("out") == "all" or session_id == there.session.id:
+            self.site.cookies.drop_session(response)
+        return response
+
+    async def _show(self, request: Request, there: Visitor) -> Response:
+        say, person = self.site.say(request), Person(there.account, there.session.id, by_cookie=True)
+        values = {
+            "problem": _stale(request, say),
+            "username": there.account.username,
+            "action": self.site.pages.base + PATH,
+            "form": await csrf_token(self._log, _bound(there)),
+            "sessions": [
+                asdict(one) | {"device": device(one.agent)} for one in await self.queries.list_sessions(person)
+            ],
+            "notices": await self.queries.notices(person),
+            "applications": await self.queries.applications(person),
+        }
+        return self.site.show("account", say, values)
+
+    async def _entry(self, request: Request, values: dict[str, object] | None = None, status: int = 200) -> Response:
+        """Signing in for no application. The form is bound to a cookie of its own."""
+        say, entry = self.site.say(request), self.site.cookies.of(request, ENTRY) or secrets.token_urlsafe(16)
+        common: dict[str, object] = {
+            "problem": _stale(request, say),
+            "action": self.site.pages.base + PATH,
+            "form": await csrf_token(self._log, f"entry/{entry}"),
+            "client": "",
+        }
+        response = self.site.show("signin", say, BLANK | common | (values or {}), status=status)
+        self.site.cookies.give(response, ENTRY, entry, ENTRY_LIFE)
+        return response
+
+    async def _sign_in(self, request: Request, form: Form) -> Response:
+        entry = self.site.cookies.of(request, ENTRY)
+        if entry is None:
+            raise self.site.cookie_missing(request)
+        if not await fits(self._log, f"entry/{entry}", form.get("form")):
+            return self.site.to(f"{PATH}?stale=1")
+        callers = self.site.callers
+        try:
+            browser = callers.browser(request)
+            logged_in = await log_in(callers.identity, correlation_id(), typed(form), browser)
+        except Refusal as refusal:
+            problem = Problem.of(refusal)
+            return problem.on(await self._entry(request, problem.shown(self.site.say(request), form), problem.status))
+        positions.note("identity", logged_in.position)
+        response = self.site.to(PATH)
+        callers.cookies.give_login(response, logged_in.cookie, logged_in.device)
+        callers.cookies.give(response, ENTRY, "", 0)
+        return response
+
+    @property
+    def _log(self) -> Log:
+        return self.site.callers.identity.log
+
+    async def _visitor(self, request: Request) -> Visitor | None:
+        return await visitor(self.site.callers.identity, self.site.cookies.of(request, SESSION))
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter()
+        router.add_api_route(PATH, self.site.page(self.page), methods=["GET"], openapi_extra=account())
+        router.add_api_route(PATH, self.site.page(self.answer), methods=["POST"], include_in_schema=False)
+        return router
+
+
+def _bound(there: Visitor) -> str:
+    return f"account/{there.session.id}"
+
+
+def _stale(request: Request, say: Words) -> str:
+    return say("problem.stale") if "stale" in request.query_params else ""
+
+
+async def _ended(ending: Awaitable[Done]) -> Done | None:
+    """None where there was no such session: somebody else has ended it, or nobody has it."""
+    try:
+        return await ending
+    except Refusal as refusal:
+        if refusal.kind is Kind.NOT_FOUND:
+            return None
+        raise
