@@ -22,17 +22,23 @@ REST = {
     "policy": Address("127.0.0.1", 8403),
 }
 GRPC = {name: Address(address.host, address.port + 1000) for name, address in REST.items()}
+CERTIFICATE_HEADER = "X-Client-Certificate"
 INTERPRETER = (sys.executable, "-P", "-m")
 """-P: what lies in the directory that `up` was called in is no module of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Where the services listen and what the world calls them."""
+    """Where the services listen and what the world calls them.
+
+    `mtls_url` is the origin at which the proxy asks clients for certificates, and hands them on as
+    deploy/nginx/watchword.conf does.
+    """
 
     rest: Mapping[str, Address] = field(default_factory=lambda: REST)
     grpc: Mapping[str, Address] = field(default_factory=lambda: GRPC)
     public_url: str | None = None
+    mtls_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     kafka: Kafka | None = None
     program: tuple[str, ...] = INTERPRETER
@@ -95,6 +101,8 @@ class Fleet:
             told["IDENTITY_URL"] = self.public_url or self.url("identity")
         if self.public_url:
             told["PUBLIC_URL"] = self.public_url
+        if self.mtls_url and name != "policy":
+            told |= {"MTLS_URL": self.mtls_url, "CLIENT_CERTIFICATE_HEADER": CERTIFICATE_HEADER}
         if self.trusted_proxies:
             told["TRUSTED_PROXIES"] = ",".join(self.trusted_proxies)
         if self.kafka:

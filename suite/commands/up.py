@@ -42,6 +42,10 @@ def up(
         str | None,
         typer.Option(metavar="URL", help="The one origin under which a proxy serves all three; it becomes the issuer."),
     ] = None,
+    mtls_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The origin at which that proxy asks clients for certificates (RFC 8705)."),
+    ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="A proxy whose forwarded headers are believed; may be repeated."),
@@ -79,7 +83,8 @@ def up(
         fleet = Fleet(
             rest=_addresses("rest", identity=identity_rest, token=token_rest, policy=policy_rest),
             grpc=_addresses("grpc", identity=identity_grpc, token=token_grpc, policy=policy_grpc),
-            public_url=None if public_url is None else _public_url(public_url),
+            public_url=None if public_url is None else _public_url("--public-url", public_url),
+            mtls_url=None if mtls_url is None else _public_url("--mtls-url", mtls_url),
             trusted_proxies=tuple(_proxy(text) for text in trusted_proxy or ()),
             kafka=_kafka(kafka, kafka_topics),
         )
@@ -94,9 +99,9 @@ def _kafka(brokers: str | None, topics: str) -> Kafka | None:
     return None
 
 
-def _public_url(text: str) -> str:
+def _public_url(option: str, text: str) -> str:
     bare = text.rstrip("/")
-    _refuse_unlike(Url, "--public-url", bare, "https://id.example.org")
+    _refuse_unlike(Url, option, bare, "https://id.example.org")
     return bare
 
 

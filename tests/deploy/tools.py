@@ -34,10 +34,15 @@ def no_manifests() -> str | None:
     return None if KUSTOMIZE.exists() else "kustomize not found: make tools"
 
 
+def no_nginx() -> str | None:
+    """Why there can be no proxy here; None where there can."""
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return None if found else "nginx not found: apt-get install nginx-light"
+
+
 def no_origin() -> str | None:
     """Why the one public origin cannot be asked here; None where it can."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    return no_manifests() if found else "nginx not found: apt-get install nginx-light"
+    return no_nginx() or no_manifests()
 
 
 NEEDS = {
@@ -47,6 +52,7 @@ NEEDS = {
     "test_public_origin.py": no_origin,
     "test_alerts.py": no_manifests,
     "test_compose.py": not_root,
+    "test_certificates_through_nginx.py": no_nginx,
 }
 
 

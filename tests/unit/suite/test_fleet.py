@@ -39,6 +39,14 @@ def test_the_issuer_is_token_or_the_public_url() -> None:
     assert Fleet(public_url="https://id.example.org").url("token") == "http://127.0.0.1:8402"
 
 
+def test_who_serves_clients_learns_where_they_show_certificates(place: Place) -> None:
+    fleet = Fleet(mtls_url="https://mtls.example.org")
+    for name in SERVICES:
+        env, prefix = serve(place, fleet, name).env, f"WATCHWORD_{name.upper()}"
+        told = (env.get(f"{prefix}_MTLS_URL"), env.get(f"{prefix}_CLIENT_CERTIFICATE_HEADER"))
+        assert told == ((None, None) if name == "policy" else ("https://mtls.example.org", "X-Client-Certificate"))
+
+
 def test_secrets_are_files_that_only_their_owner_reads(place: Place) -> None:
     env = serve(place, Fleet()).env
     files = [Path(env[f"WATCHWORD_TOKEN_{name}"]) for name in ("DATABASE_FILE", "KEY_ENCRYPTION_KEY_FILE", "KEY")]
