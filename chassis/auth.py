@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from eventlog.errors import Kind, Refusal, unavailable
 from watchword.claims import Claims
 from watchword.errors import TokenRefused
+from watchword.proof import NOTHING, Proven
 from watchword.verifier import Verifier
 
 ACCOUNT = "watchword:account"
@@ -51,10 +52,10 @@ class Bearers:
         await self.decide(claims, action)
         return claims.sub
 
-    async def verified(self, bearer: str) -> Claims:
+    async def verified(self, bearer: str, proven: Proven = NOTHING) -> Claims:
         """Raises Refusal `invalid_token`, or `verification_unavailable` where only knowledge is lacking."""
         try:
-            return await self.verifier.verify(bearer)
+            return await self.verifier.verify(bearer, proven)
         except TokenRefused as refused:
             if refused.temporary:
                 raise unavailable("verification_unavailable", refused.description) from None

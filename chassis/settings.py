@@ -22,6 +22,9 @@ S = TypeVar("S", bound="ServiceSettings")
 D = TypeVar("D", bound="Databases")
 LogFormat = Literal["json", "console"]
 
+HEADER = r"^([A-Za-z][A-Za-z0-9-]{0,63})?$"
+"""The name of a header, or none."""
+
 # Kubernetes adds these for a Service named watchword-<service>.
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_\w+)?)")
 

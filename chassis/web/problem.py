@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from chassis.telemetry import correlation_id
 from eventlog.errors import Kind, Refusal
+from watchword.dpop import ALGORITHMS
 
 # RFC 6749 5.2 and 4.1.2.1, RFC 6750 3.1, RFC 7009 2.2.1, RFC 7591 3.2.2, RFC 8707, RFC 9449,
 # OpenID Connect Core 3.1.2.6
@@ -137,9 +138,12 @@ def _headers(path: str, refusal: Refusal) -> dict[str, str]:
 
 
 def _challenge(path: str, refusal: Refusal) -> str | None:
-    """RFC 6749 5.2 for a client that did not prove itself, RFC 6750 3 for a bearer."""
+    """RFC 6749 5.2 for a client that did not prove itself, RFC 6750 3 for a bearer, RFC 9449 7.1 for a key's proof."""
     if refusal.code == "invalid_client":
         return 'Basic realm="watchword"' if refusal.kind is Kind.UNAUTHENTICATED else None
+    if refusal.code == "invalid_dpop_proof":
+        said = f'error="invalid_dpop_proof", algs="{" ".join(ALGORITHMS)}"'
+        return f'DPoP realm="watchword", {said}' if refusal.kind is Kind.UNAUTHENTICATED else None
     if refusal.code in ("invalid_token", "insufficient_scope"):
         return f'Bearer realm="watchword", error="{refusal.code}", error_description="{_plain(refusal.detail)}"'
     bearer = not is_oauth(path) or refusal.code == "authentication_required"

@@ -11,8 +11,10 @@ from limits import parse
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
 from chassis.foundation import Foundation, lay
+from chassis.kept import PostgresKept
 from chassis.limits import PostgresStorage, WindowLimits
 from chassis.process import Parts, Process, main
+from chassis.proofs import Proofs
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
 from chassis.trust import Trust, knows_callers
@@ -86,7 +88,8 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         failures=failures,
         turns=Turns(settings.name_at_once, settings.hash_share, settings.hash_queue),
     )
-    forgetful = (last_seen.sweep, listed.rows.forget, trusted.rows.forget)
+    kept = PostgresKept(base.pool, log.now)
+    forgetful = (last_seen.sweep, kept.sweep, listed.rows.forget, trusted.rows.forget)
     chores = [failures.flush, failures.forget_old_keys, counters.sweep, *(at(log.now, job) for job in forgetful)]
     process.background("schedule", Schedule(chores).run)
 
@@ -116,11 +119,17 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
             Api(callers, queries).router(),
             *pages(settings, callers, queries, AuthorizationPeer(channel)),
         ],
-        hot=UserInfo(callers).endpoints(),
+        hot=UserInfo(callers, Proofs(kept, log.now, known_at(settings))).endpoints(),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
+        certificate_header=settings.client_certificate_header,
     )
     return Parts(rest, rpc)
+
+
+def known_at(settings: IdentitySettings) -> list[str]:
+    """The origins under which applications know this service."""
+    return [*settings.origins, *([settings.mtls_url] if settings.mtls_url else [])]
 
 
 def pages(settings: IdentitySettings, callers: Callers, queries: Queries, token: AuthorizationPeer) -> list[APIRouter]:

@@ -14,3 +14,13 @@ CREATE TABLE IF NOT EXISTS sessions_seen (
     seen_at timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sessions_seen_at ON sessions_seen (seen_at);
+
+-- What may be used just once, for all processes: proofs that an application holds the key of its token. Times are the log's, in microseconds.
+CREATE TABLE IF NOT EXISTS kept (
+    kind       text NOT NULL,
+    key        bytea NOT NULL,
+    value      bytea NOT NULL,
+    expires_at bigint NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX IF NOT EXISTS kept_expires_at ON kept (expires_at);

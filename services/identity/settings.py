@@ -6,8 +6,8 @@ from limits import parse
 from pydantic import DirectoryPath, Field, FilePath, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from chassis.addresses import Target
-from chassis.settings import ServiceSettings
+from chassis.addresses import Target, Url
+from chassis.settings import HEADER, ServiceSettings
 from services.identity.pages.brand import DARK, LIGHT, Brand, brand, picture, readable
 from services.identity.pages.words import Languages, load
 
@@ -18,6 +18,9 @@ class IdentitySettings(ServiceSettings):
     Limits are written as "10 per 15 minutes"; failed attempts count, successful ones do not. `hash_queue` bounds the
     password hashes in work or waiting, `hash_share` those of one address, and of one name
     from one address `name_at_once` are tried at a time. Passwords have at least `password_strength` by zxcvbn, 0 to 4.
+
+    A trusted proxy hands on the certificate that an application showed in `client_certificate_header`; `mtls_url` is
+    the origin at which certificates are asked for.
 
     Pages carry `brand_name` and `brand_logo`; links and buttons are in `brand_colour`, in the dark in
     `brand_colour_dark`. Files <language tag>.json in `words` add languages, and replace texts of those that there are.
@@ -40,6 +43,9 @@ class IdentitySettings(ServiceSettings):
     limit_device: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
     limit_password: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
     limit_registration: str = Field(default="600 per minute", examples=["600 per minute"])
+
+    client_certificate_header: str = Field(default="", pattern=HEADER, examples=["X-Client-Certificate"])
+    mtls_url: Url | None = Field(default=None, examples=["https://mtls.id.example.org"])
 
     brand_name: str = Field(default="Watchword", min_length=1, max_length=60, examples=["Example Ltd"])
     brand_logo: FilePath | None = Field(default=None, examples=["/etc/watchword/logo.svg"])

@@ -8,6 +8,7 @@ from limits import parse
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
 from chassis.foundation import lay
+from chassis.kept import PostgresKept
 from chassis.limits import PostgresStorage, WindowLimits
 from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer, connect
@@ -19,7 +20,6 @@ from eventlog.projection import Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
 from services.token.adapters.client_keys import PublishedKeys
 from services.token.adapters.fetch import Fetcher
-from services.token.adapters.kept import PostgresKept
 from services.token.adapters.sectors import published
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
 from services.token.api.authorization import ALLOWED as ANSWERS

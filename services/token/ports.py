@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chassis.kept import Kept
 from eventlog.log import Log
 from eventlog.projection.parked import Parked
 
@@ -18,28 +19,6 @@ class KeyVault(Protocol):
         ...
 
     async def destroy(self, key_id: str, purpose: str) -> None: ...
-
-
-class Kept(Protocol):
-    """What is kept until its time, over all processes, and never in the log. `expires_at` in µs by the log's time; a
-    `key` may be a secret: only its hash is stored.
-    """
-
-    async def keep(self, kind: str, key: str, value: bytes, expires_at: int) -> None:
-        """Keeps a value; what was kept under this kind and key before is replaced."""
-        ...
-
-    async def find(self, kind: str, key: str) -> bytes | None:
-        """The value; None where there is none, or its time is over."""
-        ...
-
-    async def take(self, kind: str, key: str) -> bytes | None:
-        """The value, for one taker only: it is kept no more."""
-        ...
-
-    async def claim(self, kind: str, key: str, expires_at: int) -> bool:
-        """True for the first who claims it before its time is over, False for all others."""
-        ...
 
 
 class NotFetched(Exception):

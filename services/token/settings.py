@@ -6,7 +6,7 @@ from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.addresses import Networks, Target, Url
-from chassis.settings import ServiceSettings, WrongSetting
+from chassis.settings import HEADER, ServiceSettings, WrongSetting
 
 Registration = Literal["off", "token", "open"]
 
@@ -29,9 +29,7 @@ class TokenSettings(ServiceSettings):
     policy_grpc: Target = Field(examples=["127.0.0.1:9403"])
     identity_url: Url | None = Field(default=None, examples=["https://id.example.org"])
     fetch_allowed: Networks = Field(default=(), examples=["10.1.0.0/16"])
-    client_certificate_header: str = Field(
-        default="", pattern=r"^([A-Za-z][A-Za-z0-9-]{0,63})?$", examples=["X-Client-Certificate"]
-    )
+    client_certificate_header: str = Field(default="", pattern=HEADER, examples=["X-Client-Certificate"])
     client_ca: FilePath | None = Field(default=None, examples=["/etc/watchword/client-ca.pem"])
     mtls_url: Url | None = Field(default=None, examples=["https://mtls.id.example.org"])
     dpop_nonces: bool = Field(default=True, examples=["false"])

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.token.adapters.kept import MemoryKept, PostgresKept
-from services.token.ports import Kept
+from chassis.kept import Kept, MemoryKept, PostgresKept
 from tests.harness.database import Database
 from tests.unit.token.world import SetClock
 

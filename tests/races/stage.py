@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chassis.kept import MemoryKept
 from eventlog.events import Event, Recorded
 from eventlog.log import By, Fold, Log
 from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import Store
-from services.token.adapters.kept import MemoryKept
 from services.token.adapters.vault import EncryptedVault, WrappedKeys
 from services.token.commands.clients import register_client
 from services.token.commands.keys import rotate_ring

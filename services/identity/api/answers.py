@@ -124,7 +124,7 @@ PASSWORD = person(
 USERINFO = {"summary": "Who a token speaks for (OpenID Connect)"} | refuses(
     {
         400: ("invalid_request",),
-        401: ("authentication_required", "invalid_token"),
+        401: ("authentication_required", "invalid_token", "invalid_dpop_proof"),
         403: ("insufficient_scope",),
     },
     [BEARER],

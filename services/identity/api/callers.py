@@ -15,6 +15,7 @@ from services.identity.commands import Browser, Identity
 from services.identity.commands.sessions import Person, check_csrf, of_claims, of_cookie
 from services.identity.domain.session import LIFE, unauthenticated
 from watchword.claims import Claims
+from watchword.proof import NOTHING, Proven
 
 SESSION = "watchword_session"
 DEVICE = "watchword_device"
@@ -31,7 +32,7 @@ class Bearers(Protocol):
         """The claims of a token for the suite with one of the scopes. Raises Refusal."""
         ...
 
-    async def verified(self, bearer: str) -> Claims:
+    async def verified(self, bearer: str, proven: Proven = NOTHING) -> Claims:
         """The claims of a token for the suite, whatever its scope. Raises Refusal."""
         ...
 

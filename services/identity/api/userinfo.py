@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.auth import bearer_of, scoped
+from chassis.auth import scoped
+from chassis.proofs import Presented, Proofs, certified
 from chassis.web import Hot, Json, oauth_form
 from chassis.web.forms import MEDIA_TYPE, invalid
 from eventlog.errors import Kind, Refusal
@@ -23,6 +24,7 @@ class UserInfo:
     """What an application is told of the person who let it know."""
 
     callers: Callers
+    proofs: Proofs
 
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
@@ -34,7 +36,9 @@ class UserInfo:
 
     async def userinfo(self, request: Request) -> Response:
         """Of whom the token speaks for, as far as its scope goes. Raises Refusal (RFC 6750 3.1)."""
-        claims = scoped(await self.callers.bearers.verified(await _presented(request)), OPENID)
+        presented = await self._presented(request)
+        claims = presented.fits(await self.callers.bearers.verified(presented.token, presented.proven))
+        scoped(claims, OPENID)
         try:
             person = await of_claims(self.callers.identity, claims.sub, claims.sid)
         except Refusal as refusal:
@@ -43,15 +47,16 @@ class UserInfo:
             raise
         return Json(profile(person.account, claims.scope, claims.userinfo_claims), headers=NO_STORE)
 
+    async def _presented(self, request: Request) -> Presented:
+        """The token, by header or, with POST, in the form, and never in the address (RFC 6750 2, 5.3).
 
-async def _presented(request: Request) -> str:
-    """The token, by header or, with POST, in the form, and never in the address (RFC 6750 2, 5.3)."""
-    header = bearer_of(request.headers)
-    posted = request.method == "POST" and request.headers.get("content-type", "").startswith(MEDIA_TYPE)
-    in_form = (await oauth_form(request)).get("access_token") if posted else None
-    if header is not None and in_form is not None:
-        raise invalid("the token is presented by one method, not by two")
-    presented = header or in_form
-    if presented is None:
-        raise Refusal(Kind.UNAUTHENTICATED, "authentication_required", "this needs a bearer token")
-    return presented
+        One that is bound to a key comes by header (RFC 9449 7.1).
+        """
+        header = await self.proofs.presented(request)
+        posted = request.method == "POST" and request.headers.get("content-type", "").startswith(MEDIA_TYPE)
+        in_form = (await oauth_form(request)).get("access_token") if posted else None
+        if header is not None and in_form is not None:
+            raise invalid("the token is presented by one method, not by two")
+        if header is None and in_form is None:
+            raise Refusal(Kind.UNAUTHENTICATED, "authentication_required", "this needs a bearer token")
+        return header or Presented(in_form or "", certified(request))

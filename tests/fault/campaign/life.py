@@ -14,6 +14,7 @@ import jwt
 import msgspec
 
 from chassis.clock import LogTime
+from chassis.kept import MemoryKept
 from eventlog.errors import Kind, Refusal
 from eventlog.feed import LocalFeed
 from eventlog.log import By, Log
@@ -23,7 +24,6 @@ from eventlog.projection.parked import Parked
 from eventlog.readers import PostgresReaders
 from eventlog.relay.relay import Relay
 from eventlog.sealing import Sealer, Wrapping
-from services.token.adapters.kept import MemoryKept
 from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
 from services.token.commands import keys
 from services.token.commands.clients import register_client

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 
 import httpx2
@@ -10,6 +11,8 @@ import pytest_asyncio
 from starlette.datastructures import Headers
 
 from chassis.auth import ADMIN, scoped
+from chassis.kept import MemoryKept
+from chassis.proofs import Proofs
 from chassis.readiness import Readiness
 from chassis.web import application
 from eventlog.errors import Kind, Refusal, unavailable
@@ -19,6 +22,7 @@ from services.identity.api.rest import Api
 from services.identity.api.userinfo import UserInfo
 from tests.unit.identity.house import OTHER_PASSWORD, PASSWORD, House
 from watchword.claims import Claims
+from watchword.proof import NOTHING, Confirmation, Proven
 
 ORIGIN = "http://127.0.0.1:8401"
 
@@ -32,7 +36,12 @@ class SmallBearers:
         self.policy_answers = True
 
     def issue(
-        self, account_id: str, session_id: str | None, *scopes: str, asked: tuple[str, ...] = ()
+        self,
+        account_id: str,
+        session_id: str | None,
+        *scopes: str,
+        asked: tuple[str, ...] = (),
+        cnf: Confirmation | None = None,
     ) -> dict[str, str]:
         bearer = f"bearer-{len(self.known)}"
         self.known[f"Bearer {bearer}"] = Claims(
@@ -48,6 +57,7 @@ class SmallBearers:
             kid="k",
             sid=session_id,
             userinfo_claims=asked,
+            cnf=cnf,
         )
         return {"Authorization": f"Bearer {bearer}"}
 
@@ -57,8 +67,11 @@ class SmallBearers:
             raise Refusal(Kind.UNAUTHENTICATED, "invalid_token", "not one of ours")
         return scoped(claims, *scopes)
 
-    async def verified(self, bearer: str) -> Claims:
-        return await self.claims(Headers({"authorization": f"Bearer {bearer}"}), *self.known_scopes)
+    async def verified(self, bearer: str, proven: Proven = NOTHING) -> Claims:
+        claims = await self.claims(Headers({"authorization": f"Bearer {bearer}"}), *self.known_scopes)
+        if claims.cnf is not None and not claims.cnf.proven_by(proven):
+            raise Refusal(Kind.UNAUTHENTICATED, "invalid_token", "bound to a proof that was not given")
+        return claims
 
     @property
     def known_scopes(self) -> frozenset[str]:
@@ -111,13 +124,16 @@ class LiveQueries:
 def door_of(house: House, secure: bool = False) -> Door:
     bearers = SmallBearers()
     queries: Any = LiveQueries(house)
+    now = house.identity.log.now
     callers = Callers(house.identity, bearers, Cookies(secure))
     app = application(
         title="identity",
         readiness=Readiness(),
         origins=frozenset({ORIGIN}),
         routers=[Api(callers, queries).router()],
-        hot=UserInfo(callers).endpoints(),
+        hot=UserInfo(callers, Proofs(MemoryKept(now), now, [ORIGIN])).endpoints(),
+        trusted_proxies=(ip_network("192.0.2.7"),),
+        certificate_header="X-Client-Certificate",
     )
     base = ORIGIN.replace("http", "https") if secure else ORIGIN
     transport = httpx2.ASGITransport(app=app, client=("192.0.2.7", 1234))

@@ -1,9 +1,16 @@
 """What an application learns of a person: as far as the token's scope goes, and only while the session does."""
 
+import hashlib
+import secrets
+
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.unit.identity.house import PASSWORD
-from tests.unit.identity.test_identity_rest import Door, door
+from tests.unit.identity.test_identity_rest import ORIGIN, Door, door
+from tests.unit.token.certified import Signer, escaped
+from tests.unit.token.proving import Key, b64
+from watchword.proof import Confirmation
 
 __all__ = ["door"]
 
@@ -76,3 +83,67 @@ async def test_it_ends_with_the_session(door: Door, alice: dict[str, str]) -> No
     assert response.status_code == 401
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
     assert await asked(door, lasting) == {"sub": alice["account_id"]}
+
+
+def proof_of(door: Door, key: Key, bearer: dict[str, str], **changes: object) -> dict[str, str]:
+    """The headers of a request that proves a key (RFC 9449 7.1)."""
+    token = bearer["Authorization"].removeprefix("Bearer ")
+    now = door.house.identity.log.now() // 1_000_000
+    said = {"htm": "GET", "htu": f"{ORIGIN}/oauth2/userinfo", "jti": secrets.token_hex(8), "iat": now}
+    said |= {"ath": b64(hashlib.sha256(token.encode()).digest())} | changes
+    return {"Authorization": f"DPoP {token}", "DPoP": key.sign(said, typ="dpop+jwt", jwk=key.jwk)}
+
+
+async def unproven(door: Door, headers: dict[str, str]) -> str:
+    response = await door.client.get("/oauth2/userinfo", headers=headers)
+    assert response.status_code == 401, response.text
+    error: str = response.json()["error"]
+    assert f'error="{error}"' in response.headers["www-authenticate"]
+    return error
+
+
+async def test_a_token_that_is_bound_to_a_key_opens_it_with_a_proof_each_time(
+    door: Door, alice: dict[str, str]
+) -> None:
+    key, other = Key(), Key()
+    bearer = door.bearers.issue(
+        alice["account_id"], alice["session_id"], "openid", cnf=Confirmation(jkt=key.thumbprint)
+    )
+    good = proof_of(door, key, bearer)
+    assert await asked(door, good) == {"sub": alice["account_id"]}
+    assert await unproven(door, good) == "invalid_dpop_proof"
+    assert await unproven(door, bearer) == "invalid_token"
+    assert await unproven(door, proof_of(door, other, bearer)) == "invalid_token"
+    for wrong in ({"ath": None}, {"ath": "x"}, {"htm": "POST"}, {"htu": f"{ORIGIN}/oauth2/token"}, {"iat": 0}):
+        assert await unproven(door, proof_of(door, key, bearer, **wrong)) == "invalid_dpop_proof"
+    assert await unproven(door, {"Authorization": good["Authorization"]}) == "invalid_dpop_proof"
+    token = bearer["Authorization"].removeprefix("Bearer ")
+    posted = await door.client.post("/oauth2/userinfo", content=f"access_token={token}", headers=FORM)
+    assert posted.status_code == 401
+
+
+async def test_the_answer_to_a_bad_proof_names_the_algorithms(door: Door, alice: dict[str, str]) -> None:
+    response = await door.client.get("/oauth2/userinfo", headers={"Authorization": "DPoP x"})
+    assert response.headers["www-authenticate"].startswith('DPoP realm="watchword", error="invalid_dpop_proof"')
+    assert 'algs="ES256 PS256 EdDSA"' in response.headers["www-authenticate"]
+
+
+async def test_a_token_that_is_bound_to_no_key_is_no_dpop_token(door: Door, alice: dict[str, str]) -> None:
+    bearer = door.bearers.issue(alice["account_id"], alice["session_id"], "openid")
+    assert await unproven(door, proof_of(door, Key(), bearer)) == "invalid_token"
+
+
+async def test_a_token_that_is_bound_to_a_certificate_opens_it_to_who_shows_it(
+    door: Door, alice: dict[str, str]
+) -> None:
+    certificate = Signer().client()
+    x5t = b64(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
+    bearer = door.bearers.issue(alice["account_id"], alice["session_id"], "openid", cnf=Confirmation(x5t=x5t))
+    shows = {"X-Client-Certificate": escaped(certificate).decode()}
+    assert await asked(door, bearer | shows) == {"sub": alice["account_id"]}
+    assert await unproven(door, bearer) == "invalid_token"
+    other = {"X-Client-Certificate": escaped(Signer().client()).decode()}
+    assert await unproven(door, bearer | other) == "invalid_token"
+    token = bearer["Authorization"].removeprefix("Bearer ")
+    posted = await door.client.post("/oauth2/userinfo", content=f"access_token={token}", headers=FORM | shows)
+    assert posted.json() == {"sub": alice["account_id"]}

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from starlette.requests import Request
 
+from chassis.kept import MemoryKept
 from chassis.trust import Trust, fold_trust, token_events
 from eventlog.events import Event, Recorded
 from eventlog.log import By, Log
 from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
-from services.token.adapters.kept import MemoryKept
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
 from services.token.commands.clients import register_client
 from services.token.commands.issue import Answered, NewFamily, Overtaken, start_family
