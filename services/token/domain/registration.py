@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from services.token.domain.addresses import (
     wrong_redirect,
     wrong_request_uri,
 )
+from services.token.domain.certificate import read_dn
 from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES, Client
 from services.token.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 from services.token.domain.keyring import ALGORITHMS
@@ -45,6 +47,10 @@ _SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
 _AUDIENCE = re.compile(r"[!-~]{1,256}")
 _GRANT = re.compile(r"[!-~]{1,128}")
 _SECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?")
+_CERTIFICATE_NAMES = (
+    "tls_client_auth_subject_dn",
+    *(f"tls_client_auth_san_{kind}" for kind in ("dns", "uri", "ip", "email")),
+)
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MEMBERS = _PRIVATE | {
     *("kty", "use", "key_ops", "alg", "kid", "crv", "x", "y", "n", "e", "x5u", "x5c", "x5t", "x5t#S256"),
@@ -63,7 +69,9 @@ def completed(client: Client) -> Client:
     if client.subject_type == "pairwise" and not sector:
         hosts = {host_of(uri) for uri in client.redirect_uris if not wrong_redirect(uri, client.confidential)}
         sector = hosts.pop() if len(hosts) == 1 else ""
-    return msgspec.structs.replace(client, scopes=scopes, sector=sector, jwks=_known(client.jwks))
+    pkce = client.require_pkce or client.held_to_fapi
+    keys = _known(client.jwks)
+    return msgspec.structs.replace(client, scopes=scopes, sector=sector, jwks=keys, require_pkce=pkce)
 
 
 def needs_secret(client: Client) -> bool:
@@ -75,7 +83,7 @@ def check(client: Client) -> None:
     """Raises InvalidRedirectUri or InvalidClientMetadata, which say the rule that is broken."""
     for reason in _redirects(client):
         raise InvalidRedirectUri(reason)
-    for rules in (_names, _addresses, _keys, _protocol, _trust, _self_registered):
+    for rules in (_names, _addresses, _keys, _certificate, _protocol, _fapi, _trust, _self_registered):
         for rule, broken in rules(client):
             if broken:
                 raise InvalidClientMetadata(rule)
@@ -168,6 +176,32 @@ def _is_public(key: Any) -> bool:
     return members is not None and all(isinstance(key.get(name), str) and key[name] for name in members)
 
 
+def _certificate(client: Client) -> Rules:
+    """RFC 8705 2.1.2: just one name says whose certificate it is."""
+    named = [name for name in _CERTIFICATE_NAMES if getattr(client, name)]
+    by_name = client.token_endpoint_auth_method == "tls_client_auth"
+    yield f"tls_client_auth needs just one of {', '.join(_CERTIFICATE_NAMES)}", by_name and len(named) != 1
+    dn = client.tls_client_auth_subject_dn
+    yield "tls_client_auth_subject_dn is as RFC 4514 writes it", bool(dn) and read_dn(dn) is None
+    yield "tls_client_auth_san_ip is an IP address", not _is_ip(client.tls_client_auth_san_ip or "::")
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _fapi(client: Client) -> Rules:
+    """FAPI 2.0 Security Profile 5.3.2.1 and 5.4.1, for those with pushed requests and bound tokens."""
+    if not client.held_to_fapi:
+        return
+    for alg in ("access_token_alg", "id_token_alg", "userinfo_alg"):
+        yield f"{alg}: under FAPI 2 RS256 signs nothing", getattr(client, alg) == "RS256"
+
+
 def _protocol(client: Client) -> Rules:
     method, algorithms = client.token_endpoint_auth_method, ", ".join(ALGORITHMS)
     yield f"grant types are among {', '.join(GRANT_TYPES)}", not set(client.grant_types) <= set(GRANT_TYPES)
@@ -175,6 +209,8 @@ def _protocol(client: Client) -> Rules:
     yield "only a public client's method is none", bool(method) and (method == "none") is client.confidential
     for alg in ("access_token_alg", "id_token_alg"):
         yield f"{alg}: algorithms are {algorithms}", getattr(client, alg) not in ALGORITHMS
+    assertions = ("", *ALGORITHMS, "HS256")
+    yield "token_endpoint_auth_signing_alg is none of ours", client.token_endpoint_auth_signing_alg not in assertions
     yield f"userinfo_alg: algorithms are {algorithms}", client.userinfo_alg not in ("", *ALGORITHMS)
     signed = client.request_object_alg in ("", "none", *ALGORITHMS)
     yield f"request_object_alg: algorithms are none, {algorithms}", not signed

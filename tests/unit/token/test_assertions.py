@@ -34,7 +34,7 @@ BANK = msgspec.structs.replace(
 )
 SHARING = msgspec.structs.replace(SERVICE, id="sharing", token_endpoint_auth_method="client_secret_jwt")
 FAPI = msgspec.structs.replace(
-    BANK, id="fapi", require_pushed_authorization_requests=True, dpop_bound_access_tokens=True
+    BANK, id="fapi", require_pushed_authorization_requests=True, dpop_bound_access_tokens=True, id_token_alg="ES256"
 )
 
 

@@ -144,10 +144,18 @@ async def test_the_registered_name_may_be_another_than_the_subject(
         assert "names another" in await refused(world, "named", CA.client("CN=bank.example", *names_there))
 
 
-async def test_a_client_that_registered_no_name_has_none(world: World) -> None:
-    await world.register(msgspec.structs.replace(BANK, id="nameless", tls_client_auth_subject_dn=""))
-    assert "names another" in await refused(world, "nameless", CA.client())
-    assert "names another" in await refused(world, "nameless", CA.client(""))
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"tls_client_auth_subject_dn": ""},
+        {"tls_client_auth_san_dns": "bank.example"},
+        {"tls_client_auth_subject_dn": "bank"},
+        {"tls_client_auth_subject_dn": "", "tls_client_auth_san_ip": "bank"},
+    ],
+)
+async def test_a_client_registers_just_one_name_that_can_be_read(world: World, names: dict[str, str]) -> None:
+    with pytest.raises(Refusal, match="invalid_client_metadata"):
+        await world.register(msgspec.structs.replace(BANK, id="nameless", **names))
 
 
 async def test_a_certificate_of_its_own_is_the_one_that_it_registered(world: World) -> None:

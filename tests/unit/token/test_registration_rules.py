@@ -198,6 +198,9 @@ async def test_what_the_specifications_allow_is_taken(right: dict[str, Any]) -> 
         {"subject_type": "pairwise", "redirect_uris": ("https://a.example/", "https://b.example/")},
         {"sector": "https://shop.example"},
         {"default_max_age": -1},
+        {"token_endpoint_auth_method": "tls_client_auth"},
+        {"token_endpoint_auth_signing_alg": "none"},
+        {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True},
         {"frontchannel_logout_uri": "https://elsewhere.example/leave"},
         {"frontchannel_logout_uri": "https://shop.example:8443/leave"},
         {"frontchannel_logout_uri": "javascript:alert(1)"},
@@ -246,6 +249,13 @@ async def test_who_registered_itself_is_never_trusted(trusted: dict[str, Any]) -
 async def test_who_registered_itself_need_not_use_pkce_if_confidential() -> None:
     assert refused(SELF, require_pkce=False) == ""
     assert refused(SELF, require_pkce=False, confidential=False) == "invalid_client_metadata"
+
+
+async def test_under_fapi_2_a_code_challenge_is_always_shown() -> None:
+    fapi = {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True, "id_token_alg": "PS256"}
+    wanted = msgspec.structs.replace(WEB, require_pkce=False, **fapi)
+    assert refused(wanted) == ""
+    assert completed(wanted).require_pkce
 
 
 async def test_only_who_proves_itself_by_a_secret_has_one() -> None:
