@@ -30,13 +30,15 @@ from services.token.api.pushing import Pushing
 from services.token.api.registration import LIMIT, Registering, RegistrationApi
 from services.token.api.rest import revocations
 from services.token.api.rest_clients import ClientsApi
+from services.token.courier import Courier
 from services.token.domain.events import events
 from services.token.known_clients import KnownClients
 from services.token.migrate import SCHEMA
+from services.token.parts import Involvement
 from services.token.ports import Proving, Token
-from services.token.projections import CLIENTS, FAMILIES, TRUST, identity_events
+from services.token.projections import CLIENTS, FAMILIES, PARTS, TRUST, identity_events
 from services.token.queries import FamiliesByKey, OwnKeys
-from services.token.reactions import revoke_what_identity_ended
+from services.token.reactions import follow_up_what_ended, own_events, revoke_what_identity_ended
 from services.token.schedule import Schedule
 from services.token.settings import TokenSettings
 from services.token.watch import WatchedTrust, Watching
@@ -73,14 +75,33 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         foreign(identity_events),
         reacting("revoke-what-identity-ended", revoke_what_identity_ended(token)),
     )
-    projections = base.run(process, [trusted, clients], [families, reaction])
+    parts = TableProjection(PARTS, Rows(base.pool, PARTS.name), own, base.reader(own, "parts-table"))
+    parts_of = Involvement(parts.rows)
+    courier = Courier(token, parts.rows, Fetcher(settings.fetch_allowed))
+    process.background("courier", courier.run)
+    follow_up = Reaction(
+        "follow-up-what-ended",
+        Rows(base.pool, "follow-up-what-ended"),
+        own,
+        base.reader(own, "reaction"),
+        foreign(own_events),
+        reacting("follow-up-what-ended", follow_up_what_ended(token, parts_of, courier.hurry)),
+    )
+    projections = base.run(process, [trusted, clients], [families, parts, reaction, follow_up])
     process.step("parked", partial(parked.look, reaction.rows))
     process.background("parked", partial(parked.follow, reaction.rows))
 
     families_of = FamiliesByKey(token, families.rows)
-    sweeps = [trusted.rows.forget, families.rows.forget, kept.sweep, lambda now: base.store.sweep_snapshots()]
     counters = PostgresStorage(base.pool)
-    schedule = Schedule(token, families_of, [*sweeps, lambda now: counters.sweep()])
+    sweeps = [
+        trusted.rows.forget,
+        families.rows.forget,
+        parts.rows.forget,
+        kept.sweep,
+        lambda now: base.store.sweep_snapshots(),
+        lambda now: counters.sweep(),
+    ]
+    schedule = Schedule(token, families_of, sweeps)
     process.background("schedule", schedule.run)
     process.readiness.add("keys", schedule.check)
 
@@ -112,7 +133,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     )
     served = TokenRpc(token, introspecting, trust, revoking, watching, registered, families_of)
     rpc.add(token_pb2_grpc.add_TokenServiceServicer_to_server, served, ALLOWED)
-    rpc.add(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, AuthorizationRpc(token, keys), ANSWERS)
+    authorizing = AuthorizationRpc(token, keys, parts_of, revoking)
+    rpc.add(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, authorizing, ANSWERS)
     base.serve_log(rpc, projections)
     browsers = settings.identity_url or settings.issuer
     rest = application(

@@ -1,4 +1,6 @@
-"""token's projections: trust (its own revocations and grants), live families by key, registered clients."""
+"""token's projections: trust (its own revocations and grants), live families by key, registered clients, and who has
+part in what: clients in sessions, families in grants, and which clients are still to be told of a session's end.
+"""
 
 from collections.abc import Iterable
 
@@ -11,9 +13,19 @@ from services.token.domain.events import (
     ClientRegistered,
     ClientSecretRotated,
     ClientUpdated,
+    CodeIssued,
+    GrantGiven,
+    GrantRevoked,
+    LogoutBegun,
+    LogoutGivenUp,
+    LogoutTold,
     events,
 )
+from services.token.domain.events import FamilyRevoked as FamilyEnded
+from services.token.domain.events import FamilyStarted as FamilyBegun
 from services.token.domain.family import LIFE
+from services.token.domain.grant import grant_key
+from services.token.domain.logout import PATIENCE
 
 identity_events = Registry("identity")
 
@@ -84,8 +96,55 @@ def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
             yield Drop("family", event.family_id)
 
 
-_OF_CLIENTS = events.only(ClientRegistered, ClientUpdated, ClientSecretRotated, ClientDeleted)
+def fold_parts(event: Event, row: Recorded) -> Iterable[Change]:
+    """Rows `participant` (client in a session), `session`, `grant`, `granted` (family of a grant), `owed` (a client
+    that is to be told of a session's end) and `owing` (that there may be such for a client).
+    """
+    match event:
+        case CodeIssued() | FamilyBegun(code_id=None):
+            yield from _takes_part(event, _gone(row.time + LIFE))
+        case FamilyBegun():
+            key = grant_key(event.subject, event.client_id)
+            yield Put("granted", event.family_id, _gone(event.expires_at), belongs=key)
+        case FamilyEnded():
+            yield Drop("granted", event.family_id)
+        case GrantGiven():
+            value = {"client_id": event.client_id, "scopes": list(event.scopes), "given_at_us": row.time}
+            yield Put("grant", grant_key(event.subject, event.client_id), value, belongs=event.subject)
+        case GrantRevoked():
+            yield Drop("grant", grant_key(event.subject, event.client_id))
+        case LogoutBegun():
+            gone = _gone(row.time + PATIENCE)
+            for client_id in event.client_ids:
+                yield Put("owing", client_id, gone, belongs="all")
+                key = part_key(event.session_id, client_id)
+                yield Put("owed", key, gone | {"session_id": event.session_id}, belongs=client_id)
+        case LogoutTold() | LogoutGivenUp():
+            yield Drop("owed", part_key(event.session_id, event.client_id))
 
+
+def _takes_part(event: CodeIssued | FamilyBegun, gone: dict[str, int]) -> Iterable[Change]:
+    # Nobody is in a session for longer than a family may live.
+    session = {"subject": event.subject, "position": event.session_position, "seen": event.seen} | gone
+    yield Put("session", event.session_id, session, belongs=event.subject)
+    participant = {"client_id": event.client_id} | gone
+    yield Put("participant", part_key(event.session_id, event.client_id), participant, belongs=event.session_id)
+
+
+def _gone(time: int) -> dict[str, int]:
+    return {"forget_at_us": time // DAY * DAY + DAY}
+
+
+def part_key(session_id: str, client_id: str) -> str:
+    """A client's part in a session. Session ids hold no slash."""
+    return f"{session_id}/{client_id}"
+
+
+_OF_CLIENTS = events.only(ClientRegistered, ClientUpdated, ClientSecretRotated, ClientDeleted)
+_OF_PARTS = events.only(
+    CodeIssued, FamilyBegun, FamilyEnded, GrantGiven, GrantRevoked, LogoutBegun, LogoutTold, LogoutGivenUp
+)
 TRUST = Projection("trust", "token", foreign(token_events), fold_trust)
 CLIENTS = Projection("clients", "token", foreign(_OF_CLIENTS), fold_clients)
 FAMILIES = Projection("families", "token", foreign(family_events), fold_families)
+PARTS = Projection("parts", "token", foreign(_OF_PARTS), fold_parts)

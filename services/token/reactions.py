@@ -1,12 +1,19 @@
-"""What happens at identity ends what hangs from it here, also where identity could not ask."""
+"""What happens at identity ends what hangs from it here, also where identity could not ask; and what ends here is told
+to clients, and ends what hangs from it in turn.
+"""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from eventlog.events import Event, Recorded
 from eventlog.log import By
 from eventlog.projection import reaction_id
+from services.token.commands.grants import end_families
 from services.token.commands.revoke import revoke_session, revoke_sessions_before
+from services.token.commands.tell import begin_logout
+from services.token.domain.events import GrantRevoked, SessionRevoked, SubjectRevoked, events
+from services.token.domain.logout import PATIENCE
 from services.token.domain.revocation import Before
+from services.token.parts import Involvement
 from services.token.ports import Token
 from services.token.projections import AccountDisabled, AccountSignedOut, CredentialChanged, SessionEnded
 
@@ -32,3 +39,45 @@ def revoke_what_identity_ended(token: Token) -> Callable[[Event, Recorded], Awai
                 await revoke_sessions_before(token, event.account_id, before, "signed_out", by, command_id)
 
     return react
+
+
+own_events = events.only(SessionRevoked, SubjectRevoked, GrantRevoked)
+
+Hurry = Callable[[str, Iterable[str]], None]
+"""Says which clients are to be told of which session's end, without waiting for it."""
+
+
+def follow_up_what_ended(
+    token: Token, parts: Involvement, hurry: Hurry
+) -> Callable[[Event, Recorded], Awaitable[None]]:
+    """The reaction to token's own log. It sends nothing itself, so that no client can hold it up."""
+
+    async def react(event: Event, row: Recorded) -> None:
+        by = By(ACTOR, row.correlation_id)
+        if isinstance(event, GrantRevoked):
+            await end_families(token, parts, event.subject, event.client_id, by)
+            return
+        if token.log.now() >= row.time + PATIENCE:
+            return  # clients are told of what has just happened, not of yesterday's
+        await parts.level(row.position)
+        for session_id, subject in await _ended(parts, event, row):
+            clients = await parts.clients_of(session_id)
+            command_id = reaction_id(f"token/{session_id}", row.position)
+            logout = await begin_logout(token, session_id, subject, clients, by, command_id)
+            hurry(session_id, logout.owed)
+
+    return react
+
+
+async def _ended(parts: Involvement, event: Event, row: Recorded) -> list[tuple[str, str]]:
+    """The sessions that an event ended in which clients took part, with whose they were."""
+    match event:
+        case SessionRevoked():
+            subject = await parts.subject_of(event.session_id)
+            return [] if subject is None else [(event.session_id, subject)]
+        case SubjectRevoked(before_session_position=int(position)):
+            before = Before(position, event.spared_session_id, row.position)
+            return [(one, event.subject) for one in await parts.sessions_before(event.subject, before)]
+        case SubjectRevoked():
+            return [(one, event.subject) for one in await parts.sessions_not_seen(event.subject, row.position)]
+    return []

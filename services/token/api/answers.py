@@ -113,6 +113,7 @@ class Metadata(BaseModel):
     token_endpoint: str
     userinfo_endpoint: str
     end_session_endpoint: str
+    check_session_iframe: str
     pushed_authorization_request_endpoint: str
     require_pushed_authorization_requests: bool
     introspection_endpoint: str
@@ -123,6 +124,10 @@ class Metadata(BaseModel):
     response_modes_supported: list[str]
     code_challenge_methods_supported: list[str]
     authorization_response_iss_parameter_supported: bool
+    backchannel_logout_supported: bool
+    backchannel_logout_session_supported: bool
+    frontchannel_logout_supported: bool
+    frontchannel_logout_session_supported: bool
     claims_parameter_supported: bool
     request_parameter_supported: bool
     request_uri_parameter_supported: bool

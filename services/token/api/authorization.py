@@ -7,17 +7,22 @@ from google.protobuf.duration_pb2 import Duration
 from chassis import positions, rpc
 from chassis.web.forms import Form, parse_form
 from eventlog.errors import Refusal
+from services.token.api.grpc import Revoking
 from services.token.commands.authorize import Asked, Destination, asked_for, begin, give_up, proceed
+from services.token.commands.grants import revoke_grant
 from services.token.commands.issue import Overtaken
 from services.token.commands.logout import judge_logout
 from services.token.domain import SECOND
 from services.token.domain.authorization import OFFLINE, Choose, Consent, Decision, Login, SignedIn
+from services.token.domain.client import Client
 from services.token.domain.errors import NoSuchAddress
 from services.token.domain.family import IDLE
+from services.token.domain.logout import logout_page
 from services.token.domain.redirects import origin
 from services.token.domain.said import IdTokenHint
+from services.token.parts import Given, Involvement
 from services.token.ports import Token
-from services.token.queries import OwnKeys, id_token_hint
+from services.token.queries import OwnKeys, clients, id_token_hint
 from watchword.token.v1 import authorization_pb2 as pb
 from watchword.token.v1 import authorization_pb2_grpc
 from watchword.wire import from_timestamp, to_timestamp
@@ -25,14 +30,19 @@ from watchword.wire import from_timestamp, to_timestamp
 _SERVICE = "watchword.token.v1.AuthorizationService"
 ALLOWED = {
     f"{_SERVICE}/{method}": frozenset({"service/identity"})
-    for method in ("BeginAuthorization", "ContinueAuthorization", "JudgeLogout")
+    for method in (
+        *("BeginAuthorization", "ContinueAuthorization", "JudgeLogout"),
+        *("ListLogoutPages", "ListGrants", "RevokeGrant"),
+    )
 }
 
 
 class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
-    def __init__(self, token: Token, keys: OwnKeys) -> None:
+    def __init__(self, token: Token, keys: OwnKeys, parts: Involvement, revoking: Revoking) -> None:
         self._token = token
         self._keys = keys
+        self._parts = parts
+        self._revoking = revoking
 
     async def BeginAuthorization(
         self, request: pb.BeginAuthorizationRequest, context: Any
@@ -80,6 +90,27 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
             )
         )
 
+    async def ListLogoutPages(self, request: pb.ListLogoutPagesRequest, context: Any) -> pb.ListLogoutPagesResponse:
+        await self._level()
+        found = await clients(self._token, await self._parts.clients_of(request.session_id))
+        pages = (logout_page(self._token.issuer, client, request.session_id) for client in found)
+        return pb.ListLogoutPagesResponse(uris=[page for page in pages if page])
+
+    async def ListGrants(self, request: pb.ListGrantsRequest, context: Any) -> pb.ListGrantsResponse:
+        await self._level()
+        given = await self._parts.grants_of(request.account_id)
+        by_id = {client.id: client for client in await clients(self._token, [one.client_id for one in given])}
+        return pb.ListGrantsResponse(grants=[_grant(one, by_id.get(one.client_id, Client())) for one in given])
+
+    async def RevokeGrant(self, request: pb.RevokeGrantRequest, context: Any) -> pb.RevokeGrantResponse:
+        account_id, client_id = request.account_id, request.client_id
+        position = await revoke_grant(self._token, self._parts, account_id, client_id, "taken_back", rpc.by())
+        return pb.RevokeGrantResponse(position=await self._revoking.settled(position))
+
+    async def _level(self) -> None:
+        """What was written before the question shows in the answer."""
+        await self._parts.level((await self._token.log.store.head()).position)
+
     async def _hint(self, form: Form) -> IdTokenHint | None:
         presented = form.get("id_token_hint")
         return None if presented is None else await id_token_hint(self._keys, self._token.issuer, presented)
@@ -116,8 +147,19 @@ def _asked(begun: Asked) -> pb.AskedFor:
     )
 
 
+def _grant(given: Given, client: Client) -> pb.GrantOfClient:
+    return pb.GrantOfClient(
+        client_id=given.client_id,
+        client_name=client.name,
+        scopes=given.scopes,
+        given_at=to_timestamp(given.given_at),
+        client_uri=client.client_uri,
+    )
+
+
 def _destination(going: Destination) -> pb.Destination:
     return pb.Destination(
+        client_id=going.client_id,
         redirect_uri=going.to.redirect_uri,
         response_mode=going.to.response_mode,
         parameters=[pb.Parameter(name=name, value=value) for name, value in going.parameters],

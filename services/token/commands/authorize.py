@@ -44,11 +44,14 @@ REQUEST = "authorization"
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """Where the browser goes, and with what. `position` is the code's, 0 where there is none."""
+    """Where the browser goes, and with what. `position` is the code's, 0 where there is none; `client_id` says who is
+    told by it that somebody is signed in (OpenID Connect), '' where nobody is.
+    """
 
     to: Answering
     parameters: tuple[tuple[str, str], ...]
     position: int = 0
+    client_id: str = ""
 
     def __repr__(self) -> str:
         return f"Destination({self.to.redirect_uri!r}, {[name for name, _ in self.parameters]})"
@@ -180,7 +183,8 @@ async def _for(
     if request.pushed:
         await token.kept.take(PUSHED, request.pushed)
     code = await authorization_code(token.vault, issued.refresh_key, code_id)
-    return _to(token, request.answering, {"code": code}, outcome.position)
+    told = _to(token, request.answering, {"code": code}, outcome.position)
+    return msgspec.structs.replace(told, client_id=issued.client_id) if OPENID in issued.scope.split() else told
 
 
 def _code_id(secret: str) -> str:

@@ -353,6 +353,35 @@ class SessionRevoked(Event):
     reason: str
 
 
+@events.event("logout.begun")
+class LogoutBegun(Event):
+    """A session has ended, and applications that took part in it are to be told (OpenID Connect Back-Channel
+    Logout).
+    """
+
+    session_id: str
+    subject: str
+    client_ids: list[str]
+    """The applications that are to be told."""
+
+
+@events.event("logout.told")
+class LogoutTold(Event):
+    """An application has answered that it has taken notice of a session's end."""
+
+    session_id: str
+    client_id: str
+
+
+@events.event("logout.given_up")
+class LogoutGivenUp(Event):
+    """An application could not be told for a day that a session ended. Somebody may be signed in there still."""
+
+    session_id: str
+    client_id: str
+    reason: str
+
+
 @events.event("subject.revoked")
 class SubjectRevoked(Event):
     """All that an account (or a client by itself) has is ended, up to now or up to a position of identity's log."""

@@ -41,6 +41,12 @@ class AuthorizationServiceStub:
     """What comes next: something that a person has to be asked, or where the browser goes."""
     JudgeLogout: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.JudgeLogoutRequest, _authorization_pb2.JudgeLogoutResponse]
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
+    ListLogoutPages: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]
+    """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
+    ListGrants: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.ListGrantsRequest, _authorization_pb2.ListGrantsResponse]
+    """What a person has let clients have."""
+    RevokeGrant: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.RevokeGrantRequest, _authorization_pb2.RevokeGrantResponse]
+    """Takes it back from a client, with all that it was given."""
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
@@ -55,6 +61,12 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     """What comes next: something that a person has to be asked, or where the browser goes."""
     JudgeLogout: _aio.UnaryUnaryMultiCallable[_authorization_pb2.JudgeLogoutRequest, _authorization_pb2.JudgeLogoutResponse]  # type: ignore[assignment]
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
+    ListLogoutPages: _aio.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]  # type: ignore[assignment]
+    """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
+    ListGrants: _aio.UnaryUnaryMultiCallable[_authorization_pb2.ListGrantsRequest, _authorization_pb2.ListGrantsResponse]  # type: ignore[assignment]
+    """What a person has let clients have."""
+    RevokeGrant: _aio.UnaryUnaryMultiCallable[_authorization_pb2.RevokeGrantRequest, _authorization_pb2.RevokeGrantResponse]  # type: ignore[assignment]
+    """Takes it back from a client, with all that it was given."""
 
 class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     """What identity asks of the authorization server for a browser. Token judges a request once and keeps it; identity knows
@@ -84,5 +96,29 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authorization_pb2.JudgeLogoutResponse, _abc.Awaitable[_authorization_pb2.JudgeLogoutResponse]]:
         """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
+
+    @_abc_1.abstractmethod
+    def ListLogoutPages(
+        self,
+        request: _authorization_pb2.ListLogoutPagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.ListLogoutPagesResponse, _abc.Awaitable[_authorization_pb2.ListLogoutPagesResponse]]:
+        """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
+
+    @_abc_1.abstractmethod
+    def ListGrants(
+        self,
+        request: _authorization_pb2.ListGrantsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.ListGrantsResponse, _abc.Awaitable[_authorization_pb2.ListGrantsResponse]]:
+        """What a person has let clients have."""
+
+    @_abc_1.abstractmethod
+    def RevokeGrant(
+        self,
+        request: _authorization_pb2.RevokeGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.RevokeGrantResponse, _abc.Awaitable[_authorization_pb2.RevokeGrantResponse]]:
+        """Takes it back from a client, with all that it was given."""
 
 def add_AuthorizationServiceServicer_to_server(servicer: AuthorizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
