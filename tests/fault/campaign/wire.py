@@ -26,6 +26,16 @@ class Line:
         return await self._post("/oauth2/token", form.encode())
 
     async def _post(self, path: str, body: bytes) -> Answer:
+        try:
+            return await self._posted(path, body)
+        except (asyncio.IncompleteReadError, ConnectionError) as lost:
+            if isinstance(lost, asyncio.IncompleteReadError) and lost.partial:
+                raise
+        # It was idle for longer than a server keeps it. Had it been heard, this is one more use of the same token.
+        self._reader = None
+        return await self._posted(path, body)
+
+    async def _posted(self, path: str, body: bytes) -> Answer:
         if self._reader is None:
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         head = (
