@@ -24,6 +24,8 @@ ADVICE = {
     "administrator_exists": "There is one first administrator; whom that person trusts gets the role `administrator`.",
     "certificates_unknown": "That service has not heard from token for a minute: `watchword status` says more.",
     "client_exists": "Choose another --id, or leave it out: then one is made.",
+    "invalid_client_metadata": "`watchword clients create --help` says what there is.",
+    "invalid_redirect_uri": "https://…, http://127.0.0.1/… or, with --public, com.example.app:/… ; to the letter.",
     "account_unknown": "`watchword users create NAME` makes one; where it exists, somebody lags: `watchword status`.",
     "no_kafka": "`watchword up --kafka HOST:PORT` gives it one.",
     "not_yet_applied": "Try again; `watchword status` shows who lags behind.",

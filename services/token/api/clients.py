@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import positions, rpc
 from eventlog.errors import Kind, Refusal
+from services.token.api.documents import read_document
 from services.token.api.wire import micros, to_client, wanted_client
 from services.token.commands.client_changes import delete_client, find_client, rotate_secret, update_client
 from services.token.commands.clients import register_client
 from services.token.domain.client import Client
+from services.token.domain.document import Read, read_import
 from services.token.domain.registration import ID
 from services.token.known_clients import KnownClients
 from services.token.ports import Token
@@ -42,10 +44,11 @@ class ClientsRpc(token_pb2_grpc.TokenServiceServicer):
         self, request: token_pb2.CreateClientRequest, context: Any
     ) -> token_pb2.CreateClientResponse:
         by = await rpc.administrator(context)
-        made = await register_client(self._token, wanted_client(request.client), by, request.client_secret or None)
+        read = _read(request)
+        made = await register_client(self._token, read.client, by, read.secret or None)
         positions.note("token", made.position)
         return token_pb2.CreateClientResponse(
-            client=to_client(made.client), client_secret=made.secret, position=made.position
+            client=to_client(made.client), client_secret=made.secret, position=made.position, ignored=read.ignored
         )
 
     async def GetClient(self, request: token_pb2.GetClientRequest, context: Any) -> token_pb2.GetClientResponse:
@@ -84,6 +87,14 @@ class ClientsRpc(token_pb2_grpc.TokenServiceServicer):
         await rpc.administrator(context)
         found = await clients(self._token, self._registered.ids())
         return token_pb2.ListClientsResponse(clients=map(to_client, found))
+
+
+def _read(request: token_pb2.CreateClientRequest) -> Read:
+    if not request.document:
+        return Read(wanted_client(request.client), secret=request.client_secret)
+    if request.HasField("client") or request.client_secret:
+        raise Refusal(Kind.INVALID, "invalid_request", "a document stands in place of client and client_secret")
+    return read_import(read_document(request.document))
 
 
 def _named(client: Client) -> Client:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -15,7 +14,7 @@ from chassis.telemetry import correlation_id
 from chassis.web import Json
 from chassis.web.described import ANYBODY, BEARER, refuses
 from chassis.web.gate import check_media_type
-from eventlog.errors import Kind, Refusal
+from services.token.api.documents import read_document
 from services.token.api.grpc import Revoking
 from services.token.commands.self_registration import (
     Managed,
@@ -30,7 +29,6 @@ from services.token.commands.self_registration import (
 )
 from services.token.domain import SECOND
 from services.token.domain.document import written
-from services.token.domain.errors import InvalidClientMetadata
 from services.token.ports import Token
 
 PATH = "/oauth2/register"
@@ -169,10 +167,4 @@ def _takes(body: type[BaseModel]) -> dict[str, Any]:
 async def _document(request: Request) -> dict[str, Any]:
     body = await request.body()
     check_media_type(request.headers, body)
-    try:
-        document = msgspec.json.decode(body) if body else None
-    except (msgspec.DecodeError, RecursionError):
-        raise Refusal(Kind.INVALID, "malformed_json", "the body is not JSON") from None
-    if not isinstance(document, dict):
-        raise InvalidClientMetadata("the body is not a JSON object")
-    return document
+    return read_document(body)

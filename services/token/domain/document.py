@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from services.token.domain.addresses import host_of, wrong_endpoint
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidClientMetadata
 from services.token.domain.registration import CODE
@@ -65,14 +66,22 @@ def read_registration(document: Document) -> Read:
 def read_import(document: Document) -> Read:
     """A client that an operator brings from elsewhere, with its id and its secret. Raises InvalidClientMetadata."""
     operators = {name: value for name, value in document.items() if name in _OPERATORS and value is not None}
-    client = _client(_said(document) | operators | {"id": _text(document, "client_id")})
+    said = _said(document) | {"id": _text(document, "client_id"), "sector": _sector(document)}
+    client = _client(said | operators)
     known = _NAMES.keys() | _SAME | _OTHERS | _OPERATORS | _PROVEN
     return Read(
         client,
-        _text(document, "sector_identifier_uri"),
-        _text(document, "client_secret"),
-        tuple(sorted(document.keys() - known)),
+        secret=_text(document, "client_secret"),
+        ignored=tuple(sorted(document.keys() - known)),
     )
+
+
+def _sector(document: Document) -> str:
+    """The operator's word is enough: what is published there was asked by whoever registered the client."""
+    uri = _text(document, "sector_identifier_uri")
+    if uri and (wrong := wrong_endpoint(uri)):
+        raise InvalidClientMetadata(f"sector_identifier_uri: {wrong}")
+    return host_of(uri)
 
 
 def _said(document: Document) -> dict[str, Any]:

@@ -68,8 +68,9 @@ class Accounts(identity_pb2_grpc.IdentityServiceServicer):
 
 @dataclass
 class Tokens(token_pb2_grpc.TokenServiceServicer):
-    """Clients, and what was asked of keys and revocation."""
+    """Clients, the documents that brought some, and what was asked of keys and revocation."""
 
+    documents: list[Any] = field(default_factory=list)
     clients: list[token_pb2.Client] = field(default_factory=list)
     rotations: list[token_pb2.RotateKeyRequest] = field(default_factory=list)
     revocations: list[token_pb2.RevokeRequest] = field(default_factory=list)
@@ -80,10 +81,38 @@ class Tokens(token_pb2_grpc.TokenServiceServicer):
     async def CreateClient(self, request: Any, context: Any) -> token_pb2.CreateClientResponse:
         client = token_pb2.Client()
         client.CopyFrom(request.client)
+        if request.document:
+            self.documents.append(json.loads(request.document))
+            client.client_id = self.documents[-1].get("client_id", "")
+        if client.client_id in {one.client_id for one in self.clients} - {""}:
+            raise Refusal(Kind.CONFLICT, "client_exists", f"there is a client {client.client_id} already")
         client.client_id = client.client_id or "cli_made"
         self.clients.append(client)
         secret = "s3cret" if client.confidential else ""
         return token_pb2.CreateClientResponse(client=client, client_secret=secret, position=7)
+
+    async def GetClient(self, request: Any, context: Any) -> token_pb2.GetClientResponse:
+        return token_pb2.GetClientResponse(client=self._find(request.client_id))
+
+    async def UpdateClient(self, request: Any, context: Any) -> token_pb2.UpdateClientResponse:
+        self._find(request.client.client_id).CopyFrom(request.client)
+        return token_pb2.UpdateClientResponse(client=request.client, position=11)
+
+    async def RotateClientSecret(self, request: Any, context: Any) -> token_pb2.RotateClientSecretResponse:
+        self._find(request.client_id)
+        seconds = request.overlap.ToSeconds()
+        until = Timestamp(seconds=1_900_000_000 + seconds) if seconds else None
+        return token_pb2.RotateClientSecretResponse(client_secret="n3w", old_secret_until=until, position=12)
+
+    async def DeleteClient(self, request: Any, context: Any) -> token_pb2.DeleteClientResponse:
+        self.clients.remove(self._find(request.client_id))
+        return token_pb2.DeleteClientResponse(position=13)
+
+    def _find(self, client_id: str) -> token_pb2.Client:
+        found = next((one for one in self.clients if one.client_id == client_id), None)
+        if found is None:
+            raise Refusal(Kind.NOT_FOUND, "not_found", "there is no such client")
+        return found
 
     async def ListClients(self, request: Any, context: Any) -> token_pb2.ListClientsResponse:
         return token_pb2.ListClientsResponse(clients=self.clients)

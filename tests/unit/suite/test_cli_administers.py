@@ -90,6 +90,85 @@ def test_what_a_client_is_called_commands_no_terminal(suite: Small) -> None:
     assert "[31mred[bold]" in result.stdout
 
 
+def test_an_application_that_signs_people_in_says_where_they_come_back(suite: Small) -> None:
+    callback, bye = "https://shop.example/callback", "https://shop.example/bye"
+    options = ["--redirect-uri", callback, "--post-logout-redirect-uri", bye, "--no-pkce", "--max-age", "60"]
+    made = suite.json("clients", "create", "Shop", "--id", "shop", *options, "--id-token-alg", "ES256")
+    assert made["grant_types"] == ["authorization_code", "refresh_token"]
+    assert (made["redirect_uris"], made["post_logout_redirect_uris"]) == ([callback], [bye])
+    assert (made["require_pkce"], made["default_max_age"], made["id_token_alg"]) == (False, 60, "ES256")
+    (client,) = suite.token.clients
+    assert not client.HasField("ask_consent")
+    shown = suite.watchword("clients", "show", "shop").stdout
+    assert callback in shown
+    assert "sector" not in shown
+    assert suite.json("clients", "show", "shop")["redirect_uris"] == [callback]
+
+
+def test_keys_come_from_a_file(suite: Small, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"keys":[{"kty":"OKP"}]}')
+    made = suite.json("clients", "create", "Bank", "--auth-method", "private_key_jwt", "--jwks", str(keys))
+    assert made["jwks"] == {"keys": [{"kty": "OKP"}]}
+    for text in ("[]", "{", '{"keys":1}'):
+        keys.write_text(text)
+        result = suite.watchword("clients", "create", "Bank", "--jwks", str(keys))
+        assert (result.exit_code, str(keys) in result.stderr) == (1, True)
+    assert "cannot be read" in suite.watchword("clients", "create", "B", "--jwks", str(tmp_path / "none")).stderr
+
+
+def test_applications_are_brought_from_elsewhere_as_one_document_or_a_list(suite: Small, tmp_path: Path) -> None:
+    file = tmp_path / "clients.json"
+    file.write_text('{"client_id":"old","client_secret":"quiet otters of the river, all of them"}')
+    result = suite.watchword("clients", "create", "--from", str(file))
+    assert (result.exit_code, "otters" in result.output) == (0, False), result.output
+    file.write_text('[{"client_id":"a"},{"client_id":"b"}]')
+    assert [one["client_id"] for one in suite.json("clients", "create", "--from", str(file))] == ["a", "b"]
+    assert [one["client_id"] for one in suite.token.documents] == ["old", "a", "b"]
+    file.write_text('[{"client_id":"c"},{"client_id":"a"},{"client_id":"d"}]')
+    halted = suite.watchword("clients", "create", "--from", str(file))
+    assert (halted.exit_code, "client_id      c" in halted.stdout) == (1, True)
+    assert halted.stderr.startswith("document 2 of 3: client_exists: ")
+    for text in ("[]", "[1]", "7", "{"):
+        file.write_text(text)
+        assert suite.watchword("clients", "create", "--from", str(file)).exit_code == 1
+    for more in (["Name"], ["--public"], ["--scope", "a"], ["--id", "x"]):
+        assert "leave the other options out" in suite.watchword("clients", "create", "--from", str(file), *more).stderr
+
+
+def test_an_update_changes_what_the_options_say_and_nothing_else(suite: Small) -> None:
+    suite.watchword("clients", "create", "Shop", "--id", "shop", "--redirect-uri", "https://a.example/", "--scope", "a")
+    changed = suite.json("clients", "update", "shop", "--redirect-uri", "https://b.example/", "--no-consent")
+    assert (changed["redirect_uris"], changed["scopes"], changed["name"]) == (["https://b.example/"], ["a"], "Shop")
+    assert changed["ask_consent"] is False
+    assert suite.json("clients", "update", "shop", "--name", "Store", "--scope", "")["scopes"] == []
+    assert suite.token.clients[0].name == "Store"
+    assert "--help" in suite.watchword("clients", "update", "shop").stderr
+    assert suite.watchword("clients", "update", "nobody", "--name", "x").stderr.startswith("not_found")
+
+
+def test_a_new_secret_is_shown_once_with_the_time_of_the_old_one(suite: Small) -> None:
+    suite.watchword("clients", "create", "Shop", "--id", "shop")
+    made = suite.json("clients", "rotate-secret", "shop")
+    assert made == {
+        "client_id": "shop",
+        "client_secret": "n3w",
+        "position": 12,
+        "old_secret_until": "2030-03-18T17:46:40Z",
+    }
+    said = suite.watchword("clients", "rotate-secret", "shop", "--overlap", "0").stdout
+    assert "n3w" in said
+    assert "good no more" in said
+    assert suite.watchword("clients", "rotate-secret", "shop", "--overlap", "-1").exit_code == 2
+
+
+def test_a_deleted_application_is_gone(suite: Small) -> None:
+    suite.watchword("clients", "create", "Shop", "--id", "shop")
+    assert suite.json("clients", "delete", "shop") == {"position": 13}
+    assert suite.json("clients", "list") == []
+    assert suite.watchword("clients", "delete", "shop").exit_code == 1
+
+
 def test_rotating_asks_for_what_the_options_say(suite: Small) -> None:
     assert suite.json("keys", "rotate", "--refresh", "--compromised")["position"] == 8
     suite.watchword("keys", "rotate", "--alg", "ES256")
