@@ -33,6 +33,12 @@ ADMINISTRATION = [
     ("identity", "POST", "/v1/accounts/acc_another/disable", {"reason": "a test"}),
     ("identity", "POST", "/v1/accounts/acc_another/enable", {"reason": "a test"}),
     ("token", "POST", "/v1/revocations", {"subject": "acc_another", "reason": "a test"}),
+    ("token", "GET", "/v1/clients", None),
+    ("token", "POST", "/v1/clients", {"name": "another"}),
+    ("token", "GET", "/v1/clients/another", None),
+    ("token", "PUT", "/v1/clients/another", {"name": "another"}),
+    ("token", "POST", "/v1/clients/another/secret", {}),
+    ("token", "DELETE", "/v1/clients/another", None),
 ]
 ROLES = [("policy", "GET", "/v1/roles", None)]
 EVERY_DOOR = ACCOUNT + ADMINISTRATION + ROLES
@@ -68,6 +74,10 @@ def administrative(channels: dict[str, Any], metadata: Any) -> list[Any]:
         identity.FindAccount(identity_pb2.FindAccountRequest(username="admin"), metadata=metadata),
         token.Revoke(token_pb2.RevokeRequest(subject="acc_another"), metadata=metadata),
         token.CreateClient(token_pb2.CreateClientRequest(), metadata=metadata),
+        token.GetClient(token_pb2.GetClientRequest(client_id="another"), metadata=metadata),
+        token.UpdateClient(token_pb2.UpdateClientRequest(), metadata=metadata),
+        token.RotateClientSecret(token_pb2.RotateClientSecretRequest(client_id="another"), metadata=metadata),
+        token.DeleteClient(token_pb2.DeleteClientRequest(client_id="another"), metadata=metadata),
         token.ListClients(token_pb2.ListClientsRequest(), metadata=metadata),
         token.ListKeys(token_pb2.ListKeysRequest(), metadata=metadata),
         token.RotateKey(token_pb2.RotateKeyRequest(), metadata=metadata),

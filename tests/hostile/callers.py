@@ -26,6 +26,7 @@ CHANGES = frozenset(
         "POST /oauth2/token",
         "POST /oauth2/revoke",
         "POST /v1/revocations",
+        "DELETE /v1/clients/{client_id}",
     }
 )
 """After these, what a caller holds may be worth nothing."""
@@ -74,6 +75,7 @@ class Callers:
         self._turn = 0
         self._person: Account | None = None
         self._admin: str | None = None
+        self._scratch: str | None = None
 
     @property
     def session(self) -> requests.Session:
@@ -97,9 +99,19 @@ class Callers:
             self._admin = self._login(self._suite.admin.username, self._suite.admin.password).access_token
         return self._admin
 
+    @property
+    def scratch(self) -> str:
+        """A client that may be changed and deleted."""
+        if self._scratch is None:
+            url, body = self._suite.url("token") + "/v1/clients", {"name": "scratch"}
+            answer = self.session.post(url, json=body, headers=self.headers("administrator"), timeout=30)
+            assert answer.status_code == 201, answer.text
+            self._scratch = answer.json()["client_id"]
+        return self._scratch
+
     def forget(self) -> None:
         """What was held may be worth nothing now."""
-        self._person = self._admin = None
+        self._person = self._admin = self._scratch = None
 
     def headers(self, kind: str) -> dict[str, str]:
         """As whom a request comes."""
@@ -117,7 +129,7 @@ class Callers:
                 return {"Authorization": "Bearer a.b.c", "Cookie": "watchword_session=a.b; =;;x"}
         return {}
 
-    def good_body(self, label: str) -> dict[str, str] | None:
+    def good_body(self, label: str) -> dict[str, Any] | None:
         """One that the operation says yes to, where what is known does not suffice."""
         person, app = self.person, self._suite.app
         match label:
@@ -140,6 +152,10 @@ class Callers:
                 return {"state": "some"}
             case "POST /v1/revocations":
                 return {"session_id": person.session_id, "reason": "a test", "wait": "applied"}
+            case "POST /v1/clients" | "PUT /v1/clients/{client_id}":
+                return {"name": "a test", "grant_types": ["client_credentials"]}
+            case "POST /v1/clients/{client_id}/secret":
+                return {"overlap": 5}
         return None
 
     def good_query(self, label: str) -> dict[str, str] | None:
@@ -155,9 +171,12 @@ class Callers:
         challenge = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
         return {"client_id": client.client_id, "redirect_uri": back, "response_type": "code"} | challenge
 
-    def knows(self) -> dict[str, str]:
+    def knows(self, label: str) -> dict[str, str]:
         """Values that make something of a request, by the names of members and parameters."""
         person = self.person
+        if "/v1/clients" in label:
+            # What others use is not to be changed.
+            return {"client_id": self.scratch}
         return {
             "username": person.username,
             "password": PASSWORD,

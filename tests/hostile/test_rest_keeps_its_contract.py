@@ -86,11 +86,11 @@ def ask(operation: Any, callers: Callers, name: str, mode: GenerationMode) -> Co
     def one(case: Any, kind: str, informed: bool) -> None:
         if good and not answered:
             kind, informed = right_kind(operation), True
-            inform(case, callers.knows())
+            inform(case, callers.knows(operation.label))
             case.body = callers.good_body(operation.label) or case.body
             case.query = callers.good_query(operation.label) or case.query
         elif good and informed:
-            inform(case, callers.knows())
+            inform(case, callers.knows(operation.label))
         if (good and informed) or asks_for_another(name, case) or wrong_elsewhere(case):
             case.headers.pop(POSITION, None)
         answer = case.call(session=callers.session, headers=callers.headers(kind), timeout=30, allow_redirects=False)

@@ -1,6 +1,7 @@
 """Administration of clients over gRPC and REST: for administrators alone, whom the events name."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,6 +170,47 @@ async def test_a_secret_from_elsewhere_opens_and_is_not_told_again(doors: Doors)
     request = pb.CreateClientRequest(client=message(**SHOP, confidential=True), client_secret=SECRET)
     assert (await ask(doors.stub().CreateClient, request)).client_secret == ""
     assert await opens(doors, SECRET)
+
+
+async def test_a_client_is_brought_from_elsewhere_with_its_id_its_secret_and_what_is_the_operators_to_say(
+    doors: Doors,
+) -> None:
+    told = {name: value for name, value in SHOP.items() if name not in ("name", "scopes", "id_token_alg")}
+    foreign = {"client_name": "The shop", "client_secret": SECRET, "scope": "openid orders:read", "contacts": ["a@b.c"]}
+    pairwise = {"subject_type": "pairwise", "sector_identifier_uri": "https://family.example/uris"}
+    own = {"first_party": True, "audiences": ["orders"]}
+    document = told | foreign | pairwise | own | {"id_token_signed_response_alg": "PS256"}
+    request = pb.CreateClientRequest(document=json.dumps(document).encode())
+    made = await ask(doors.stub().CreateClient, request)
+    assert (made.client_secret, list(made.ignored)) == ("", ["contacts"])
+    client = made.client
+    assert (client.client_id, client.name, client.first_party, client.ask_consent) == ("shop", "The shop", True, False)
+    assert (list(client.scopes), list(client.audiences)) == (["openid", "orders:read"], ["orders"])
+    assert (client.sector, client.id_token_alg, client.self_registered) == ("family.example", "PS256", False)
+    assert await opens(doors, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (b"{", "malformed_json"),
+        (b"[]", "invalid_client_metadata"),
+        (b'{"redirect_uris":["https://a.example/"],"client_secret":"short"}', "invalid_client_metadata"),
+        (b'{"redirect_uris":["https://a.example/"],"client_id":"app"}', "client_exists"),
+        (b'{"redirect_uris":["https://a.example/"],"client_id":7}', "invalid_client_metadata"),
+        (b'{"redirect_uris":["https://a.example/"],"leeway":"x"}', "invalid_client_metadata"),
+        (b'{"redirect_uris":["https://a.example/"],"sector_identifier_uri":"x"}', "invalid_client_metadata"),
+        (b'{"redirect_uris":["http://a.example/"]}', "invalid_redirect_uri"),
+    ],
+)
+async def test_a_wrong_document_is_refused(doors: Doors, document: bytes, code: str) -> None:
+    before = doors.world.head
+    with pytest.raises(Refusal, match=code):
+        await ask(doors.stub().CreateClient, pb.CreateClientRequest(document=document))
+    both = pb.CreateClientRequest(document=document, client=pb.Client(name="x"))
+    with pytest.raises(Refusal, match="invalid_request"):
+        await ask(doors.stub().CreateClient, both)
+    assert doors.world.head == before
 
 
 async def test_only_administrators_administer_and_the_event_names_them(doors: Doors) -> None:
