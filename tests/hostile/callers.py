@@ -30,6 +30,12 @@ CHANGES = frozenset(
     }
 )
 """After these, what a caller holds may be worth nothing."""
+OF_CLIENTS: dict[str, dict[str, Any]] = {
+    "POST /v1/clients": {"name": "a test", "grant_types": ["client_credentials"]},
+    "PUT /v1/clients/{client_id}": {"name": "a test", "grant_types": ["client_credentials"]},
+    "POST /v1/clients/{client_id}/secret": {"overlap": 5},
+}
+"""Bodies that say something of a client."""
 
 
 def right_kind(operation: Any) -> str:
@@ -146,17 +152,13 @@ class Callers:
                 return {"token": person.access_token, "client_id": app}
             case "PUT /v1/account/password":
                 return {"current_password": PASSWORD, "new_password": PASSWORD}
-            case "POST /oauth2/authorize":
+            case "POST /oauth2/authorize" | "POST /oauth2/par":
                 return self._asking
             case "POST /oauth2/logout":
                 return {"state": "some"}
             case "POST /v1/revocations":
                 return {"session_id": person.session_id, "reason": "a test", "wait": "applied"}
-            case "POST /v1/clients" | "PUT /v1/clients/{client_id}":
-                return {"name": "a test", "grant_types": ["client_credentials"]}
-            case "POST /v1/clients/{client_id}/secret":
-                return {"overlap": 5}
-        return None
+        return OF_CLIENTS.get(label)
 
     def good_query(self, label: str) -> dict[str, str] | None:
         """The same in an address."""
