@@ -85,10 +85,13 @@ class Queries:
         """Which applications the person has allowed what, the latest first."""
         rows = await self.told.group("grant", person.account.id)
         found = [await self._application(row) for row in rows.values()]
-        return sorted(found, key=lambda one: one.since, reverse=True)
+        return sorted((one for one in found if one), key=lambda one: one.since, reverse=True)
 
-    async def _application(self, row: dict[str, Any]) -> Application:
-        client = await self.told.get("client", row["client_id"]) or {}
+    async def _application(self, row: dict[str, Any]) -> Application | None:
+        """None where there is no such client any more."""
+        client = await self.told.get("client", row["client_id"])
+        if client is None:
+            return None
         # Rows of before its name was kept have none.
         name = client.get("name") or row["client_id"]
         return Application(row["client_id"], name, tuple(row["scopes"]), row["since"])
