@@ -1,5 +1,6 @@
 """The code flow in a plain browser without JavaScript: signed in once, into every application, and out of all."""
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -16,7 +17,7 @@ from httpx2 import AsyncClient
 from tests.harness.applications import Application, ask_token, registered
 from tests.harness.browsing import Browser, Page
 from tests.harness.people import People, Person
-from tests.harness.running import Running
+from tests.harness.running import PATIENCE, Running
 
 pytestmark = pytest.mark.over("feed")
 
@@ -172,3 +173,33 @@ async def test_a_session_that_ended_elsewhere_opens_nothing(
     page = await browser.open(sites[0].asking())
     page = await browser.submit(page, username=person.username, password=person.password)
     assert "Username or password is wrong." in page.text
+
+
+async def test_any_process_goes_on_with_what_another_began(sites: list[Site], browser: Browser, person: Person) -> None:
+    suite = sites[0].suite
+    suite.second("identity")
+    one, two = suite.urls("identity")
+    browser.at = frozenset({one, two})
+    begun = await browser.open(sites[0].asking())
+    page = await browser.open(begun.url.replace(one, two))
+    page = await browser.submit(page, username=person.username, password=person.password)
+    assert page.url.startswith(two)
+    page = await browser.open(begun.url)
+    assert page.title.startswith("Allow First app?")
+    await sites[0].tokens(await browser.submit(page, ALLOW))
+
+
+async def test_a_persons_page_shows_what_they_have_allowed(sites: list[Site], browser: Browser, person: Person) -> None:
+    await entered(sites[0], browser, person)
+    url = f"{sites[0].suite.url('identity')}/account"
+
+    page = await browser.open(url)
+    async with asyncio.timeout(PATIENCE):
+        while "First app" not in page.text:
+            await asyncio.sleep(0.05)
+            page = await browser.open(url)
+    assert f"You are signed in as {person.username}." in page.text
+    assert "Second app" not in page.text
+    (session,) = [value for name, value in page.form.buttons if name == "end"]
+    assert (await browser.submit(page, ("end", session))).title.startswith("Sign in")
+    assert "error=login_required" in (await browser.open(sites[0].asking(prompt="none"))).left
