@@ -111,15 +111,16 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     base.serve_log(rpc, projections)
     cookies = Cookies(secure=(settings.public_url or "").startswith("https://"))
     callers = Callers(identity, bearers, cookies)
+    authorizing = AuthorizationPeer(channel)
     rest = application(
         title="Watchword identity",
         readiness=process.readiness,
         origins=settings.origins,
         routers=[
             Api(callers, queries).router(),
-            *pages(settings, callers, queries, AuthorizationPeer(channel)),
+            *pages(settings, callers, queries, authorizing),
         ],
-        hot=UserInfo(callers, Proofs(kept, log.now, known_at(settings))).endpoints(),
+        hot=UserInfo(callers, Proofs(kept, log.now, known_at(settings)), queries, authorizing).endpoints(),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
         certificate_header=settings.client_certificate_header,

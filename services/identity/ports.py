@@ -1,8 +1,8 @@
 """What identity needs from outside."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Hasher(Protocol):
@@ -227,6 +227,10 @@ class Authorizations(Protocol):
         self, handle: str, signed_in: SignedIn | None = None, *, given_up: bool = False
     ) -> Step | Overtaken:
         """What comes next. `given_up`: whoever was asked to sign in or to choose does not want to."""
+        ...
+
+    async def sign_userinfo(self, client_id: str, account_id: str, claims: Mapping[str, Any]) -> str:
+        """What userinfo says, as a JWT for a client that is registered for it."""
         ...
 
     async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:

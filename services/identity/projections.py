@@ -37,6 +37,7 @@ class ClientRegistered(Event):
     name: str = ""
     first_party: bool = False
     direct_login: bool = False
+    userinfo_alg: str = ""
 
 
 @token_events.event("client.updated")
@@ -45,6 +46,7 @@ class ClientUpdated(Event):
     name: str = ""
     first_party: bool = False
     direct_login: bool = False
+    userinfo_alg: str = ""
 
 
 @token_events.event("client.deleted")
@@ -113,7 +115,11 @@ def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
             }
             yield Put("notice", f"{row.position:019}", value, belongs=event.subject)
         case ClientRegistered() | ClientUpdated():
-            client = {"direct_login": event.first_party and event.direct_login, "name": event.name}
+            client = {
+                "direct_login": event.first_party and event.direct_login,
+                "name": event.name,
+                "signed_userinfo": bool(event.userinfo_alg),
+            }
             yield Put("client", event.client_id, client)
         case ClientDeleted():
             yield Drop("client", event.client_id)

@@ -96,6 +96,11 @@ class Queries:
         name = client.get("name") or row["client_id"]
         return Application(row["client_id"], name, tuple(row["scopes"]), row["since"])
 
+    async def signed_userinfo(self, client_id: str) -> bool:
+        """Whether a client is registered for signed answers of userinfo."""
+        row = await self.told.get("client", client_id)
+        return bool(row and row.get("signed_userinfo"))
+
     async def direct_login(self, client_id: str) -> bool | None:
         """See ports.Clients."""
         row = await self.told.get("client", client_id)

@@ -1,5 +1,6 @@
 """Token's authorization server, asked over gRPC."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import grpc.aio
@@ -56,6 +57,13 @@ class AuthorizationPeer:
             handle=handle, signed_in=None if signed_in is None else _signed_in(signed_in), given_up=given_up
         )
         return _step(await ask(self._stub.ContinueAuthorization, request, timeout=PATIENCE))
+
+    async def sign_userinfo(self, client_id: str, account_id: str, claims: Mapping[str, Any]) -> str:
+        """See ports.Authorizations."""
+        request = pb.SignUserInfoRequest(client_id=client_id, account_id=account_id)
+        request.claims.update(claims)
+        answer: pb.SignUserInfoResponse = await ask(self._stub.SignUserInfo, request, timeout=PATIENCE, again=True)
+        return answer.jwt
 
     async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:
         """See ports.Authorizations."""

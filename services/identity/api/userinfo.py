@@ -1,6 +1,7 @@
 """GET and POST /oauth2/userinfo (OpenID Connect Core 5.3)."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +15,18 @@ from services.identity.api import answers
 from services.identity.api.callers import Callers
 from services.identity.commands.sessions import of_claims
 from services.identity.domain.profile import profile
+from services.identity.ports import Authorizations
 
 OPENID = "openid"
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class SigningClients(Protocol):
+    """What is known here of token's clients; services.identity.queries.Queries is one."""
+
+    async def signed_userinfo(self, client_id: str) -> bool:
+        """Whether a client is registered for signed answers."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,8 @@ class UserInfo:
 
     callers: Callers
     proofs: Proofs
+    clients: SigningClients
+    token: Authorizations
 
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
@@ -45,7 +57,11 @@ class UserInfo:
             if refusal.kind is Kind.UNAUTHENTICATED:
                 raise Refusal(Kind.UNAUTHENTICATED, "invalid_token", "the session is over") from None
             raise
-        return Json(profile(person.account, claims.scope, claims.userinfo_claims), headers=NO_STORE)
+        said = profile(person.account, claims.scope, claims.userinfo_claims)
+        if not await self.clients.signed_userinfo(claims.client_id):
+            return Json(said, headers=NO_STORE)
+        signed = await self.token.sign_userinfo(claims.client_id, person.account.id, said)
+        return Response(signed, headers=NO_STORE, media_type="application/jwt")
 
     async def _presented(self, request: Request) -> Presented:
         """The token, by header or, with POST, in the form, and never in the address (RFC 6750 2, 5.3).

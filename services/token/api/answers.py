@@ -140,6 +140,7 @@ class Metadata(BaseModel):
     claims_supported: list[str]
     subject_types_supported: list[str]
     id_token_signing_alg_values_supported: list[str]
+    userinfo_signing_alg_values_supported: list[str]
     scopes_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
     introspection_endpoint_auth_methods_supported: list[str]

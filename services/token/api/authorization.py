@@ -3,6 +3,7 @@
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
 
 from chassis import positions, rpc
 from chassis.web.forms import Form, parse_form
@@ -12,6 +13,7 @@ from services.token.commands.authorize import Asked, Destination, asked_for, beg
 from services.token.commands.grants import revoke_grant
 from services.token.commands.issue import Overtaken
 from services.token.commands.logout import judge_logout
+from services.token.commands.userinfo import sign_userinfo
 from services.token.domain import SECOND
 from services.token.domain.authorization import OFFLINE, Choose, Consent, Decision, Login, SignedIn
 from services.token.domain.client import Client
@@ -31,7 +33,7 @@ _SERVICE = "watchword.token.v1.AuthorizationService"
 ALLOWED = {
     f"{_SERVICE}/{method}": frozenset({"service/identity"})
     for method in (
-        *("BeginAuthorization", "ContinueAuthorization", "JudgeLogout"),
+        *("BeginAuthorization", "ContinueAuthorization", "JudgeLogout", "SignUserInfo"),
         *("ListLogoutPages", "ListGrants", "RevokeGrant"),
     )
 }
@@ -110,6 +112,12 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
     async def _level(self) -> None:
         """What was written before the question shows in the answer."""
         await self._parts.level((await self._token.log.store.head()).position)
+
+    async def SignUserInfo(self, request: pb.SignUserInfoRequest, context: Any) -> pb.SignUserInfoResponse:
+        claims = MessageToDict(request.claims)
+        return pb.SignUserInfoResponse(
+            jwt=await sign_userinfo(self._token, request.client_id, request.account_id, claims)
+        )
 
     async def _hint(self, form: Form) -> IdTokenHint | None:
         presented = form.get("id_token_hint")

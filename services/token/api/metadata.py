@@ -43,6 +43,7 @@ def metadata(issuer: str, identity: str, grant_types: Sequence[str], registratio
         "request_object_signing_alg_values_supported": [*BY_KEY, "none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "userinfo_signing_alg_values_supported": list(ALGORITHMS),
         "acr_values_supported": [ACR],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "display_values_supported": ["page"],

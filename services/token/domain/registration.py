@@ -59,19 +59,11 @@ _KEY_TYPES = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
 
 def completed(client: Client) -> Client:
-    """With what follows from the rest: the scopes of a client that names none, and the host of its pairwise names; of
-    its keys, what RFC 7517 to 7518 know.
-
-    OpenID Connect Core 8.1: without a sector, that is the one host of its redirect URIs.
-    """
+    """With the scopes of a client that names none; of its keys, what RFC 7517 to 7518 know."""
     scopes = client.scopes or (OPENID_SCOPES if CODE in client.grant_types else ())
-    sector = client.sector
-    if client.subject_type == "pairwise" and not sector:
-        hosts = {host_of(uri) for uri in client.redirect_uris if not wrong_redirect(uri, client.confidential)}
-        sector = hosts.pop() if len(hosts) == 1 else ""
     pkce = client.require_pkce or client.held_to_fapi
     keys = _known(client.jwks)
-    return msgspec.structs.replace(client, scopes=scopes, sector=sector, jwks=keys, require_pkce=pkce)
+    return msgspec.structs.replace(client, scopes=scopes, jwks=keys, require_pkce=pkce)
 
 
 def needs_secret(client: Client) -> bool:
@@ -221,9 +213,8 @@ def _protocol(client: Client) -> Rules:
     yield "a public client always shows a code challenge", not client.confidential and not client.require_pkce
     own_tokens = not client.confidential and "client_credentials" in client.grant_types
     yield "only a confidential client has client_credentials", own_tokens
-    yield "subject_type is public or pairwise", client.subject_type not in ("public", "pairwise")
+    yield "subject_type is public: pairwise is not offered yet", client.subject_type != "public"
     hosted = bool(_SECTOR.fullmatch(client.sector))
-    yield "pairwise needs redirect URIs of one host, or a sector", client.subject_type == "pairwise" and not hosted
     yield "a sector is a host", bool(client.sector) and not hosted
 
 

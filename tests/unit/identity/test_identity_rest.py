@@ -20,7 +20,8 @@ from eventlog.projection import Put
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.rest import Api
 from services.identity.api.userinfo import UserInfo
-from tests.unit.identity.house import OTHER_PASSWORD, PASSWORD, House
+from tests.unit.identity.house import OTHER_PASSWORD, PASSWORD, House, SmallToken
+from tests.unit.identity.small_authorizations import SmallAuthorizations
 from watchword.claims import Claims
 from watchword.proof import NOTHING, Confirmation, Proven
 
@@ -42,6 +43,7 @@ class SmallBearers:
         *scopes: str,
         asked: tuple[str, ...] = (),
         cnf: Confirmation | None = None,
+        client_id: str = "app",
     ) -> dict[str, str]:
         bearer = f"bearer-{len(self.known)}"
         self.known[f"Bearer {bearer}"] = Claims(
@@ -51,7 +53,7 @@ class SmallBearers:
             exp=1,
             iat=0,
             jti=bearer,
-            client_id="app",
+            client_id=client_id,
             scope=frozenset(scopes),
             pos=1,
             kid="k",
@@ -117,6 +119,9 @@ class LiveQueries:
     async def list_sessions(self, person: Any) -> Any:
         return await (await self._house.queries()).list_sessions(person)
 
+    async def signed_userinfo(self, client_id: str) -> bool:
+        return client_id == "signed"
+
     async def notices(self, person: Any) -> Any:
         return await (await self._house.queries()).notices(person)
 
@@ -131,7 +136,9 @@ def door_of(house: House, secure: bool = False) -> Door:
         readiness=Readiness(),
         origins=frozenset({ORIGIN}),
         routers=[Api(callers, queries).router()],
-        hot=UserInfo(callers, Proofs(MemoryKept(now), now, [ORIGIN])).endpoints(),
+        hot=UserInfo(
+            callers, Proofs(MemoryKept(now), now, [ORIGIN]), queries, SmallAuthorizations(SmallToken())
+        ).endpoints(),
         trusted_proxies=(ip_network("192.0.2.7"),),
         certificate_header="X-Client-Certificate",
     )

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -147,3 +148,11 @@ async def test_a_token_that_is_bound_to_a_certificate_opens_it_to_who_shows_it(
     token = bearer["Authorization"].removeprefix("Bearer ")
     posted = await door.client.post("/oauth2/userinfo", content=f"access_token={token}", headers=FORM | shows)
     assert posted.json() == {"sub": alice["account_id"]}
+
+
+async def test_a_client_that_is_registered_for_it_is_answered_by_a_jwt(door: Door, alice: dict[str, str]) -> None:
+    bearer = door.bearers.issue(alice["account_id"], alice["session_id"], "openid", "email", client_id="signed")
+    response = await door.client.get("/oauth2/userinfo", headers=bearer)
+    assert response.headers["content-type"] == "application/jwt"
+    claims = jwt.decode(response.text, options={"verify_signature": False})
+    assert claims.items() >= {"sub": alice["account_id"], "aud": "signed", "email": "a@b.org"}.items()

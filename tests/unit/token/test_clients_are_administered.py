@@ -177,9 +177,9 @@ async def test_a_client_is_brought_from_elsewhere_with_its_id_its_secret_and_wha
 ) -> None:
     told = {name: value for name, value in SHOP.items() if name not in ("name", "scopes", "id_token_alg")}
     foreign = {"client_name": "The shop", "client_secret": SECRET, "scope": "openid orders:read", "contacts": ["a@b.c"]}
-    pairwise = {"subject_type": "pairwise", "sector_identifier_uri": "https://family.example/uris"}
+    sector = {"sector_identifier_uri": "https://family.example/uris"}
     own = {"first_party": True, "audiences": ["orders"]}
-    document = told | foreign | pairwise | own | {"id_token_signed_response_alg": "PS256"}
+    document = told | foreign | sector | own | {"id_token_signed_response_alg": "PS256"}
     request = pb.CreateClientRequest(document=json.dumps(document).encode())
     made = await ask(doors.stub().CreateClient, request)
     assert (made.client_secret, list(made.ignored)) == ("", ["contacts"])

@@ -168,7 +168,7 @@ async def test_a_client_that_proves_itself_by_a_key_is_given_no_secret(door: Doo
         ({"logo_uri": "javascript:alert(1)"}, "invalid_client_metadata"),
         ({"backchannel_logout_uri": "http://10.0.0.1/"}, "invalid_client_metadata"),
         (
-            {"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]},
+            {"subject_type": "pairwise"},
             "invalid_client_metadata",
         ),
     ],
@@ -200,17 +200,17 @@ async def test_null_is_as_good_as_absent(door: Door) -> None:
     assert not {"jwks", "client_uri"} & told.keys()
 
 
-async def test_pairwise_names_are_shared_by_those_that_a_sector_publishes(door: Door) -> None:
+async def test_a_sector_is_believed_where_it_publishes_all_redirect_uris(door: Door) -> None:
     sector = "https://family.example/uris.json"
     uris = ["https://a.example/cb", "https://b.example/cb"]
-    pairwise = {"subject_type": "pairwise", "redirect_uris": uris, "sector_identifier_uri": sector}
-    assert await door.refused(SHOP | pairwise) == "invalid_client_metadata"
+    shared = {"redirect_uris": uris, "sector_identifier_uri": sector}
+    assert await door.refused(SHOP | shared) == "invalid_client_metadata"
     door.sectors[sector] = uris[:1]
-    assert await door.refused(SHOP | pairwise) == "invalid_redirect_uri"
+    assert await door.refused(SHOP | shared) == "invalid_redirect_uri"
     door.sectors[sector] = {"uris": uris}
-    assert await door.refused(SHOP | pairwise) == "invalid_client_metadata"
+    assert await door.refused(SHOP | shared) == "invalid_client_metadata"
     door.sectors[sector] = [*uris, "https://c.example/cb"]
-    told = await door.registered(**pairwise)
+    told = await door.registered(**shared)
     assert (await find_client(door.world.a.token, told["client_id"])).sector == "family.example"
     assert await door.refused(SHOP | {"sector_identifier_uri": "http://family.example/"}) == "invalid_client_metadata"
 

@@ -195,7 +195,7 @@ async def test_what_the_specifications_allow_is_taken(right: dict[str, Any]) -> 
         {"userinfo_alg": "none"},
         {"request_object_alg": "HS256"},
         {"subject_type": "private"},
-        {"subject_type": "pairwise", "redirect_uris": ("https://a.example/", "https://b.example/")},
+        {"subject_type": "pairwise"},
         {"sector": "https://shop.example"},
         {"default_max_age": -1},
         {"token_endpoint_auth_method": "tls_client_auth"},
@@ -219,13 +219,6 @@ async def test_what_the_specifications_allow_is_taken(right: dict[str, Any]) -> 
 )
 async def test_what_they_do_not_allow_is_refused(wrong: dict[str, Any]) -> None:
     assert refused(WEB, **wrong) == "invalid_client_metadata"
-
-
-async def test_pairwise_names_are_those_of_the_one_host_of_its_redirect_uris() -> None:
-    pairwise = msgspec.structs.replace(WEB, subject_type="pairwise")
-    assert completed(pairwise).sector == "shop.example"
-    chosen = msgspec.structs.replace(pairwise, sector="family.example")
-    assert completed(chosen).sector == "family.example"
 
 
 @pytest.mark.parametrize(

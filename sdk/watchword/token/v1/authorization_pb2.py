@@ -23,62 +23,67 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&watchword/token/v1/authorization.proto\x12\x12watchword.token.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x19\x42\x65ginAuthorizationRequest\x12\x12\n\nparameters\x18\x01 \x01(\x0c\"\xc6\x01\n\x1a\x42\x65ginAuthorizationResponse\x12-\n\x05\x61sked\x18\x01 \x01(\x0b\x32\x1c.watchword.token.v1.AskedForH\x00\x12\x36\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x1f.watchword.token.v1.DestinationH\x00\x12\x37\n\x05\x65rror\x18\x03 \x01(\x0b\x32&.watchword.token.v1.AuthorizationErrorH\x00\x42\x08\n\x06result\"\xa4\x02\n\x08\x41skedFor\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63lient_name\x18\x04 \x01(\t\x12\x13\n\x0b\x66irst_party\x18\x05 \x01(\x08\x12\x10\n\x08logo_uri\x18\x06 \x01(\t\x12\x12\n\nclient_uri\x18\x07 \x01(\t\x12\x12\n\npolicy_uri\x18\x08 \x01(\t\x12\x0f\n\x07tos_uri\x18\t \x01(\t\x12\x12\n\nlogin_hint\x18\n \x01(\t\x12\x12\n\nui_locales\x18\x0b \x03(\t\x12\x0f\n\x07\x64isplay\x18\x0c \x01(\t\x12\x17\n\x0fredirect_origin\x18\r \x01(\t\"\x80\x01\n\x0b\x44\x65stination\x12\x14\n\x0credirect_uri\x18\x01 \x01(\t\x12\x15\n\rresponse_mode\x18\x02 \x01(\t\x12\x31\n\nparameters\x18\x03 \x03(\x0b\x32\x1d.watchword.token.v1.Parameter\x12\x11\n\tclient_id\x18\x04 \x01(\t\"(\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"8\n\x12\x41uthorizationError\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"q\n\x1c\x43ontinueAuthorizationRequest\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12/\n\tsigned_in\x18\x02 \x01(\x0b\x32\x1c.watchword.token.v1.SignedIn\x12\x10\n\x08given_up\x18\x03 \x01(\x08\"\xe3\x01\n\x08SignedIn\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x18\n\x10session_position\x18\x03 \x01(\x04\x12\x0c\n\x04seen\x18\x04 \x01(\x04\x12-\n\tauth_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x61\x63r\x18\x06 \x01(\t\x12\x0b\n\x03\x61mr\x18\x07 \x03(\t\x12\x0e\n\x06\x63hosen\x18\x08 \x01(\x08\x12.\n\x08\x64\x65\x63ision\x18\t \x01(\x0b\x32\x1c.watchword.token.v1.Decision\")\n\x08\x44\x65\x63ision\x12\r\n\x05\x61llow\x18\x01 \x01(\x08\x12\x0e\n\x06scopes\x18\x02 \x03(\t\"\x8d\x03\n\x1d\x43ontinueAuthorizationResponse\x12\x36\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.watchword.token.v1.DestinationH\x00\x12\x30\n\x05login\x18\x02 \x01(\x0b\x32\x1f.watchword.token.v1.LoginNeededH\x00\x12\x32\n\x06\x63hoice\x18\x03 \x01(\x0b\x32 .watchword.token.v1.ChoiceNeededH\x00\x12\x34\n\x07\x63onsent\x18\x04 \x01(\x0b\x32!.watchword.token.v1.ConsentNeededH\x00\x12\x16\n\x0covertaken_by\x18\x05 \x01(\x04H\x00\x12\x37\n\x05\x65rror\x18\x06 \x01(\x0b\x32&.watchword.token.v1.AuthorizationErrorH\x00\x12\x10\n\x08position\x18\x07 \x01(\x04\x12+\n\x05\x61sked\x18\x08 \x01(\x0b\x32\x1c.watchword.token.v1.AskedForB\x08\n\x06result\"!\n\x0bLoginNeeded\x12\x12\n\naccount_id\x18\x01 \x01(\t\"\x0e\n\x0c\x43hoiceNeeded\"\\\n\rConsentNeeded\x12\x0e\n\x06scopes\x18\x01 \x03(\t\x12\x0f\n\x07granted\x18\x02 \x03(\t\x12*\n\x07offline\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"(\n\x12JudgeLogoutRequest\x12\x12\n\nparameters\x18\x01 \x01(\x0c\"\x8a\x01\n\x13JudgeLogoutResponse\x12\x30\n\x05\x61sked\x18\x01 \x01(\x0b\x32\x1f.watchword.token.v1.LogoutAskedH\x00\x12\x37\n\x05\x65rror\x18\x02 \x01(\x0b\x32&.watchword.token.v1.AuthorizationErrorH\x00\x42\x08\n\x06result\"\xa2\x01\n\x0bLogoutAsked\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63lient_name\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12 \n\x18post_logout_redirect_uri\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x12\n\nui_locales\x18\x07 \x03(\t\",\n\x16ListLogoutPagesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\'\n\x17ListLogoutPagesResponse\x12\x0c\n\x04uris\x18\x01 \x03(\t\"\'\n\x11ListGrantsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"G\n\x12ListGrantsResponse\x12\x31\n\x06grants\x18\x01 \x03(\x0b\x32!.watchword.token.v1.GrantOfClient\"\x89\x01\n\rGrantOfClient\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63lient_name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12,\n\x08given_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nclient_uri\x18\x05 \x01(\t\";\n\x12RevokeGrantRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\"\'\n\x13RevokeGrantResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x32\x92\x05\n\x14\x41uthorizationService\x12s\n\x12\x42\x65ginAuthorization\x12-.watchword.token.v1.BeginAuthorizationRequest\x1a..watchword.token.v1.BeginAuthorizationResponse\x12|\n\x15\x43ontinueAuthorization\x12\x30.watchword.token.v1.ContinueAuthorizationRequest\x1a\x31.watchword.token.v1.ContinueAuthorizationResponse\x12^\n\x0bJudgeLogout\x12&.watchword.token.v1.JudgeLogoutRequest\x1a\'.watchword.token.v1.JudgeLogoutResponse\x12j\n\x0fListLogoutPages\x12*.watchword.token.v1.ListLogoutPagesRequest\x1a+.watchword.token.v1.ListLogoutPagesResponse\x12[\n\nListGrants\x12%.watchword.token.v1.ListGrantsRequest\x1a&.watchword.token.v1.ListGrantsResponse\x12^\n\x0bRevokeGrant\x12&.watchword.token.v1.RevokeGrantRequest\x1a\'.watchword.token.v1.RevokeGrantResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&watchword/token/v1/authorization.proto\x12\x12watchword.token.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x19\x42\x65ginAuthorizationRequest\x12\x12\n\nparameters\x18\x01 \x01(\x0c\"\xc6\x01\n\x1a\x42\x65ginAuthorizationResponse\x12-\n\x05\x61sked\x18\x01 \x01(\x0b\x32\x1c.watchword.token.v1.AskedForH\x00\x12\x36\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x1f.watchword.token.v1.DestinationH\x00\x12\x37\n\x05\x65rror\x18\x03 \x01(\x0b\x32&.watchword.token.v1.AuthorizationErrorH\x00\x42\x08\n\x06result\"\xa4\x02\n\x08\x41skedFor\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63lient_name\x18\x04 \x01(\t\x12\x13\n\x0b\x66irst_party\x18\x05 \x01(\x08\x12\x10\n\x08logo_uri\x18\x06 \x01(\t\x12\x12\n\nclient_uri\x18\x07 \x01(\t\x12\x12\n\npolicy_uri\x18\x08 \x01(\t\x12\x0f\n\x07tos_uri\x18\t \x01(\t\x12\x12\n\nlogin_hint\x18\n \x01(\t\x12\x12\n\nui_locales\x18\x0b \x03(\t\x12\x0f\n\x07\x64isplay\x18\x0c \x01(\t\x12\x17\n\x0fredirect_origin\x18\r \x01(\t\"\x80\x01\n\x0b\x44\x65stination\x12\x14\n\x0credirect_uri\x18\x01 \x01(\t\x12\x15\n\rresponse_mode\x18\x02 \x01(\t\x12\x31\n\nparameters\x18\x03 \x03(\x0b\x32\x1d.watchword.token.v1.Parameter\x12\x11\n\tclient_id\x18\x04 \x01(\t\"(\n\tParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"8\n\x12\x41uthorizationError\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"q\n\x1c\x43ontinueAuthorizationRequest\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12/\n\tsigned_in\x18\x02 \x01(\x0b\x32\x1c.watchword.token.v1.SignedIn\x12\x10\n\x08given_up\x18\x03 \x01(\x08\"\xe3\x01\n\x08SignedIn\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x18\n\x10session_position\x18\x03 \x01(\x04\x12\x0c\n\x04seen\x18\x04 \x01(\x04\x12-\n\tauth_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03\x61\x63r\x18\x06 \x01(\t\x12\x0b\n\x03\x61mr\x18\x07 \x03(\t\x12\x0e\n\x06\x63hosen\x18\x08 \x01(\x08\x12.\n\x08\x64\x65\x63ision\x18\t \x01(\x0b\x32\x1c.watchword.token.v1.Decision\")\n\x08\x44\x65\x63ision\x12\r\n\x05\x61llow\x18\x01 \x01(\x08\x12\x0e\n\x06scopes\x18\x02 \x03(\t\"\x8d\x03\n\x1d\x43ontinueAuthorizationResponse\x12\x36\n\x0b\x64\x65stination\x18\x01 \x01(\x0b\x32\x1f.watchword.token.v1.DestinationH\x00\x12\x30\n\x05login\x18\x02 \x01(\x0b\x32\x1f.watchword.token.v1.LoginNeededH\x00\x12\x32\n\x06\x63hoice\x18\x03 \x01(\x0b\x32 .watchword.token.v1.ChoiceNeededH\x00\x12\x34\n\x07\x63onsent\x18\x04 \x01(\x0b\x32!.watchword.token.v1.ConsentNeededH\x00\x12\x16\n\x0covertaken_by\x18\x05 \x01(\x04H\x00\x12\x37\n\x05\x65rror\x18\x06 \x01(\x0b\x32&.watchword.token.v1.AuthorizationErrorH\x00\x12\x10\n\x08position\x18\x07 \x01(\x04\x12+\n\x05\x61sked\x18\x08 \x01(\x0b\x32\x1c.watchword.token.v1.AskedForB\x08\n\x06result\"!\n\x0bLoginNeeded\x12\x12\n\naccount_id\x18\x01 \x01(\t\"\x0e\n\x0c\x43hoiceNeeded\"\\\n\rConsentNeeded\x12\x0e\n\x06scopes\x18\x01 \x03(\t\x12\x0f\n\x07granted\x18\x02 \x03(\t\x12*\n\x07offline\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"(\n\x12JudgeLogoutRequest\x12\x12\n\nparameters\x18\x01 \x01(\x0c\"\x8a\x01\n\x13JudgeLogoutResponse\x12\x30\n\x05\x61sked\x18\x01 \x01(\x0b\x32\x1f.watchword.token.v1.LogoutAskedH\x00\x12\x37\n\x05\x65rror\x18\x02 \x01(\x0b\x32&.watchword.token.v1.AuthorizationErrorH\x00\x42\x08\n\x06result\"\xa2\x01\n\x0bLogoutAsked\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63lient_name\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12 \n\x18post_logout_redirect_uri\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\x12\n\nui_locales\x18\x07 \x03(\t\"e\n\x13SignUserInfoRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\'\n\x06\x63laims\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"#\n\x14SignUserInfoResponse\x12\x0b\n\x03jwt\x18\x01 \x01(\t\",\n\x16ListLogoutPagesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\'\n\x17ListLogoutPagesResponse\x12\x0c\n\x04uris\x18\x01 \x03(\t\"\'\n\x11ListGrantsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"G\n\x12ListGrantsResponse\x12\x31\n\x06grants\x18\x01 \x03(\x0b\x32!.watchword.token.v1.GrantOfClient\"\x89\x01\n\rGrantOfClient\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63lient_name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12,\n\x08given_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nclient_uri\x18\x05 \x01(\t\";\n\x12RevokeGrantRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\"\'\n\x13RevokeGrantResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x32\xf5\x05\n\x14\x41uthorizationService\x12s\n\x12\x42\x65ginAuthorization\x12-.watchword.token.v1.BeginAuthorizationRequest\x1a..watchword.token.v1.BeginAuthorizationResponse\x12|\n\x15\x43ontinueAuthorization\x12\x30.watchword.token.v1.ContinueAuthorizationRequest\x1a\x31.watchword.token.v1.ContinueAuthorizationResponse\x12\x61\n\x0cSignUserInfo\x12\'.watchword.token.v1.SignUserInfoRequest\x1a(.watchword.token.v1.SignUserInfoResponse\x12^\n\x0bJudgeLogout\x12&.watchword.token.v1.JudgeLogoutRequest\x1a\'.watchword.token.v1.JudgeLogoutResponse\x12j\n\x0fListLogoutPages\x12*.watchword.token.v1.ListLogoutPagesRequest\x1a+.watchword.token.v1.ListLogoutPagesResponse\x12[\n\nListGrants\x12%.watchword.token.v1.ListGrantsRequest\x1a&.watchword.token.v1.ListGrantsResponse\x12^\n\x0bRevokeGrant\x12&.watchword.token.v1.RevokeGrantRequest\x1a\'.watchword.token.v1.RevokeGrantResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'watchword.token.v1.authorization_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BEGINAUTHORIZATIONREQUEST']._serialized_start=127
-  _globals['_BEGINAUTHORIZATIONREQUEST']._serialized_end=174
-  _globals['_BEGINAUTHORIZATIONRESPONSE']._serialized_start=177
-  _globals['_BEGINAUTHORIZATIONRESPONSE']._serialized_end=375
-  _globals['_ASKEDFOR']._serialized_start=378
-  _globals['_ASKEDFOR']._serialized_end=670
-  _globals['_DESTINATION']._serialized_start=673
-  _globals['_DESTINATION']._serialized_end=801
-  _globals['_PARAMETER']._serialized_start=803
-  _globals['_PARAMETER']._serialized_end=843
-  _globals['_AUTHORIZATIONERROR']._serialized_start=845
-  _globals['_AUTHORIZATIONERROR']._serialized_end=901
-  _globals['_CONTINUEAUTHORIZATIONREQUEST']._serialized_start=903
-  _globals['_CONTINUEAUTHORIZATIONREQUEST']._serialized_end=1016
-  _globals['_SIGNEDIN']._serialized_start=1019
-  _globals['_SIGNEDIN']._serialized_end=1246
-  _globals['_DECISION']._serialized_start=1248
-  _globals['_DECISION']._serialized_end=1289
-  _globals['_CONTINUEAUTHORIZATIONRESPONSE']._serialized_start=1292
-  _globals['_CONTINUEAUTHORIZATIONRESPONSE']._serialized_end=1689
-  _globals['_LOGINNEEDED']._serialized_start=1691
-  _globals['_LOGINNEEDED']._serialized_end=1724
-  _globals['_CHOICENEEDED']._serialized_start=1726
-  _globals['_CHOICENEEDED']._serialized_end=1740
-  _globals['_CONSENTNEEDED']._serialized_start=1742
-  _globals['_CONSENTNEEDED']._serialized_end=1834
-  _globals['_JUDGELOGOUTREQUEST']._serialized_start=1836
-  _globals['_JUDGELOGOUTREQUEST']._serialized_end=1876
-  _globals['_JUDGELOGOUTRESPONSE']._serialized_start=1879
-  _globals['_JUDGELOGOUTRESPONSE']._serialized_end=2017
-  _globals['_LOGOUTASKED']._serialized_start=2020
-  _globals['_LOGOUTASKED']._serialized_end=2182
-  _globals['_LISTLOGOUTPAGESREQUEST']._serialized_start=2184
-  _globals['_LISTLOGOUTPAGESREQUEST']._serialized_end=2228
-  _globals['_LISTLOGOUTPAGESRESPONSE']._serialized_start=2230
-  _globals['_LISTLOGOUTPAGESRESPONSE']._serialized_end=2269
-  _globals['_LISTGRANTSREQUEST']._serialized_start=2271
-  _globals['_LISTGRANTSREQUEST']._serialized_end=2310
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=2312
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=2383
-  _globals['_GRANTOFCLIENT']._serialized_start=2386
-  _globals['_GRANTOFCLIENT']._serialized_end=2523
-  _globals['_REVOKEGRANTREQUEST']._serialized_start=2525
-  _globals['_REVOKEGRANTREQUEST']._serialized_end=2584
-  _globals['_REVOKEGRANTRESPONSE']._serialized_start=2586
-  _globals['_REVOKEGRANTRESPONSE']._serialized_end=2625
-  _globals['_AUTHORIZATIONSERVICE']._serialized_start=2628
-  _globals['_AUTHORIZATIONSERVICE']._serialized_end=3286
+  _globals['_BEGINAUTHORIZATIONREQUEST']._serialized_start=157
+  _globals['_BEGINAUTHORIZATIONREQUEST']._serialized_end=204
+  _globals['_BEGINAUTHORIZATIONRESPONSE']._serialized_start=207
+  _globals['_BEGINAUTHORIZATIONRESPONSE']._serialized_end=405
+  _globals['_ASKEDFOR']._serialized_start=408
+  _globals['_ASKEDFOR']._serialized_end=700
+  _globals['_DESTINATION']._serialized_start=703
+  _globals['_DESTINATION']._serialized_end=831
+  _globals['_PARAMETER']._serialized_start=833
+  _globals['_PARAMETER']._serialized_end=873
+  _globals['_AUTHORIZATIONERROR']._serialized_start=875
+  _globals['_AUTHORIZATIONERROR']._serialized_end=931
+  _globals['_CONTINUEAUTHORIZATIONREQUEST']._serialized_start=933
+  _globals['_CONTINUEAUTHORIZATIONREQUEST']._serialized_end=1046
+  _globals['_SIGNEDIN']._serialized_start=1049
+  _globals['_SIGNEDIN']._serialized_end=1276
+  _globals['_DECISION']._serialized_start=1278
+  _globals['_DECISION']._serialized_end=1319
+  _globals['_CONTINUEAUTHORIZATIONRESPONSE']._serialized_start=1322
+  _globals['_CONTINUEAUTHORIZATIONRESPONSE']._serialized_end=1719
+  _globals['_LOGINNEEDED']._serialized_start=1721
+  _globals['_LOGINNEEDED']._serialized_end=1754
+  _globals['_CHOICENEEDED']._serialized_start=1756
+  _globals['_CHOICENEEDED']._serialized_end=1770
+  _globals['_CONSENTNEEDED']._serialized_start=1772
+  _globals['_CONSENTNEEDED']._serialized_end=1864
+  _globals['_JUDGELOGOUTREQUEST']._serialized_start=1866
+  _globals['_JUDGELOGOUTREQUEST']._serialized_end=1906
+  _globals['_JUDGELOGOUTRESPONSE']._serialized_start=1909
+  _globals['_JUDGELOGOUTRESPONSE']._serialized_end=2047
+  _globals['_LOGOUTASKED']._serialized_start=2050
+  _globals['_LOGOUTASKED']._serialized_end=2212
+  _globals['_SIGNUSERINFOREQUEST']._serialized_start=2214
+  _globals['_SIGNUSERINFOREQUEST']._serialized_end=2315
+  _globals['_SIGNUSERINFORESPONSE']._serialized_start=2317
+  _globals['_SIGNUSERINFORESPONSE']._serialized_end=2352
+  _globals['_LISTLOGOUTPAGESREQUEST']._serialized_start=2354
+  _globals['_LISTLOGOUTPAGESREQUEST']._serialized_end=2398
+  _globals['_LISTLOGOUTPAGESRESPONSE']._serialized_start=2400
+  _globals['_LISTLOGOUTPAGESRESPONSE']._serialized_end=2439
+  _globals['_LISTGRANTSREQUEST']._serialized_start=2441
+  _globals['_LISTGRANTSREQUEST']._serialized_end=2480
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=2482
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=2553
+  _globals['_GRANTOFCLIENT']._serialized_start=2556
+  _globals['_GRANTOFCLIENT']._serialized_end=2693
+  _globals['_REVOKEGRANTREQUEST']._serialized_start=2695
+  _globals['_REVOKEGRANTREQUEST']._serialized_end=2754
+  _globals['_REVOKEGRANTRESPONSE']._serialized_start=2756
+  _globals['_REVOKEGRANTRESPONSE']._serialized_end=2795
+  _globals['_AUTHORIZATIONSERVICE']._serialized_start=2798
+  _globals['_AUTHORIZATIONSERVICE']._serialized_end=3555
 # @@protoc_insertion_point(module_scope)

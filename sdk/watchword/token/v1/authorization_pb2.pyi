@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -530,6 +531,53 @@ class LogoutAsked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LogoutAsked: _TypeAlias = LogoutAsked  # noqa: Y015
+
+@_typing.final
+class SignUserInfoRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    account_id: _builtins.str
+    @_builtins.property
+    def claims(self) -> _struct_pb2.Struct:
+        """What is said of the account. iss, aud, sub and iat are token's to say."""
+
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        claims: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "claims", b"claims", "client_id", b"client_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignUserInfoRequest: _TypeAlias = SignUserInfoRequest  # noqa: Y015
+
+@_typing.final
+class SignUserInfoResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JWT_FIELD_NUMBER: _builtins.int
+    jwt: _builtins.str
+    def __init__(
+        self,
+        *,
+        jwt: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jwt", b"jwt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignUserInfoResponse: _TypeAlias = SignUserInfoResponse  # noqa: Y015
 
 @_typing.final
 class ListLogoutPagesRequest(_message.Message):

@@ -46,6 +46,11 @@ class AuthorizationServiceStub:
                 request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ContinueAuthorizationRequest.SerializeToString,
                 response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ContinueAuthorizationResponse.FromString,
                 _registered_method=True)
+        self.SignUserInfo = channel.unary_unary(
+                '/watchword.token.v1.AuthorizationService/SignUserInfo',
+                request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoResponse.FromString,
+                _registered_method=True)
         self.JudgeLogout = channel.unary_unary(
                 '/watchword.token.v1.AuthorizationService/JudgeLogout',
                 request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.JudgeLogoutRequest.SerializeToString,
@@ -82,6 +87,13 @@ class AuthorizationServiceServicer:
 
     def ContinueAuthorization(self, request, context):
         """What comes next: something that a person has to be asked, or where the browser goes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignUserInfo(self, request, context):
+        """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +139,11 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.ContinueAuthorization,
                     request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ContinueAuthorizationRequest.FromString,
                     response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ContinueAuthorizationResponse.SerializeToString,
+            ),
+            'SignUserInfo': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignUserInfo,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoResponse.SerializeToString,
             ),
             'JudgeLogout': grpc.unary_unary_rpc_method_handler(
                     servicer.JudgeLogout,
@@ -205,6 +222,33 @@ class AuthorizationService:
             '/watchword.token.v1.AuthorizationService/ContinueAuthorization',
             watchword_dot_token_dot_v1_dot_authorization__pb2.ContinueAuthorizationRequest.SerializeToString,
             watchword_dot_token_dot_v1_dot_authorization__pb2.ContinueAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignUserInfo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.AuthorizationService/SignUserInfo',
+            watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoResponse.FromString,
             options,
             channel_credentials,
             insecure,

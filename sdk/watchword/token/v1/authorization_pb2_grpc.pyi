@@ -39,6 +39,8 @@ class AuthorizationServiceStub:
     """What came to /oauth2/authorize."""
     ContinueAuthorization: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.ContinueAuthorizationRequest, _authorization_pb2.ContinueAuthorizationResponse]
     """What comes next: something that a person has to be asked, or where the browser goes."""
+    SignUserInfo: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.SignUserInfoRequest, _authorization_pb2.SignUserInfoResponse]
+    """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept."""
     JudgeLogout: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.JudgeLogoutRequest, _authorization_pb2.JudgeLogoutResponse]
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
     ListLogoutPages: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]
@@ -59,6 +61,8 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     """What came to /oauth2/authorize."""
     ContinueAuthorization: _aio.UnaryUnaryMultiCallable[_authorization_pb2.ContinueAuthorizationRequest, _authorization_pb2.ContinueAuthorizationResponse]  # type: ignore[assignment]
     """What comes next: something that a person has to be asked, or where the browser goes."""
+    SignUserInfo: _aio.UnaryUnaryMultiCallable[_authorization_pb2.SignUserInfoRequest, _authorization_pb2.SignUserInfoResponse]  # type: ignore[assignment]
+    """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept."""
     JudgeLogout: _aio.UnaryUnaryMultiCallable[_authorization_pb2.JudgeLogoutRequest, _authorization_pb2.JudgeLogoutResponse]  # type: ignore[assignment]
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
     ListLogoutPages: _aio.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]  # type: ignore[assignment]
@@ -88,6 +92,14 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authorization_pb2.ContinueAuthorizationResponse, _abc.Awaitable[_authorization_pb2.ContinueAuthorizationResponse]]:
         """What comes next: something that a person has to be asked, or where the browser goes."""
+
+    @_abc_1.abstractmethod
+    def SignUserInfo(
+        self,
+        request: _authorization_pb2.SignUserInfoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.SignUserInfoResponse, _abc.Awaitable[_authorization_pb2.SignUserInfoResponse]]:
+        """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept."""
 
     @_abc_1.abstractmethod
     def JudgeLogout(
