@@ -167,14 +167,14 @@ class Running(Suite):
             self.seconds[name] = self.start_second(name)
         return self.seconds[name]
 
-    def start_second(self, name: str) -> Served:
-        """One more process of a service on the same database; the caller stops it."""
+    def start_second(self, name: str, environment: Mapping[str, str] = MappingProxyType({})) -> Served:
+        """One more process of a service on the same database; the caller stops it. `environment` is added."""
         fleet, peers = free_fleet(), self.fleet
         command = self._command(name, peers)
         env = dict(command.env)
         prefix = f"WATCHWORD_{name.upper()}_"
         env |= {f"{prefix}REST": str(fleet.rest[name]), f"{prefix}GRPC": str(fleet.grpc[name])}
-        env |= {f"{prefix}ISSUER": peers.issuer, f"{prefix}STOP_WITH_STDIN": "false"}
+        env |= {f"{prefix}ISSUER": peers.issuer, f"{prefix}STOP_WITH_STDIN": "false", **environment}
         with (self.place.logs / f"{name}.second.log").open("ab") as log:
             process = subprocess.Popen(command.argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         served = Served(name, fleet.url(name), fleet.target(name), process)
