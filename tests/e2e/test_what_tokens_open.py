@@ -167,7 +167,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "no position": {"pos": None},
     "a position that is no integer": {"pos": "12"},
     "position 0": {"pos": 0},
-    "bound to a proof": {"cnf": {"jkt": "A" * 43}},
+    "bound to what nobody here could check": {"cnf": {"kid": "x"}},
     "no subject": {"sub": None},
     "no client": {"client_id": None},
     "no scope": {"scope": None},
@@ -185,6 +185,16 @@ async def test_a_token_that_says_something_wrong_is_nobodys_though_the_suite_sig
         answer = await knock(people, door, token)
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token"), what
     assert await people.introspect(token) == {"active": False}
+
+
+async def test_a_token_that_is_bound_to_a_key_opens_nothing_without_and_introspection_says_to_which(
+    suite: Running, people: People
+) -> None:
+    signed, key = await people.administrator(), await forge(suite)
+    token = key.token(claims(signed.access_token) | {"cnf": {"jkt": "A" * 43}})
+    await all_say(people, EVERY_DOOR, token, 401, "invalid_token")
+    told = await people.introspect(token)
+    assert (told["active"], told["token_type"], told["cnf"]) == (True, "DPoP", {"jkt": "A" * 43})
 
 
 async def test_a_persons_token_opens_what_its_scope_says(suite: Running, people: People) -> None:

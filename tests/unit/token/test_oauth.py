@@ -18,9 +18,11 @@ from services.token.api.grpc import Revoking
 from services.token.api.oauth import OAuth
 from services.token.domain.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
 from services.token.domain.keyring import REFRESH_RING
+from services.token.ports import Proving
 from services.token.projections import TRUST
 from services.token.queries import OwnKeys
 from tests.unit.projection.notes import Table
+from tests.unit.token.certified import Signer
 from tests.unit.token.world import APP, ISSUER, Process, World, claims_of, posted, refresh_of
 from watchword.errors import TokenRefused
 
@@ -208,3 +210,14 @@ async def test_the_metadata_and_the_keys_are_the_issuers(world: World, oauth: OA
     assert metadata["authorization_endpoint"] == "https://login.example/oauth2/authorize"
     jwks = msgspec.json.decode(bytes((await oauth.jwks(posted({}))).body))
     assert jwks == await OwnKeys(world.b.token).jwks()
+
+
+async def test_the_metadata_says_where_and_to_whom_certificates_are_shown() -> None:
+    authority = Signer()
+    world = await World.made(proving=Proving(authorities=authority.pem, mtls_url="https://mtls.example"))
+    metadata = msgspec.json.decode(bytes((await door(world.a)[0].metadata(posted({}))).body))
+    assert metadata["mtls_endpoint_aliases"]["token_endpoint"] == "https://mtls.example/oauth2/token"
+    assert metadata["mtls_endpoint_aliases"]["userinfo_endpoint"] == "https://mtls.example/oauth2/userinfo"
+    assert metadata["tls_client_certificate_bound_access_tokens"] is True
+    assert "tls_client_auth" in metadata["token_endpoint_auth_methods_supported"]
+    assert "none" not in metadata["introspection_endpoint_auth_methods_supported"]
