@@ -7,10 +7,15 @@ import json
 import uuid
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from jwt.algorithms import ECAlgorithm
 
 from eventlog.sealing import Wrapping
+from tests.unit.token.certified import Signer, escaped
+from tests.unit.token.proving import Key
+from tests.unit.token.world import SERVICE
 from watchword.kafka.records import Heartbeat, Record, headers_of, heartbeat_headers
 from watchword.log.v1 import log_pb2
 from watchword.revocations import Revocation
@@ -138,3 +143,16 @@ def _key_set() -> bytes:
 
 
 KEY_SETS = (_key_set(),)
+
+
+NOW = 1_900_000_000
+ISSUER = "https://id.example/oauth2/token"
+BANK = msgspec.structs.replace(SERVICE, id="bank", token_endpoint_auth_method="private_key_jwt")
+PROOF_KEY = Key()
+_ASSERTED = {"iss": "bank", "sub": "bank", "aud": [ISSUER], "exp": NOW + 60, "iat": NOW, "jti": "j"}
+_PROVEN = {"htm": "POST", "htu": ISSUER + "?a=b", "jti": "j", "iat": NOW, "nonce": "n"}
+ASSERTIONS = tuple(PROOF_KEY.sign(_ASSERTED, kid="k", typ=typ).encode() for typ in ("JWT", "client-authentication+jwt"))
+PROOFS = (PROOF_KEY.sign(_PROVEN, typ="dpop+jwt", jwk=PROOF_KEY.jwk).encode(),)
+CLIENT_KEYS = tuple(json.dumps(Key(alg, kid="k").jwk).encode() for alg in ("ES256", "EdDSA", "RS256"))
+PUBLISHED = (b'{"keys":[' + b",".join(CLIENT_KEYS) + b"]}",)
+SHOWN = (escaped(Signer().client()), b":" + base64.b64encode(Signer().certificate.public_bytes(Encoding.DER)) + b":")

@@ -21,6 +21,7 @@ from chassis.auth import bearer_of
 from chassis.limits import source_of
 from chassis.rpc.strict import fit, strictly
 from chassis.telemetry import correlate
+from chassis.web.certificates import client_certificate, take_certificate
 from chassis.web.edge import client_address
 from chassis.web.forms import parse_form
 from chassis.web.gate import check_target
@@ -35,21 +36,27 @@ from services.identity.domain.events import events as identity_events
 from services.identity.domain.names import compared, normalise, read_email, read_password
 from services.identity.domain.session import read_cookie
 from services.policy.domain.roles import policy_events
+from services.token.adapters.client_keys import read_set
+from services.token.adapters.fetch import Fetcher
 from services.token.adapters.refresh_secrets import open_refresh_token
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
 from services.token.api.rest import Revocation
-from services.token.domain.errors import InvalidGrant
+from services.token.domain.assertion import TYPES, judge_assertion
+from services.token.domain.errors import InvalidClient, InvalidGrant
 from services.token.domain.events import events as token_events
 from services.token.domain.keyring import REFRESH
+from services.token.ports import NotFetched
 from tests.fuzzing import seeds
 from watchword.chain import GENESIS, link
 from watchword.claims import read_claims
 from watchword.compact import decode_base64url, decode_object, split
+from watchword.dpop import ProofRefused, read_proof
 from watchword.errors import TokenRefused, UnusableKey
 from watchword.folding import Unreadable, fold
 from watchword.jwks import read_key_set
 from watchword.kafka.records import BadRecord, Record, parse
 from watchword.log.v1 import log_pb2
+from watchword.signed import read_public_key, read_signed, thumbprint
 from watchword.token.v1 import token_pb2
 from watchword.wire import from_message
 
@@ -239,6 +246,50 @@ def key_set(data: bytes) -> None:
         assert not key.verifies(b"a.b", bytes(64))
 
 
+def assertion(data: bytes) -> None:
+    signed = read_signed(latin(data), TYPES)
+    judge_assertion(signed.claims, seeds.BANK, seeds.ISSUER, [], seeds.NOW * 1_000_000)
+
+
+def proof(data: bytes) -> None:
+    found = read_proof(latin(data), method="POST", urls=[seeds.ISSUER], now=seeds.NOW)
+    assert found.jkt == seeds.PROOF_KEY.thumbprint, "nobody else has signed"
+
+
+def client_key(data: bytes) -> None:
+    jwk = decode_object(data)
+    for alg in ("ES256", "PS256", "EdDSA", "RS256"):
+        try:
+            read_public_key(jwk, alg)
+        except UnusableKey:
+            continue
+        assert len(thumbprint(jwk)) == 43
+
+
+def published(data: bytes) -> None:
+    assert all(isinstance(key, dict) for key in read_set(data))
+
+
+def shown(data: bytes) -> None:
+    scope = request((b"x-client-certificate", data)).scope
+    take_certificate(scope, b"x-client-certificate", True)
+    client_certificate(scope)
+
+
+async def _nowhere(host: str, port: int) -> list[str]:
+    assert host
+    assert 0 < port < 65536
+    return []
+
+
+def fetched(data: bytes) -> None:
+    try:
+        _LOOP.run_until_complete(Fetcher(resolve=_nowhere).get(text(data)))
+    except NotFetched as refused:
+        if "network" not in str(refused):
+            raise
+
+
 TARGETS: dict[str, Target] = {
     "access_token": Target(access_token, (TokenRefused,), seeds.ACCESS_TOKENS),
     "claims": Target(claims, (TokenRefused, ValueError), seeds.CLAIMS),
@@ -260,5 +311,11 @@ TARGETS: dict[str, Target] = {
     "stored": Target(stored, (NewerVersion, msgspec.ValidationError), seeds.STORED),
     "rpc": Target(rpc, (Refusal,), (b"", b"\x0a\x05ses_x\x2a\x01r", b"\x0a\x03\x0a\x01r")),
     "wrapped": Target(wrapped, (ValueError,), (seeds.WRAPPED,)),
+    "assertion": Target(assertion, (ValueError, InvalidClient), seeds.ASSERTIONS),
+    "proof": Target(proof, (ProofRefused,), seeds.PROOFS),
+    "client_key": Target(client_key, (ValueError,), seeds.CLIENT_KEYS),
+    "published": Target(published, (NotFetched,), seeds.PUBLISHED),
+    "shown": Target(shown, (Refusal,), seeds.SHOWN),
+    "fetched": Target(fetched, (NotFetched,), (b"https://client.example:8443/jwks?a=b#c", b"http://[::1]/")),
     "sealed": Target(sealed, (InvalidTag, ValueError), (_SEALED,)),
 }
