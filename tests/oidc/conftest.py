@@ -12,6 +12,8 @@ from tests.harness.browsing import Browser
 from tests.harness.people import People, Person
 from tests.harness.running import Running, running_suite
 from tests.oidc.party import Party, party
+from tests.oidc.scene import Scene
+from tests.oidc.scene import scene as scene_of
 
 Parties = Callable[..., Awaitable[Party]]
 Browsers = Callable[[], Awaitable[Browser]]
@@ -68,3 +70,9 @@ async def app(parties: Parties) -> Party:
 async def person(suite: Running) -> AsyncIterator[Person]:
     async with People.of(suite) as people:
         yield await people.register()
+
+
+@pytest_asyncio.fixture
+async def scene(suite: Running) -> AsyncIterator[Scene]:
+    async with scene_of(suite) as scene:
+        yield scene

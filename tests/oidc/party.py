@@ -1,8 +1,10 @@
 """An application that signs people in: what it asks for, what it is answered, and what it does with that."""
 
+import asyncio
 import base64
 import hashlib
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -16,6 +18,7 @@ from tests.harness.running import Suite
 
 BACK, OUT = "https://app.example/callback", "https://app.example/out"
 ALLOW, DENY, CONTINUE = ("decision", "allow"), ("decision", "deny"), ("decision", "continue")
+MAX_STALENESS = 5.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,15 @@ class Party:
     async def userinfo(self, access_token: str) -> Response:
         url = f"{self.suite.url('identity')}/oauth2/userinfo"
         return await self.http.get(url, headers={"Authorization": f"Bearer {access_token}"})
+
+    async def ends(self, access_token: str) -> bool:
+        """Whether a token opens nothing within the time in which verifiers know of a revocation."""
+        deadline = time.monotonic() + MAX_STALENESS
+        while (await self.userinfo(access_token)).status_code != 401:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
 
 async def party(suite: Suite, http: AsyncClient, **wanted: Any) -> Party:
