@@ -1,5 +1,10 @@
-"""One suite for all that applications do with it: other people's clients, the profiles' checklists, named attacks."""
+"""One suite for all that applications do with it: other people's clients, the profiles' checklists, named attacks.
 
+Where a machine lacks one of those clients, its tests are not collected and the run ends by naming them; where they are
+required, as in CI, the run fails at once.
+"""
+
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,11 +17,17 @@ from tests.harness.browsing import Browser
 from tests.harness.people import People, Person
 from tests.harness.running import Running, running_suite
 from tests.oidc.party import Party, party
+from tests.oidc.programs import REQUIRED, missing
 from tests.oidc.scene import Scene
 from tests.oidc.scene import scene as scene_of
 
 Parties = Callable[..., Awaitable[Party]]
 Browsers = Callable[[], Awaitable[Browser]]
+MISSING = missing()
+if MISSING and os.environ.get(REQUIRED) == "1":
+    raise pytest.UsageError("\n".join(f"tests/oidc/{name} cannot run: {why}" for name, why in MISSING.items()))
+
+collect_ignore = sorted(MISSING)
 # All of them come from one address.
 PATIENT = {"WATCHWORD_IDENTITY_LIMIT_ADDRESS": "10000 per minute"}
 
@@ -76,3 +87,11 @@ async def person(suite: Running) -> AsyncIterator[Person]:
 async def scene(suite: Running) -> AsyncIterator[Scene]:
     async with scene_of(suite) as scene:
         yield scene
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names what was not collected."""
+    if MISSING:
+        terminalreporter.section("not run on this machine")
+        for name, reason in sorted(MISSING.items()):
+            terminalreporter.line(f"tests/oidc/{name}: {reason}")
