@@ -3,6 +3,7 @@
 from chassis.web.application import Hot, application
 from chassis.web.cors import Share
 from chassis.web.described import pages, refuses
+from chassis.web.edge import may_be_framed
 from chassis.web.forms import Form, oauth_form, parse_form
 from chassis.web.gate import Handler
 from chassis.web.problem import Json, problem, refused
@@ -14,6 +15,7 @@ __all__ = [
     "Json",
     "Share",
     "application",
+    "may_be_framed",
     "oauth_form",
     "pages",
     "parse_form",

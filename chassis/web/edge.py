@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,15 +29,19 @@ _UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-)
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_UNFRAMED = (b"x-frame-options", b"DENY")
+_FRAMED = "watchword.framed"
 _UNLESS_SAID = (
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+
+
+def may_be_framed(request: Request) -> None:
+    """Lets other sites frame the answer to this request; its own policy has to say so, too."""
+    request.scope[_FRAMED] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,9 @@ class _Answer:
             self.status = message["status"]
             headers = list(message.get("headers", ()))
             said = {name for name, _ in headers}
-            headers += _ALWAYS
+            headers.append(_NOSNIFF)
+            if _FRAMED not in self._scope:
+                headers.append(_UNFRAMED)
             headers += [header for header in _UNLESS_SAID if header[0] not in said]
             headers += self._scope["watchword.headers"]
             headers.append((b"x-correlation-id", self._correlation_id))

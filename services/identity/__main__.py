@@ -27,7 +27,7 @@ from services.identity.adapters.authorizations import AuthorizationPeer
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.peers import TokenPeer
-from services.identity.api import assets
+from services.identity.api import assets, session
 from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
@@ -142,6 +142,7 @@ def pages(settings: IdentitySettings, callers: Callers, queries: Queries, token:
         Authorize(site, Flows(callers.cookies), token).router(),
         Logout(site, token).router(),
         AccountPage(site, queries).router(),
+        session.router(callers.cookies),
         assets.router(brand),
     ]
 

@@ -1,6 +1,6 @@
 """What identity needs from outside."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -145,6 +145,8 @@ class Destination:
     redirect_uri: str
     response_mode: str
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
+    client_id: str = ""
+    """Who is told by it that somebody is signed in; empty where nobody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,4 +237,31 @@ class Authorizations(Protocol):
 
     async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:
         """Judges a sign-out request (OpenID Connect RP-Initiated Logout 1.0), as it came."""
+        ...
+
+    async def logout_pages(self, session_id: str) -> Sequence[str]:
+        """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a person lets an application have. `given_at` in microseconds since 1970."""
+
+    client_id: str
+    client_name: str
+    scopes: tuple[str, ...]
+    given_at: int
+    client_uri: str = ""
+
+
+class Grants(Protocol):
+    """What people have let applications have. All raise the Refusal of token, such as `peer_unavailable`."""
+
+    async def grants(self, account_id: str) -> Sequence[Granted]:
+        """Newest first."""
+        ...
+
+    async def revoke_grant(self, account_id: str, client_id: str) -> int:
+        """Takes back all that a client was given. The position in token's log. Raises Refusal `not_found`."""
         ...

@@ -1,6 +1,6 @@
 """Token's authorization server, asked over gRPC."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc.aio
@@ -12,6 +12,7 @@ from services.identity.ports import (
     ChoiceNeeded,
     ConsentNeeded,
     Destination,
+    Granted,
     Kept,
     LoginNeeded,
     Overtaken,
@@ -22,7 +23,7 @@ from services.identity.ports import (
 )
 from watchword.token.v1 import authorization_pb2 as pb
 from watchword.token.v1 import authorization_pb2_grpc
-from watchword.wire import to_timestamp
+from watchword.wire import from_timestamp, to_timestamp
 
 PATIENCE = 4.0
 
@@ -76,6 +77,29 @@ class AuthorizationPeer:
                 return Wrong(answer.error.error, answer.error.description)
         raise _unknown()
 
+    async def logout_pages(self, session_id: str) -> Sequence[str]:
+        """See ports.Authorizations."""
+        request = pb.ListLogoutPagesRequest(session_id=session_id)
+        answer: pb.ListLogoutPagesResponse = await ask(
+            self._stub.ListLogoutPages, request, timeout=PATIENCE, again=True
+        )
+        return tuple(answer.uris)
+
+    async def grants(self, account_id: str) -> Sequence[Granted]:
+        """See ports.Grants."""
+        request = pb.ListGrantsRequest(account_id=account_id)
+        answer: pb.ListGrantsResponse = await ask(self._stub.ListGrants, request, timeout=PATIENCE, again=True)
+        return [
+            Granted(one.client_id, one.client_name, tuple(one.scopes), from_timestamp(one.given_at), one.client_uri)
+            for one in answer.grants
+        ]
+
+    async def revoke_grant(self, account_id: str, client_id: str) -> int:
+        """See ports.Grants."""
+        request = pb.RevokeGrantRequest(account_id=account_id, client_id=client_id)
+        answer: pb.RevokeGrantResponse = await ask(self._stub.RevokeGrant, request, timeout=PATIENCE, again=True)
+        return answer.position
+
 
 def _step(answer: pb.ContinueAuthorizationResponse) -> Step | Overtaken:
     match answer.WhichOneof("result"):
@@ -112,7 +136,7 @@ def _asked(asked: pb.AskedFor) -> Asked:
 
 def _destination(destination: pb.Destination) -> Destination:
     parameters = tuple((one.name, one.value) for one in destination.parameters)
-    return Destination(destination.redirect_uri, destination.response_mode, parameters)
+    return Destination(destination.redirect_uri, destination.response_mode, parameters, destination.client_id)
 
 
 def _signed_in(signed_in: SignedIn) -> pb.SignedIn:

@@ -1,5 +1,7 @@
 """Who calls over REST: a bearer where there is an Authorization header, else the session cookie (RULES 10)."""
 
+import re
+import secrets
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +21,11 @@ from watchword.proof import NOTHING, Proven
 
 SESSION = "watchword_session"
 DEVICE = "watchword_device"
+STATE = "watchword_browser"
+SESSION_LIFE = LIFE // 1_000_000
 DEVICE_LIFE = 365 * 24 * 3600
 MAX_AGENT = 256
+_STATE = re.compile(r"[A-Za-z0-9_-]{22}")
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -41,6 +46,11 @@ class Bearers(Protocol):
         ...
 
 
+def new_state() -> str:
+    """Something that no browser's state was before."""
+    return secrets.token_urlsafe(16)
+
+
 @dataclass(frozen=True, slots=True)
 class Cookies:
     """Cookies. `secure`: people come by https, so they are bound to it and to this host."""
@@ -51,19 +61,42 @@ class Cookies:
         """A cookie's value; None beside an Authorization header."""
         return None if "authorization" in request.headers else request.cookies.get(self.named(name))
 
-    def give_login(self, response: Response, session: str, device: str) -> None:
+    def give_login(self, response: Response, session: str, device: str, state: str = "") -> None:
         """What a login gives."""
-        self.give_session(response, session)
+        self.give_session(response, session, state)
         self.give_device(response, device)
 
-    def give_session(self, response: Response, value: str) -> None:
-        self.give(response, SESSION, value, LIFE // 1_000_000)
+    def give_session(self, response: Response, value: str, state: str = "") -> None:
+        """A session's cookie, and with it a new state of this browser, as applications see it."""
+        self.give(response, SESSION, value, SESSION_LIFE)
+        self.give_state(response, state or new_state())
 
     def give_device(self, response: Response, value: str) -> None:
         self.give(response, DEVICE, value, DEVICE_LIFE)
 
     def drop_session(self, response: Response) -> None:
+        """Nobody is signed in here any more, which changes the browser's state, too."""
         self.give(response, SESSION, "", 0)
+        self.give_state(response, new_state())
+
+    def give_state(self, response: Response, state: str) -> None:
+        """Sets the one cookie that scripts can read, those of the framed page (OpenID Connect Session Management 1.0).
+
+        It opens nothing. Frames within other sites get it only where it is not bound to this site, which needs https.
+        """
+        response.set_cookie(
+            self.named(STATE),
+            state,
+            max_age=SESSION_LIFE,
+            path="/",
+            secure=self.secure,
+            samesite="none" if self.secure else "lax",
+        )
+
+    def state(self, request: Request) -> str:
+        """The browser's state; '' where it has brought none."""
+        found = request.cookies.get(self.named(STATE), "")
+        return found if _STATE.fullmatch(found) else ""
 
     def give(self, response: Response, name: str, value: str, life: int) -> None:
         """Sets a cookie that no script can read, for `life` seconds."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import msgspec
+import structlog
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from chassis import positions
 from chassis.telemetry import correlation_id
 from chassis.web.forms import MEDIA_TYPE
+from eventlog.errors import Refusal
 from eventlog.log import By
 from services.identity.api.callers import SESSION
 from services.identity.api.requests import logout
@@ -20,12 +22,15 @@ from services.identity.api.way import joint, shown
 from services.identity.commands.authorize import visitor
 from services.identity.commands.sessions import Visitor, csrf_token, end_session, fits
 from services.identity.pages.policy import SELF, origin_of, source
+from services.identity.pages.rendering import LEAVE
 from services.identity.ports import Authorizations, SignOut, Wrong
 
 PATH = "/oauth2/logout"
 PAGE = f"{PATH}/confirm"
 KEPT = "watchword_signout"
 LIFE = 600
+logger: structlog.stdlib.BoundLogger = structlog.get_logger()
+
 MOST = 3500
 """Bytes of a cookie, which is 4 KiB with its name and attributes."""
 
@@ -115,15 +120,41 @@ class Logout:
         return self.site.show("signout", say, values, leads_to=leads_to)
 
     async def _over(self, request: Request, asked: SignOut, there: Visitor | None) -> Response:
-        """Ends the session, if there is one, and goes where the application wants (section 3)."""
+        """Ends the session, if there is one, tells its applications through this browser, and goes where the one that
+        asked wants (section 3).
+        """
+        pages: tuple[str, ...] = ()
         if there is not None:
             by = By(there.account.id, correlation_id())
             done = await end_session(self.site.callers.identity, by, there.account.id, there.session.id, "logout")
             positions.note("identity", done.position)
-        response = self._done(request, asked, "signedout") if not asked.redirect_uri else _back(asked)
+            pages = await self._pages(there.session.id)
+        response = self._leaving(request, asked, pages) if pages or not asked.redirect_uri else _back(asked)
         self.site.cookies.drop_session(response)
         self.site.cookies.give(response, KEPT, "", 0)
         return response
+
+    async def _pages(self, session_id: str) -> tuple[str, ...]:
+        """What the session's applications want to be shown. Signing out does not fail for it: they are told by token
+        as well, those that can be.
+        """
+        try:
+            pages = await self.token.logout_pages(session_id)
+        except Refusal as refusal:
+            logger.warning("applications_not_shown", session_id=session_id, because=refusal.code)
+            return ()
+        return tuple(page for page in pages if page.startswith(("https://", "http://")))
+
+    def _leaving(self, request: Request, asked: SignOut, pages: tuple[str, ...]) -> Response:
+        """Frames with the pages by which applications sign this browser out (Front-Channel Logout 1.0, 3), and the way
+        on.
+        """
+        name = asked.client_name or asked.client_id
+        values = {"pages": pages, "on": _whereto(asked), "client": shown(name)}
+        frames = tuple(dict.fromkeys(filter(None, (source(origin_of(page)) for page in pages))))
+        script = LEAVE if asked.redirect_uri else ""
+        say = self.site.say(request, asked.ui_locales)
+        return self.site.show("signedout", say, values, leads_to=(), script=script, frames=frames)
 
     def _done(self, request: Request, asked: SignOut, what: str) -> Response:
         say = self.site.say(request, asked.ui_locales)
@@ -148,7 +179,11 @@ def _kept_as(payload: str) -> str:
 
 
 def _back(asked: SignOut) -> Response:
+    return RedirectResponse(_whereto(asked), 303)
+
+
+def _whereto(asked: SignOut) -> str:
     uri = asked.redirect_uri
     if asked.state:
         uri += joint(uri) + urlencode({"state": asked.state}, quote_via=quote)
-    return RedirectResponse(uri, 303)
+    return uri

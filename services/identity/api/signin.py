@@ -10,6 +10,7 @@ from chassis import positions
 from chassis.telemetry import correlation_id
 from chassis.web import Form
 from eventlog.errors import Kind, Refusal
+from services.identity.api.callers import new_state
 from services.identity.api.way import Way
 from services.identity.commands.authorize import sign_in
 from services.identity.commands.login import Credentials
@@ -93,8 +94,9 @@ async def _sign_in(way: Way, credentials: Credentials) -> Response:
     browser = callers.browser(way.request)
     logged_in = await sign_in(callers.identity, way.token, correlation_id(), way.flow.handle, credentials, browser)
     positions.note("identity", logged_in.position)
-    response = way.on(logged_in.step)
-    callers.cookies.give_login(response, logged_in.cookie, logged_in.device)
+    state = new_state()
+    response = way.on(logged_in.step, state)
+    callers.cookies.give_login(response, logged_in.cookie, logged_in.device, state)
     way.flows.give(way.request, response, way.flow.choose(logged_in.session_id))
     return response
 

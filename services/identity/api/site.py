@@ -61,10 +61,11 @@ class Site:
         status: int = 200,
         leads_to: tuple[str, ...] = (SELF,),
         script: str = "",
+        frames: tuple[str, ...] = (),
     ) -> Response:
-        """A page. `leads_to` is where its forms may lead."""
+        """A page. `leads_to` is where its forms may lead, `frames` whose pages it may show within."""
         headers = {
-            "Content-Security-Policy": policy(*leads_to, script=script),
+            "Content-Security-Policy": policy(*leads_to, script=script, frames=frames),
             "Referrer-Policy": _REFERRER,
             "Content-Language": say.tag,
         }

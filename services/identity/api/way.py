@@ -1,7 +1,7 @@
 """One browser on its way through one authorization request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chassis.web import Form
-from services.identity.api.callers import SESSION
+from services.identity.api.callers import SESSION, new_state
 from services.identity.api.flows import Flow, Flows
+from services.identity.api.session import origin_at, session_state
 from services.identity.api.site import Site, Trouble
 from services.identity.commands.authorize import NOTHING, Answers, Next, proceed, visitor
 from services.identity.commands.sessions import Visitor, csrf_token, fits
@@ -24,10 +25,25 @@ MAX_SHOWN = 100
 """Characters of a text that comes from an application."""
 
 
-def leave(site: Site, request: Request, step: Destination | Wrong) -> Response:
-    """The answer to the application; where there is none, the person is told why. Raises Trouble."""
+def leave(site: Site, request: Request, step: Destination | Wrong, state: str = "") -> Response:
+    """The answer to the application; where there is none, the person is told why. Raises Trouble.
+
+    `state` is what the browser's is about to be; without it, what it is.
+    """
     if isinstance(step, Wrong):
         raise Trouble("request", 400, error=step.error, description=step.description)
+    if not step.client_id or not (home := origin_at(step.redirect_uri)):
+        return _sent(site, request, step)
+    known = state or site.cookies.state(request)
+    state = known or new_state()
+    said = ("session_state", session_state(step.client_id, home, state))
+    response = _sent(site, request, replace(step, parameters=(*step.parameters, said)))
+    if not known:
+        site.cookies.give_state(response, state)
+    return response
+
+
+def _sent(site: Site, request: Request, step: Destination) -> Response:
     if step.response_mode != "form_post":
         # RFC 9700 4.12: never 307, which would send on what was typed here.
         return RedirectResponse(located(step), 303)
@@ -95,11 +111,16 @@ class Way:
         """Back to the application: whoever was asked does not want to."""
         return self.on(await self.token.proceed(self.flow.handle, given_up=True))
 
-    def on(self, step: Step | Overtaken | None) -> Response:
-        """Away with the answer, or to the page of what comes next. Raises Trouble where the request is kept no more."""
+    def on(self, step: Step | Overtaken | None, state: str = "") -> Response:
+        """Away with the answer, or to the page of what comes next. Raises Trouble where the request is kept no more.
+
+        `state`: see `leave`.
+        """
         if isinstance(step, Wrong):
             raise Trouble("over", 400, error=step.error, description=step.description)
-        return leave(self.site, self.request, step) if isinstance(step, Destination) else self.site.to(self.path)
+        if isinstance(step, Destination):
+            return leave(self.site, self.request, step, state)
+        return self.site.to(self.path)
 
     def again(self) -> Response:
         """A form was not up to date: the person sees what is asked now, and that nothing was done."""

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -11,8 +12,10 @@ _IPV6_ORIGIN = re.compile(r"(https?:)//\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def policy(*leads_to: str, script: str = "") -> str:
-    """`leads_to`: sources that forms may lead to. `script`: the one script that may run."""
+def policy(*leads_to: str, script: str = "", frames: Sequence[str] = ()) -> str:
+    """`leads_to`: sources that forms may lead to. `script`: the one script that may run. `frames`: sources that frames
+    may show.
+    """
     said = [
         f"default-src {NONE}",
         f"style-src {SELF}",
@@ -22,9 +25,19 @@ def policy(*leads_to: str, script: str = "") -> str:
         f"base-uri {NONE}",
     ]
     if script:
-        digest = base64.b64encode(sha256(script.encode()).digest()).decode()
-        said.append(f"script-src 'sha256-{digest}'")
+        said.append(f"script-src {_hash(script)}")
+    if frames:
+        said.append(f"frame-src {' '.join(frames)}")
     return "; ".join(said)
+
+
+def framed(script: str) -> str:
+    """The policy of the one page that other sites may frame: it shows nothing, and does nothing but run its script."""
+    return f"default-src {NONE}; form-action {NONE}; base-uri {NONE}; script-src {_hash(script)}"
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}'"
 
 
 def source(origin: str) -> str:

@@ -11,7 +11,14 @@ from services.identity.pages.words import Languages, Words
 
 _HERE = Path(__file__).parent
 SCRIPT = "document.forms[0].submit()"
-"""The one script that there is: where it may not run, a button does the same."""
+"""Where it may not run, a button does the same."""
+LEAVE = "function on(){location.replace(document.getElementById('on').href)}window.onload=on;setTimeout(on,5000)"
+"""Goes on once the frames have loaded, or have had long enough; where it may not run, a link does the same."""
+
+
+def session_script(cookie: str) -> str:
+    """What answers applications whether the state that a cookie of this name holds is still the same."""
+    return (_HERE / "session.js").read_text(encoding="utf-8").replace("{cookie}", cookie)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        templates.globals.update(brand=self.brand, base=self.base, script=SCRIPT)
+        templates.globals.update(brand=self.brand, base=self.base, script=SCRIPT, leave=LEAVE)
         object.__setattr__(self, "_templates", templates)
 
     def render(self, template: str, say: Words, values: Mapping[str, object]) -> str:

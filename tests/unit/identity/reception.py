@@ -12,7 +12,7 @@ from fastapi import APIRouter
 
 from chassis.readiness import Readiness
 from chassis.web import application
-from services.identity.api import assets
+from services.identity.api import assets, session
 from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
@@ -86,6 +86,7 @@ def reception_of(
         Authorize(site, Flows(callers.cookies), token).router(),
         Logout(site, token).router(),
         AccountPage(site, queries).router(),
+        session.router(callers.cookies),
         assets.router(own),
     ]
     app = application(title="identity", readiness=Readiness(), origins=site.origins, routers=routers)
