@@ -32,6 +32,7 @@ from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.flows import Flows
+from services.identity.api.grants import GrantsApi
 from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
 from services.identity.api.logout import Logout
 from services.identity.api.rest import Api
@@ -110,17 +111,17 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     rpc.add(identity_pb2_grpc.add_IdentityServiceServicer_to_server, IdentityRpc(identity), ALLOWED)
     base.serve_log(rpc, projections)
     cookies = Cookies(secure=(settings.public_url or "").startswith("https://"))
-    callers = Callers(identity, bearers, cookies)
-    authorizing = AuthorizationPeer(channel)
+    callers, authorizations = Callers(identity, bearers, cookies), AuthorizationPeer(channel)
     rest = application(
         title="Watchword identity",
         readiness=process.readiness,
         origins=settings.origins,
         routers=[
             Api(callers, queries).router(),
-            *pages(settings, callers, queries, authorizing),
+            GrantsApi(callers, queries, authorizations).router(),
+            *pages(settings, callers, queries, authorizations),
         ],
-        hot=UserInfo(callers, Proofs(kept, log.now, known_at(settings)), queries, authorizing).endpoints(),
+        hot=UserInfo(callers, Proofs(kept, log.now, known_at(settings)), queries, authorizations).endpoints(),
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
         certificate_header=settings.client_certificate_header,
@@ -141,7 +142,7 @@ def pages(settings: IdentitySettings, callers: Callers, queries: Queries, token:
     return [
         Authorize(site, Flows(callers.cookies), token).router(),
         Logout(site, token).router(),
-        AccountPage(site, queries).router(),
+        AccountPage(site, queries, token).router(),
         session.router(callers.cookies),
         assets.router(brand),
     ]

@@ -244,24 +244,12 @@ class Authorizations(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """What a person lets an application have. `given_at` in microseconds since 1970."""
-
-    client_id: str
-    client_name: str
-    scopes: tuple[str, ...]
-    given_at: int
-    client_uri: str = ""
-
-
 class Grants(Protocol):
-    """What people have let applications have. All raise the Refusal of token, such as `peer_unavailable`."""
-
-    async def grants(self, account_id: str) -> Sequence[Granted]:
-        """Newest first."""
-        ...
+    """What people have let applications have."""
 
     async def revoke_grant(self, account_id: str, client_id: str) -> int:
-        """Takes back all that a client was given. The position in token's log. Raises Refusal `not_found`."""
+        """Takes back all that a client was given. The position in token's log.
+
+        Raises the Refusal of token: `not_found` where nothing was given, `peer_unavailable`.
+        """
         ...

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-import msgspec
-
 from eventlog.errors import unavailable
 from eventlog.projection.change import Value
 from eventlog.projection.rows import Checkpoint
@@ -26,14 +24,6 @@ class Table(Protocol):
     async def keys(self, kind: str, belongs: str, after: str, limit: int) -> list[str]: ...
 
     async def checkpoint(self) -> Checkpoint: ...
-
-
-class Given(msgspec.Struct, frozen=True):
-    """What a person lets a client have. `given_at` in µs."""
-
-    client_id: str
-    scopes: tuple[str, ...]
-    given_at: int
 
 
 class Involvement:
@@ -69,12 +59,6 @@ class Involvement:
         """The sessions of an account that had not seen a position of token's log when they started."""
         rows = await self._table.group("session", subject)
         return [key for key, row in rows.items() if row["seen"] < position]
-
-    async def grants_of(self, subject: str) -> list[Given]:
-        """What a person lets clients have, newest first."""
-        rows = await self._table.group("grant", subject)
-        given = [Given(row["client_id"], tuple(row["scopes"]), row["given_at_us"]) for row in rows.values()]
-        return sorted(given, key=lambda one: -one.given_at)
 
     async def families_of(self, subject: str, client_id: str) -> AsyncIterator[list[str]]:
         """The families that hang from a grant, a page at a time."""

@@ -14,8 +14,6 @@ from services.token.domain.events import (
     ClientSecretRotated,
     ClientUpdated,
     CodeIssued,
-    GrantGiven,
-    GrantRevoked,
     LogoutBegun,
     LogoutGivenUp,
     LogoutTold,
@@ -97,8 +95,8 @@ def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
 
 
 def fold_parts(event: Event, row: Recorded) -> Iterable[Change]:
-    """Rows `participant` (client in a session), `session`, `grant`, `granted` (family of a grant), `owed` (a client
-    that is to be told of a session's end) and `owing` (that there may be such for a client).
+    """Rows `participant` (client in a session), `session`, `granted` (family of a grant), `owed` (a client that is to
+    be told of a session's end) and `owing` (that there may be such for a client).
     """
     match event:
         case CodeIssued() | FamilyBegun(code_id=None):
@@ -108,11 +106,6 @@ def fold_parts(event: Event, row: Recorded) -> Iterable[Change]:
             yield Put("granted", event.family_id, _gone(event.expires_at), belongs=key)
         case FamilyEnded():
             yield Drop("granted", event.family_id)
-        case GrantGiven():
-            value = {"client_id": event.client_id, "scopes": list(event.scopes), "given_at_us": row.time}
-            yield Put("grant", grant_key(event.subject, event.client_id), value, belongs=event.subject)
-        case GrantRevoked():
-            yield Drop("grant", grant_key(event.subject, event.client_id))
         case LogoutBegun():
             gone = _gone(row.time + PATIENCE)
             for client_id in event.client_ids:
@@ -141,9 +134,7 @@ def part_key(session_id: str, client_id: str) -> str:
 
 
 _OF_CLIENTS = events.only(ClientRegistered, ClientUpdated, ClientSecretRotated, ClientDeleted)
-_OF_PARTS = events.only(
-    CodeIssued, FamilyBegun, FamilyEnded, GrantGiven, GrantRevoked, LogoutBegun, LogoutTold, LogoutGivenUp
-)
+_OF_PARTS = events.only(CodeIssued, FamilyBegun, FamilyEnded, LogoutBegun, LogoutTold, LogoutGivenUp)
 TRUST = Projection("trust", "token", foreign(token_events), fold_trust)
 CLIENTS = Projection("clients", "token", foreign(_OF_CLIENTS), fold_clients)
 FAMILIES = Projection("families", "token", foreign(family_events), fold_families)

@@ -16,6 +16,8 @@ from tests.harness.running import START, Running, running_suite, until
 from tests.harness.transports import read_from_topics
 
 TRANSPORTS = ("feed", "kafka")
+# Tests serve what applications publish and are told at; without this, token goes into no network but the public one.
+LOCAL_CLIENTS = {"WATCHWORD_TOKEN_FETCH_ALLOWED": "127.0.0.1/32"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -28,11 +30,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data = tmp_path_factory.mktemp("suite") / "data"
     if request.param == "feed":
-        with running_suite(data) as running:
+        with running_suite(data, environment=LOCAL_CLIENTS) as running:
             yield running
         return
     broker: Broker = request.getfixturevalue("kafka")
-    with running_suite(data, "--kafka", broker.bootstrap, "--kafka-topics", f"e2e-{uuid.uuid4().hex[:12]}") as running:
+    topics = ["--kafka", broker.bootstrap, "--kafka-topics", f"e2e-{uuid.uuid4().hex[:12]}"]
+    with running_suite(data, *topics, environment=LOCAL_CLIENTS) as running:
         until(lambda: read_from_topics(running), "each service reads the others from their topics", START)
         yield running
         until(lambda: read_from_topics(running), "each service still reads the others from their topics", START)

@@ -12,7 +12,6 @@ from services.identity.ports import (
     ChoiceNeeded,
     ConsentNeeded,
     Destination,
-    Granted,
     Kept,
     LoginNeeded,
     Overtaken,
@@ -23,7 +22,7 @@ from services.identity.ports import (
 )
 from watchword.token.v1 import authorization_pb2 as pb
 from watchword.token.v1 import authorization_pb2_grpc
-from watchword.wire import from_timestamp, to_timestamp
+from watchword.wire import to_timestamp
 
 PATIENCE = 4.0
 
@@ -84,15 +83,6 @@ class AuthorizationPeer:
             self._stub.ListLogoutPages, request, timeout=PATIENCE, again=True
         )
         return tuple(answer.uris)
-
-    async def grants(self, account_id: str) -> Sequence[Granted]:
-        """See ports.Grants."""
-        request = pb.ListGrantsRequest(account_id=account_id)
-        answer: pb.ListGrantsResponse = await ask(self._stub.ListGrants, request, timeout=PATIENCE, again=True)
-        return [
-            Granted(one.client_id, one.client_name, tuple(one.scopes), from_timestamp(one.given_at), one.client_uri)
-            for one in answer.grants
-        ]
 
     async def revoke_grant(self, account_id: str, client_id: str) -> int:
         """See ports.Grants."""

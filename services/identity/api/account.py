@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -19,11 +20,15 @@ from services.identity.api.signin import BLANK, Problem, typed
 from services.identity.api.site import Site
 from services.identity.commands import Done
 from services.identity.commands.authorize import visitor
+from services.identity.commands.grants import take_back
 from services.identity.commands.login import log_in
 from services.identity.commands.sessions import Person, Visitor, csrf_token, end_session, fits, sign_out
 from services.identity.pages.agents import device
 from services.identity.pages.words import Words
+from services.identity.ports import Grants
 from services.identity.queries import Queries
+
+T = TypeVar("T")
 
 PATH = "/account"
 ENTRY = "watchword_entry"
@@ -36,6 +41,7 @@ class AccountPage:
 
     site: Site
     queries: Queries
+    grants: Grants
 
     async def page(self, request: Request) -> Response:
         """The page, or the one to sign in on."""
@@ -60,7 +66,12 @@ class AccountPage:
         if form.get("out") == "all":
             done = await sign_out(identity, by, account_id)
         elif session_id is not None:
-            done = await _ended(end_session(identity, by, account_id, session_id, "ended_by_owner"))
+            done = await _unless_gone(end_session(identity, by, account_id, session_id, "ended_by_owner"))
+        elif (client_id := form.get("take")) is not None:
+            person = Person(there.account, there.session.id, by_cookie=True)
+            taken = await _unless_gone(take_back(self.grants, self.queries, person, client_id))
+            if taken is not None:
+                positions.note("token", taken)
         if done is not None:
             positions.note("identity", done.position)
         if form.get("out") == "all" or session_id == there.session.id:
@@ -137,8 +148,8 @@ def _stale(request: Request, say: Words) -> str:
     return say("problem.stale") if "stale" in request.query_params else ""
 
 
-async def _ended(ending: Awaitable[Done]) -> Done | None:
-    """None where there was no such session: somebody else has ended it, or nobody has it."""
+async def _unless_gone(ending: Awaitable[T]) -> T | None:
+    """None where there was nothing of that name: somebody else has ended it, or nobody has it."""
     try:
         return await ending
     except Refusal as refusal:

@@ -80,6 +80,23 @@ class Sessions(BaseModel):
     sessions: list[Session]
 
 
+class Grant(BaseModel):
+    """What an application may have, since when. RFC 3339."""
+
+    client_id: str
+    name: str
+    scopes: list[str]
+    since: str
+
+
+class Grants(BaseModel):
+    grants: list[Grant]
+
+
+class TakenBack(BaseModel):
+    applied: bool
+
+
 class Done(BaseModel):
     """`applied` is false where token has not answered yet: it still happens, from the event."""
 
@@ -129,5 +146,6 @@ USERINFO = {"summary": "Who a token speaks for (OpenID Connect)"} | refuses(
     },
     [BEARER],
 )
+ONE_GRANT = person({404: ("grant_unknown",)}, changes=True)
 ONE_SESSION = person({404: ("session_unknown",)}, changes=True)
 ADMINISTRATOR = refuses(_ADMINISTRATOR, [BEARER])

@@ -16,13 +16,12 @@ from services.token.commands.logout import judge_logout
 from services.token.commands.userinfo import sign_userinfo
 from services.token.domain import SECOND
 from services.token.domain.authorization import OFFLINE, Choose, Consent, Decision, Login, SignedIn
-from services.token.domain.client import Client
 from services.token.domain.errors import NoSuchAddress
 from services.token.domain.family import IDLE
 from services.token.domain.logout import logout_page
 from services.token.domain.redirects import origin
 from services.token.domain.said import IdTokenHint
-from services.token.parts import Given, Involvement
+from services.token.parts import Involvement
 from services.token.ports import Token
 from services.token.queries import OwnKeys, clients, id_token_hint
 from watchword.token.v1 import authorization_pb2 as pb
@@ -34,7 +33,7 @@ ALLOWED = {
     f"{_SERVICE}/{method}": frozenset({"service/identity"})
     for method in (
         *("BeginAuthorization", "ContinueAuthorization", "JudgeLogout", "SignUserInfo"),
-        *("ListLogoutPages", "ListGrants", "RevokeGrant"),
+        *("ListLogoutPages", "RevokeGrant"),
     )
 }
 
@@ -98,12 +97,6 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
         pages = (logout_page(self._token.issuer, client, request.session_id) for client in found)
         return pb.ListLogoutPagesResponse(uris=[page for page in pages if page])
 
-    async def ListGrants(self, request: pb.ListGrantsRequest, context: Any) -> pb.ListGrantsResponse:
-        await self._level()
-        given = await self._parts.grants_of(request.account_id)
-        by_id = {client.id: client for client in await clients(self._token, [one.client_id for one in given])}
-        return pb.ListGrantsResponse(grants=[_grant(one, by_id.get(one.client_id, Client())) for one in given])
-
     async def RevokeGrant(self, request: pb.RevokeGrantRequest, context: Any) -> pb.RevokeGrantResponse:
         account_id, client_id = request.account_id, request.client_id
         position = await revoke_grant(self._token, self._parts, account_id, client_id, "taken_back", rpc.by())
@@ -152,16 +145,6 @@ def _asked(begun: Asked) -> pb.AskedFor:
         ui_locales=request.ui_locales,
         display=request.display,
         redirect_origin=origin(request.answering.redirect_uri),
-    )
-
-
-def _grant(given: Given, client: Client) -> pb.GrantOfClient:
-    return pb.GrantOfClient(
-        client_id=given.client_id,
-        client_name=client.name,
-        scopes=given.scopes,
-        given_at=to_timestamp(given.given_at),
-        client_uri=client.client_uri,
     )
 
 

@@ -17,6 +17,7 @@ from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
 from services.identity.api.flows import Flows
+from services.identity.api.grants import GrantsApi
 from services.identity.api.logout import Logout
 from services.identity.api.site import Site
 from services.identity.pages.brand import brand
@@ -76,7 +77,7 @@ def reception_of(
     logo: Path | None = None,
     words: Path | None = None,
 ) -> Reception:
-    token, queries = SmallAuthorizations(house.token), cast("Queries", LiveQueries(house))
+    token, queries = SmallAuthorizations(house.token, told=house.told), cast("Queries", LiveQueries(house))
     secure = (public_url or "").startswith("https://")
     bearers: Any = None
     callers = Callers(house.identity, bearers, Cookies(secure))
@@ -85,7 +86,8 @@ def reception_of(
     routers: list[APIRouter] = [
         Authorize(site, Flows(callers.cookies), token).router(),
         Logout(site, token).router(),
-        AccountPage(site, queries).router(),
+        GrantsApi(callers, queries, token).router(),
+        AccountPage(site, queries, token).router(),
         session.router(callers.cookies),
         assets.router(own),
     ]

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs
 import jwt
 
 from eventlog.errors import Kind, Refusal
+from eventlog.projection import Drop, MemoryRows
 from services.identity.ports import (
     Asked,
     ChoiceNeeded,
     ConsentNeeded,
     Destination,
-    Granted,
     Kept,
     LoginNeeded,
     Overtaken,
@@ -46,13 +46,13 @@ class SmallAuthorizations:
     token: SmallToken
     apps: dict[str, App] = field(default_factory=lambda: {"one": App()})
     kept: dict[str, dict[str, str]] = field(default_factory=dict)
-    grants_of: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    grants: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     given: list[SignedIn] = field(default_factory=list)
     hints: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Sessions and accounts by id_token_hint."""
     pages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By which pages applications sign a browser out, by session."""
-    taken_back: list[tuple[str, str]] = field(default_factory=list)
+    told: MemoryRows = field(default_factory=MemoryRows)
 
     async def begin(self, parameters: bytes) -> Kept | Destination | Wrong:
         self.token._answer()
@@ -92,7 +92,7 @@ class SmallAuthorizations:
 
     def _consent(self, handle: str, asked: dict[str, str], signed_in: SignedIn) -> Step:
         scopes = tuple(asked.get("scope", "openid").split())
-        granted = self.grants_of.setdefault((signed_in.session.account_id, asked["client_id"]), set())
+        granted = self.grants.setdefault((signed_in.session.account_id, asked["client_id"]), set())
         if self.apps[asked["client_id"]].asks and not set(scopes) <= granted:
             if signed_in.decision is None:
                 new = tuple(scope for scope in scopes if scope not in granted)
@@ -130,16 +130,13 @@ class SmallAuthorizations:
         self.token._answer()
         return self.pages.get(session_id, ())
 
-    async def grants(self, account_id: str) -> list[Granted]:
-        self.token._answer()
-        mine = [(client_id, scopes) for (account, client_id), scopes in self.grants_of.items() if account == account_id]
-        return [Granted(client_id, self.apps[client_id].name, tuple(sorted(scopes)), 0) for client_id, scopes in mine]
-
     async def revoke_grant(self, account_id: str, client_id: str) -> int:
+        """What was granted is known from token's log, which identity follows."""
         self.token._answer()
-        if self.grants_of.pop((account_id, client_id), None) is None:
+        key = f"{account_id}/{client_id}"
+        if self.told.get("grant", key) is None:
             raise Refusal(Kind.NOT_FOUND, "not_found", "there is no such grant")
-        self.taken_back.append((account_id, client_id))
+        self.told.apply(Drop("grant", key))
         return 4711
 
     def _answered(self, handle: str, said: dict[str, str]) -> Destination:

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from eventlog.projection import Put
+from services.identity.commands.sessions import csrf_token
 from services.identity.pages.agents import device
 from tests.harness.browsing import Browser, Page
 from tests.unit.identity.house import OTHER_PASSWORD, House
@@ -108,6 +109,45 @@ async def test_applications_and_warnings_are_shown_to_their_owner_alone(receptio
     for said in ("An App", "See your e-mail address", "2026-09-21 10:00 UTC", "as a thief would"):
         assert said in page.text
     assert "bobs" not in page.text
+
+
+def allowed(reception: Reception, account_id: str, client_id: str = "one") -> None:
+    grant = {"client_id": client_id, "scopes": ["openid"], "since": "2026-09-21T10:00:00.000000Z"}
+    reception.house.told.apply(Put("client", client_id, {"direct_login": False, "name": client_id}))
+    reception.house.told.apply(Put("grant", f"{account_id}/{client_id}", grant, belongs=account_id))
+
+
+async def test_a_person_takes_back_what_they_have_allowed(reception: Reception, browser: Browser) -> None:
+    alice = (await reception.house.log_in()).account_id
+    for client_id in ("one", "two"):
+        allowed(reception, alice, client_id)
+    page = await browser.submit(await entered(browser), ("take", "one"))
+    assert ("take", "one") not in page.form.buttons
+    assert ("take", "two") in page.form.buttons
+    page.form.buttons.add(("take", "one"))
+    again = await browser.submit(page, ("take", "one"))
+    assert again.title.startswith("Your account"), "what is gone already is no error"
+
+
+async def test_it_is_listed_and_taken_back_over_rest_by_whose_it_is(reception: Reception, browser: Browser) -> None:
+    alice, bob = (await reception.house.log_in()).account_id, await reception.house.register("bob")
+    for account_id in (alice, bob):
+        allowed(reception, account_id)
+    await entered(browser)
+    listed = (await browser.http.get("/v1/grants")).json()["grants"]
+    assert [(one["client_id"], one["scopes"]) for one in listed] == [("one", ["openid"])]
+    refused = await browser.http.delete("/v1/grants/one")
+    assert (refused.status_code, refused.json()["code"]) == (403, "csrf_token_invalid")
+    headers = {"X-CSRF-Token": await csrf_token(reception.house.identity.log, session_of(browser))}
+    taken = await browser.http.delete("/v1/grants/one", headers=headers)
+    assert (taken.status_code, taken.json()) == (200, {"applied": True})
+    assert taken.headers["watchword-position"] == "token=4711"
+    assert (await browser.http.get("/v1/grants")).json() == {"grants": []}
+    unknown = await browser.http.delete("/v1/grants/one", headers=headers)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "grant_unknown")
+    assert reception.house.told.get("grant", f"{bob}/one") is not None
+    browser.http.cookies.clear()
+    assert (await browser.http.get("/v1/grants")).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """OpenID Connect Session Management 1.0: applications learn that somebody else is signed in now, or nobody."""
 
 import hashlib
-import json
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
+import dukpy
 import pytest
 import pytest_asyncio
 
@@ -137,29 +135,30 @@ def test_an_origin_is_written_as_browsers_write_it(url: str, origin: str) -> Non
 
 
 RUN = """
-const crypto = require("crypto"), {script, cases} = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const refuses = {subtle: {digest: () => Promise.reject(new Error("no"))}};
-const KINDS = {none: undefined, refuses, has: crypto.webcrypto};
-function ask({kind, cookie, message, origin}) {
-  return new Promise((done) => {
-    let heard;
-    const window = {crypto: KINDS[kind], addEventListener: (name, listener) => { heard = listener; }};
-    new Function("window", "document", script)(window, {cookie});
-    heard({data: message, origin, source: {postMessage: (word, to) => done([word, to])}});
-  });
-}
-Promise.all(cases.map(ask)).then((said) => console.log(JSON.stringify(said)));
+var KINDS = {
+  none: undefined,
+  refuses: {subtle: {digest: function () { return Promise.reject(new Error("no")); }}},
+  has: {subtle: {digest: function (name, data) {
+    return Promise.resolve(call_python("digest", name, Array.prototype.slice.call(data)));
+  }}}
+};
+dukpy.cases.forEach(function (one, number) {
+  var heard, source = {postMessage: function (word, to) { call_python("said", number, word, to); }};
+  var window = {crypto: KINDS[one.kind], addEventListener: function (name, listener) { heard = listener; }};
+  new Function("window", "document", dukpy.script)(window, {cookie: one.cookie});
+  heard({data: one.message, origin: one.origin, source: source});
+});
 """
 
 
 def asked(*cases: dict[str, str]) -> list[list[str]]:
     """What the framed page's script answers; `kind` says what the browser offers of cryptography."""
-    node = shutil.which("node")
-    assert node, "Node.js runs the framed page's script here"
-    given = json.dumps({"script": session_script(STATE), "cases": cases})
-    ran = subprocess.run([node, "-e", RUN], input=given, capture_output=True, text=True, check=True)
-    said: list[list[str]] = json.loads(ran.stdout)
-    return said
+    said: dict[int, list[str]] = {}
+    browser = dukpy.JSInterpreter()
+    browser.export_function("said", lambda number, word, to: said.__setitem__(number, [word, to]))
+    browser.export_function("digest", lambda name, data: list(hashlib.sha256(bytes(data)).digest()))
+    browser.evaljs(RUN, script=session_script(STATE), cases=cases)
+    return [said[number] for number in range(len(cases))]
 
 
 def case(kind: str, **changes: str) -> dict[str, Any]:

@@ -26,16 +26,6 @@ async def take_back(house: House) -> int:
     return await revoke_grant(house.world.a.token, house.involved, ALICE, "shop", "taken_back", IDENTITY)
 
 
-async def test_it_is_listed_until_it_is_taken_back(house: House) -> None:
-    await Browser(house.world, SHOP).code(decision=ALL, scope=WANTED, prompt="consent")
-    await house.table.follow()
-    (given,) = await house.involved.grants_of(ALICE)
-    assert (given.client_id, set(given.scopes), given.given_at) == ("shop", set(ALL.scopes), house.world.clock.now())
-    await take_back(house)
-    await house.table.follow()
-    assert await house.involved.grants_of(ALICE) == []
-
-
 async def test_it_ends_refresh_tokens_access_tokens_and_codes(house: House) -> None:
     browser = Browser(house.world, SHOP)
     tokens = await browser.redeem(await browser.code(decision=ALL, scope=WANTED, prompt="consent"))

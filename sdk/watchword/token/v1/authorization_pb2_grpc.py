@@ -61,11 +61,6 @@ class AuthorizationServiceStub:
                 request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListLogoutPagesRequest.SerializeToString,
                 response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListLogoutPagesResponse.FromString,
                 _registered_method=True)
-        self.ListGrants = channel.unary_unary(
-                '/watchword.token.v1.AuthorizationService/ListGrants',
-                request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListGrantsRequest.SerializeToString,
-                response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListGrantsResponse.FromString,
-                _registered_method=True)
         self.RevokeGrant = channel.unary_unary(
                 '/watchword.token.v1.AuthorizationService/RevokeGrant',
                 request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.RevokeGrantRequest.SerializeToString,
@@ -113,15 +108,8 @@ class AuthorizationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListGrants(self, request, context):
-        """What a person has let clients have.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def RevokeGrant(self, request, context):
-        """Takes it back from a client, with all that it was given.
+        """Takes back what a person let a client have, with all that it was given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,11 +142,6 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.ListLogoutPages,
                     request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListLogoutPagesRequest.FromString,
                     response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListLogoutPagesResponse.SerializeToString,
-            ),
-            'ListGrants': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListGrants,
-                    request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListGrantsRequest.FromString,
-                    response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.ListGrantsResponse.SerializeToString,
             ),
             'RevokeGrant': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeGrant,
@@ -303,33 +286,6 @@ class AuthorizationService:
             '/watchword.token.v1.AuthorizationService/ListLogoutPages',
             watchword_dot_token_dot_v1_dot_authorization__pb2.ListLogoutPagesRequest.SerializeToString,
             watchword_dot_token_dot_v1_dot_authorization__pb2.ListLogoutPagesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListGrants(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/watchword.token.v1.AuthorizationService/ListGrants',
-            watchword_dot_token_dot_v1_dot_authorization__pb2.ListGrantsRequest.SerializeToString,
-            watchword_dot_token_dot_v1_dot_authorization__pb2.ListGrantsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,10 +45,8 @@ class AuthorizationServiceStub:
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
     ListLogoutPages: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]
     """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
-    ListGrants: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.ListGrantsRequest, _authorization_pb2.ListGrantsResponse]
-    """What a person has let clients have."""
     RevokeGrant: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.RevokeGrantRequest, _authorization_pb2.RevokeGrantResponse]
-    """Takes it back from a client, with all that it was given."""
+    """Takes back what a person let a client have, with all that it was given."""
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
@@ -67,10 +65,8 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
     ListLogoutPages: _aio.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]  # type: ignore[assignment]
     """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
-    ListGrants: _aio.UnaryUnaryMultiCallable[_authorization_pb2.ListGrantsRequest, _authorization_pb2.ListGrantsResponse]  # type: ignore[assignment]
-    """What a person has let clients have."""
     RevokeGrant: _aio.UnaryUnaryMultiCallable[_authorization_pb2.RevokeGrantRequest, _authorization_pb2.RevokeGrantResponse]  # type: ignore[assignment]
-    """Takes it back from a client, with all that it was given."""
+    """Takes back what a person let a client have, with all that it was given."""
 
 class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     """What identity asks of the authorization server for a browser. Token judges a request once and keeps it; identity knows
@@ -118,19 +114,11 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
 
     @_abc_1.abstractmethod
-    def ListGrants(
-        self,
-        request: _authorization_pb2.ListGrantsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_authorization_pb2.ListGrantsResponse, _abc.Awaitable[_authorization_pb2.ListGrantsResponse]]:
-        """What a person has let clients have."""
-
-    @_abc_1.abstractmethod
     def RevokeGrant(
         self,
         request: _authorization_pb2.RevokeGrantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_authorization_pb2.RevokeGrantResponse, _abc.Awaitable[_authorization_pb2.RevokeGrantResponse]]:
-        """Takes it back from a client, with all that it was given."""
+        """Takes back what a person let a client have, with all that it was given."""
 
 def add_AuthorizationServiceServicer_to_server(servicer: AuthorizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
