@@ -9,8 +9,8 @@ from starlette.requests import Request
 from eventlog.errors import Kind, Refusal
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
-REPEATABLE = frozenset({"resource"})
-"""RFC 8707 2 lets a client name several."""
+REPEATABLE = frozenset({"resource", "audience"})
+"""RFC 8707 2 and RFC 8693 2.1 let a client name several."""
 MOST = 20
 
 

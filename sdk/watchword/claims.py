@@ -8,6 +8,15 @@ from watchword.errors import TokenRefused
 from watchword.proof import Confirmation, read_confirmation
 
 MAX_POSITION = 2**63 - 1
+MAX_ACTORS = 16
+"""Services through which a token can have come."""
+
+
+class Prior(msgspec.Struct, frozen=True):
+    """A token that another was exchanged for (RFC 8693), and the client that it was given to."""
+
+    jti: str
+    client_id: str
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,7 +24,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
     `pos` is the position in token's log at which it was issued, `spos` its session's in identity's log, `sid` the
     session, `fam` the refresh family, `kid` the key that signed it. `userinfo_claims` were asked for by name. `cnf` is
-    what its presenter has to prove.
+    what its presenter has to prove. `actors` are the services that act for `sub`, by their names in `act`, the one that
+    acts now first (RFC 8693 4.1); `may_act` is one that may come to (4.4). What ends one of `prior` ends this token.
     """
 
     iss: str
@@ -37,6 +47,9 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     nbf: int | None = None
     userinfo_claims: tuple[str, ...] = ()
     cnf: Confirmation | None = None
+    actors: tuple[str, ...] = ()
+    may_act: str | None = None
+    prior: tuple[Prior, ...] = ()
 
 
 def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
@@ -63,6 +76,9 @@ def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
         nbf=_integer(payload, "nbf") if "nbf" in payload else None,
         userinfo_claims=_texts(payload, "userinfo_claims") if "userinfo_claims" in payload else (),
         cnf=read_confirmation(payload["cnf"]) if "cnf" in payload else None,
+        actors=_actors(payload) if "act" in payload else (),
+        may_act=_party(payload, "may_act") if "may_act" in payload else None,
+        prior=_prior(payload) if "prior" in payload else (),
     )
 
 
@@ -114,3 +130,29 @@ def _scope(payload: Mapping[str, object]) -> frozenset[str]:
     if not isinstance(value, str):
         raise _bad(payload, "scope")
     return frozenset(value.split(" ")) - {""}
+
+
+def _party(payload: Mapping[str, object], name: str) -> str:
+    value = payload.get(name)
+    if not isinstance(value, dict):
+        raise _bad(payload, name)
+    return _text(value, "sub")
+
+
+def _actors(payload: Mapping[str, object]) -> tuple[str, ...]:
+    """Each holds the one before it."""
+    found: list[str] = []
+    while "act" in payload:
+        found.append(_party(payload, "act"))
+        inner = payload["act"]
+        if len(found) > MAX_ACTORS or not isinstance(inner, dict):
+            raise _bad(payload, "act")
+        payload = inner
+    return tuple(found)
+
+
+def _prior(payload: Mapping[str, object]) -> tuple[Prior, ...]:
+    try:
+        return msgspec.convert(payload["prior"], tuple[Prior, ...])
+    except msgspec.ValidationError:
+        raise _bad(payload, "prior") from None

@@ -114,7 +114,18 @@ class Revocations:
             return "session"
         if claims.client_id in live["client"] and _ended(live["client"][claims.client_id], claims):
             return "client"
-        return "subject" if claims.sub in live["subject"] and _ended(live["subject"][claims.sub], claims) else None
+        if claims.sub in live["subject"] and _ended(live["subject"][claims.sub], claims):
+            return "subject"
+        return self._refuses_prior(claims) if claims.prior else None
+
+    def _refuses_prior(self, claims: Claims) -> Kind | None:
+        """A token that was exchanged for others ends with each of them."""
+        for one in claims.prior:
+            if _ended(self._live["token"].get(one.jti, ()), claims):
+                return "token"
+            if _ended(self._live["client"].get(one.client_id, ()), claims):
+                return "client"
+        return None
 
     def forget(self, now_us: int) -> None:
         """Drop what has nothing left to end at `now_us`, the log's time in µs since 1970 UTC."""

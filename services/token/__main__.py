@@ -24,6 +24,7 @@ from services.token.adapters.sectors import published
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
 from services.token.api.authorization import ALLOWED as ANSWERS
 from services.token.api.authorization import AuthorizationRpc
+from services.token.api.device import Devices
 from services.token.api.grpc import ACTIONS, ALLOWED, Revoking, TokenRpc
 from services.token.api.oauth import OAuth
 from services.token.api.pushing import Pushing
@@ -149,6 +150,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         hot=[
             *OAuth(token, introspecting, keys, revoking, browsers, settings.registration != "off").endpoints(),
             *Pushing(token, keys).endpoints(),
+            *Devices(token, f"{settings.identity_url or settings.issuer}/device").endpoints(),
         ],
         shares=shares(registered),
         waiting=waiting,

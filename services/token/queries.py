@@ -17,7 +17,7 @@ from services.token.domain.family import FAMILY, IDLE, Lineage, Presented
 from services.token.domain.grant import GRANT, Grant, grant_key
 from services.token.domain.keyring import ALGORITHMS, KEYRING, REFRESH_RING, Keyring, signing_ring
 from services.token.domain.revocation import SESSION, SUBJECT, Session, hangs_from
-from services.token.domain.said import IdTokenHint
+from services.token.domain.said import IdTokenHint, acting
 from services.token.made import Made
 from services.token.ports import Token
 from watchword.claims import Claims
@@ -78,6 +78,12 @@ def _described(claims: Claims) -> dict[str, Any]:
     said["aud"] = claims.aud[0] if len(claims.aud) == 1 else list(claims.aud)
     said["scope"] = " ".join(sorted(claims.scope))
     said.pop("kid")
+    said.pop("prior", None)
+    if actors := said.pop("actors", ()):
+        # RFC 8693 4.3
+        said["act"] = acting(actors)
+    if claims.may_act is not None:
+        said["may_act"] = {"sub": claims.may_act}
     token_type = "Bearer"
     if claims.cnf is not None:
         # RFC 9449 6.2, RFC 8705 3.2: whoever is asked for this token has to check the proof.

@@ -90,6 +90,13 @@ MEMBERS = (
     ),
     Member("tls_client_auth_san_dns", "--tls-dns", str, "Or a DNS name of its certificate.", "NAME"),
     Member(
+        "may_act",
+        "--may-act",
+        str,
+        "The client that may exchange its tokens for its own (RFC 8693), besides those that they are meant for.",
+        "CLIENT",
+    ),
+    Member(
         "dpop_bound_access_tokens", "--dpop/--no-dpop", bool, "Its tokens are bound to a key of its own (RFC 9449)."
     ),
     Member(

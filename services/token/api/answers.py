@@ -19,11 +19,26 @@ class _ByForm(BaseModel):
 
 
 class TokenForm(_ByForm):
-    grant_type: Literal["authorization_code", "refresh_token", "client_credentials"]
+    grant_type: Literal[
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    ]
     code: str = Field(default="", description="for the grant authorization_code")
     redirect_uri: str = Field(default="", description="the one that the code was asked for with")
     code_verifier: str = Field(default="", description="what the code_challenge was made of (RFC 7636)")
     refresh_token: str = Field(default="", description="for the grant refresh_token")
+    device_code: str = Field(default="", description="for the grant device_code (RFC 8628)")
+    assertion: str = Field(default="", description="for the grant jwt-bearer: signed by the client (RFC 7523 2.1)")
+    subject_token: str = Field(default="", description="for the grant token-exchange (RFC 8693)")
+    subject_token_type: str = Field(default="")
+    actor_token: str = Field(default="", description="a token of the client's own")
+    actor_token_type: str = Field(default="")
+    requested_token_type: str = Field(default="")
+    audience: str = Field(default="", description="with token-exchange, as resource")
     scope: str = Field(default="", description="names with a space between; all that the client may have without")
     resource: str = Field(default="", description="an audience of the client (RFC 8707)")
 
@@ -51,6 +66,24 @@ class Pushed(BaseModel):
     expires_in: int = Field(description="seconds")
 
 
+class DeviceForm(_ByForm):
+    """RFC 8628 3.1."""
+
+    scope: str = Field(default="", description="names with a space between")
+    resource: str = Field(default="", description="an audience of the client (RFC 8707)")
+
+
+class DeviceAuthorization(BaseModel):
+    """RFC 8628 3.2."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int = Field(description="seconds")
+    interval: int = Field(description="seconds between two questions")
+
+
 class Tokens(BaseModel):
     """RFC 6749 5.1."""
 
@@ -60,6 +93,7 @@ class Tokens(BaseModel):
     scope: str
     refresh_token: str = Field(default="")
     id_token: str = Field(default="", description="with the scope openid (OpenID Connect Core 2)")
+    issued_token_type: str = Field(default="", description="of the grant token-exchange (RFC 8693 2.2.1)")
 
 
 class Introspection(BaseModel):
@@ -84,6 +118,8 @@ class Introspection(BaseModel):
     auth_time: int = Field(default=0)
     acr: str = Field(default="")
     amr: list[str] = Field(default=[])
+    act: dict[str, Any] = Field(default={}, description="who acts for the subject (RFC 8693)")
+    may_act: dict[str, Any] = Field(default={}, description="who may exchange it (RFC 8693)")
 
 
 class PublicKey(BaseModel):
@@ -116,6 +152,7 @@ class Metadata(BaseModel):
     check_session_iframe: str
     pushed_authorization_request_endpoint: str
     require_pushed_authorization_requests: bool
+    device_authorization_endpoint: str
     introspection_endpoint: str
     revocation_endpoint: str
     registration_endpoint: str = Field(default="", description="where clients may register themselves (RFC 7591)")
@@ -181,6 +218,7 @@ TOKEN = _form(
         400: (
             *("invalid_grant", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type"),
             *("invalid_dpop_proof", "use_dpop_nonce"),
+            *("authorization_pending", "slow_down", "access_denied", "expired_token"),
         )
     },
 )
@@ -197,6 +235,11 @@ PUSH = _form(
             "use_dpop_nonce",
         )
     },
+)
+DEVICE = _form(
+    "A code for a device, and one for whoever stands before it (RFC 8628)",
+    DeviceForm,
+    {400: ("invalid_scope", "invalid_target", "unauthorized_client")},
 )
 INTROSPECT = _form("Introspection (RFC 7662)", PresentedToken, {400: ("unauthorized_client",)})
 REVOKE = _form("Revocation (RFC 7009)", PresentedToken, {400: ("unauthorized_client",)})

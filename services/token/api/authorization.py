@@ -1,5 +1,6 @@
 """AuthorizationService: decode, call, encode. Identity alone may ask (DESIGN, "Who goes there?")."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -10,12 +11,14 @@ from chassis.web.forms import Form, parse_form
 from eventlog.errors import Refusal
 from services.token.api.grpc import Revoking
 from services.token.commands.authorize import Asked, Destination, asked_for, begin, give_up, proceed
+from services.token.commands.device import DeviceAsked, decide_device, look_up
 from services.token.commands.grants import revoke_grant
 from services.token.commands.issue import Overtaken
 from services.token.commands.logout import judge_logout
 from services.token.commands.userinfo import sign_userinfo
 from services.token.domain import SECOND
 from services.token.domain.authorization import OFFLINE, Choose, Consent, Decision, Login, SignedIn
+from services.token.domain.client import Client
 from services.token.domain.errors import NoSuchAddress
 from services.token.domain.family import IDLE
 from services.token.domain.logout import logout_page
@@ -34,6 +37,7 @@ ALLOWED = {
     for method in (
         *("BeginAuthorization", "ContinueAuthorization", "JudgeLogout", "SignUserInfo"),
         *("ListLogoutPages", "RevokeGrant"),
+        *("LookUpDevice", "DecideDevice"),
     )
 }
 
@@ -112,6 +116,26 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
             jwt=await sign_userinfo(self._token, request.client_id, request.account_id, claims)
         )
 
+    async def LookUpDevice(self, request: pb.LookUpDeviceRequest, context: Any) -> pb.LookUpDeviceResponse:
+        try:
+            return pb.LookUpDeviceResponse(asked=_device(await look_up(self._token, request.user_code)))
+        except NoSuchAddress as wrong:
+            return pb.LookUpDeviceResponse(error=_error(wrong))
+
+    async def DecideDevice(self, request: pb.DecideDeviceRequest, context: Any) -> pb.DecideDeviceResponse:
+        who, decision = _who(request.signed_in), _decision(request.signed_in) or Decision(False)
+        try:
+            decided = await decide_device(self._token, request.user_code, who, decision, rpc.by())
+        except NoSuchAddress as wrong:
+            return pb.DecideDeviceResponse(error=_error(wrong))
+        match decided:
+            case Login():
+                return pb.DecideDeviceResponse(login=pb.LoginNeeded())
+            case Overtaken():
+                return pb.DecideDeviceResponse(overtaken_by=decided.by)
+        positions.note("token", decided.position)
+        return pb.DecideDeviceResponse(allowed=decided.allowed, position=decided.position)
+
     async def _hint(self, form: Form) -> IdTokenHint | None:
         presented = form.get("id_token_hint")
         return None if presented is None else await id_token_hint(self._keys, self._token.issuer, presented)
@@ -130,10 +154,17 @@ def _error(wrong: NoSuchAddress) -> pb.AuthorizationError:
 
 
 def _asked(begun: Asked) -> pb.AskedFor:
-    client, request = begun.client, begun.request
+    request, asked = begun.request, _asking(begun.client, begun.expires_at)
+    asked.handle, asked.login_hint, asked.display = begun.handle, request.login_hint, request.display
+    asked.ui_locales.extend(request.ui_locales)
+    asked.redirect_origin = origin(request.answering.redirect_uri)
+    return asked
+
+
+def _asking(client: Client, expires_at: int) -> pb.AskedFor:
+    """Who asks."""
     return pb.AskedFor(
-        handle=begun.handle,
-        expires_at=to_timestamp(begun.expires_at),
+        expires_at=to_timestamp(expires_at),
         client_id=client.id,
         client_name=client.name,
         first_party=client.first_party,
@@ -141,11 +172,17 @@ def _asked(begun: Asked) -> pb.AskedFor:
         client_uri=client.client_uri,
         policy_uri=client.policy_uri,
         tos_uri=client.tos_uri,
-        login_hint=request.login_hint,
-        ui_locales=request.ui_locales,
-        display=request.display,
-        redirect_origin=origin(request.answering.redirect_uri),
     )
+
+
+def _device(found: DeviceAsked) -> pb.DeviceAsked:
+    scopes = found.request.scopes
+    asked = _asking(found.client, found.request.expires_at)
+    return pb.DeviceAsked(user_code=found.user_code, asked=asked, scopes=scopes, offline=_offline(scopes))
+
+
+def _offline(scopes: Sequence[str]) -> Duration | None:
+    return Duration(seconds=IDLE // SECOND) if OFFLINE in scopes else None
 
 
 def _destination(going: Destination) -> pb.Destination:
@@ -186,6 +223,6 @@ def _next(step: Destination | Login | Choose | Consent | Overtaken) -> pb.Contin
             return pb.ContinueAuthorizationResponse(choice=pb.ChoiceNeeded())
         case Overtaken():
             return pb.ContinueAuthorizationResponse(overtaken_by=step.by)
-    offline = Duration(seconds=IDLE // SECOND) if OFFLINE in (*step.scopes, *step.granted) else None
+    offline = _offline((*step.scopes, *step.granted))
     consent = pb.ConsentNeeded(scopes=step.scopes, granted=step.granted, offline=offline)
     return pb.ContinueAuthorizationResponse(consent=consent)

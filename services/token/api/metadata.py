@@ -24,6 +24,7 @@ def metadata(issuer: str, identity: str, grant_types: Sequence[str], registratio
         "end_session_endpoint": f"{identity}/oauth2/logout",
         "check_session_iframe": f"{identity}/oauth2/session",
         "pushed_authorization_request_endpoint": f"{issuer}/oauth2/par",
+        "device_authorization_endpoint": f"{issuer}/oauth2/device_authorization",
         "introspection_endpoint": f"{issuer}/oauth2/introspect",
         "revocation_endpoint": f"{issuer}/oauth2/revoke",
         "grant_types_supported": list(grant_types),

@@ -1,6 +1,6 @@
 """The OAuth endpoints: RFC 6749, 7009, 7662, 7517 and 8414."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import lru_cache
 
 from prometheus_client import Counter
@@ -15,19 +15,16 @@ from eventlog.log import By
 from services.token.adapters.refresh_secrets import PREFIX
 from services.token.api import answers
 from services.token.api.client_auth import client_of
+from services.token.api.grants import GRANTS, Asking, Grant, asks
 from services.token.api.grpc import Revoking
 from services.token.api.metadata import metadata
 from services.token.api.offered import proofs
 from services.token.api.proof import binding_of
 from services.token.commands.clients import ProofMoved
-from services.token.commands.issue import Answered, client_credentials
-from services.token.commands.redeem import redeem
-from services.token.commands.refresh import refresh
+from services.token.commands.issue import Answered
 from services.token.commands.revoke import revoke_family, revoke_token
 from services.token.domain import SECOND
-from services.token.domain.binding import Binding
 from services.token.domain.client import Client
-from services.token.domain.code import Shown
 from services.token.domain.errors import Reused, UnauthorizedClient, UnsupportedGrantType
 from services.token.domain.family import FAMILY
 from services.token.domain.keyring import JWKS_LIFE
@@ -35,31 +32,9 @@ from services.token.ports import Token
 from services.token.queries import Asker, OwnKeys, genuine, introspect, known
 from watchword.verifier import Verifier
 
-Grant = Callable[[Token, Client, Form, By, Binding], Awaitable[Answered]]
 GRANTED = Counter("watchword_token_requests", "Requests for tokens", ["grant_type", "outcome"])
 _granted = lru_cache(maxsize=256)(GRANTED.labels)
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-
-
-async def _refresh(token: Token, client: Client, form: Form, by: By, binding: Binding) -> Answered:
-    presented, scope = form.require("refresh_token"), form.get("scope")
-    return await refresh(token, client, presented, scope, form.all("resource"), by, binding)
-
-
-async def _client_credentials(token: Token, client: Client, form: Form, by: By, binding: Binding) -> Answered:
-    return await client_credentials(token, client, form.get("scope"), form.all("resource"), by, binding)
-
-
-async def _authorization_code(token: Token, client: Client, form: Form, by: By, binding: Binding) -> Answered:
-    shown = Shown(form.get("redirect_uri"), form.get("code_verifier"))
-    return await redeem(token, client, form.require("code"), shown, form.all("resource"), by, binding)
-
-
-GRANTS: dict[str, Grant] = {
-    "authorization_code": _authorization_code,
-    "refresh_token": _refresh,
-    "client_credentials": _client_credentials,
-}
 
 
 class OAuth:
@@ -111,13 +86,13 @@ class OAuth:
 
     async def _give(self, grant: Grant, request: Request, form: Form) -> Answered:
         """What a client is given once it has proved itself; anew where that has changed since, at most once more."""
-        client = await client_of(self._token, request, form)
+        client = await asks(self._token, request, form)
         binding = await binding_of(self._token, request, client)
+        asking = Asking(self._token, self._verifier, client, form, _by(client), binding)
         try:
-            return await grant(self._token, client, form, _by(client), binding)
+            return await grant(asking)
         except ProofMoved:
-            client = await client_of(self._token, request, form)
-            return await grant(self._token, client, form, _by(client), binding)
+            return await grant(replace(asking, client=await asks(self._token, request, form)))
 
     async def introspect(self, request: Request) -> Response:
         form = await oauth_form(request)

@@ -30,7 +30,8 @@ def proofs(proving: Proving, said: dict[str, Any]) -> dict[str, Any]:
 
 def _aliases(origin: str, said: dict[str, Any]) -> dict[str, str]:
     """The same paths where certificates are asked for (RFC 8705 5)."""
-    names = [f"{name}_endpoint" for name in (*MTLS_ENDPOINTS, "userinfo", "pushed_authorization_request")]
+    others = ("userinfo", "pushed_authorization_request", "device_authorization")
+    names = [f"{name}_endpoint" for name in (*MTLS_ENDPOINTS, *others)]
     return {name: origin + _path(said[name]) for name in names if name in said}
 
 

@@ -92,6 +92,7 @@ class ClientMembers(BaseModel):
     tls_client_auth_san_email: str = ""
     request_uris: list[str] = []
     request_object_alg: str = ""
+    may_act: str = Field(default="", description="the client that may exchange its tokens (RFC 8693)")
 
     def client(self, client_id: str) -> Client:
         return msgspec.convert(self.model_dump() | {"id": client_id}, Client)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from eventlog.log import Attempt, By
-from services.token.adapters.codes import authorization_code
+from services.token.adapters.codes import derived_code
 from services.token.commands.issue import Overtaken, refresh_key
 from services.token.commands.push import PREFIX, PUSHED, pulled
 from services.token.commands.request_objects import opened
@@ -163,14 +163,14 @@ async def _for(
         if (await attempt.read(CODE, code_id)).known:
             raise _answered()
         client = await attempt.read(CLIENT, request.client_id)
-        if (over := await _over(token, attempt, who)) is not None:
+        if (over := await session_over(token, attempt, who)) is not None:
             return Refuse("login_required", "the session is over") if request.silent else over
         grant = await attempt.read(GRANT, grant_key(who.subject, client.id))
         step = next_step(request, client, grant.scopes, who, decision, attempt.now)
         if not isinstance(step, Give):
             return step
         if step.consented and not set(step.scopes) <= set(grant.scopes):
-            await _grant(attempt, client, who, (*grant.scopes, *step.scopes))
+            await record_grant(attempt, client, who, (*grant.scopes, *step.scopes))
         issued = await _issued(token, attempt, client, request, who, step, code_id)
         await attempt.write(CODE, code_id, issued)
         return issued
@@ -182,7 +182,7 @@ async def _for(
     await token.kept.take(REQUEST, handle)
     if request.pushed:
         await token.kept.take(PUSHED, request.pushed)
-    code = await authorization_code(token.vault, issued.refresh_key, code_id)
+    code = await derived_code(token.vault, issued.refresh_key, code_id)
     told = _to(token, request.answering, {"code": code}, outcome.position)
     return msgspec.structs.replace(told, client_id=issued.client_id) if OPENID in issued.scope.split() else told
 
@@ -192,7 +192,7 @@ def _code_id(secret: str) -> str:
     return f"code_{base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()[:18]).decode()}"
 
 
-async def _over(token: Token, attempt: Attempt, who: SignedIn) -> Login | Overtaken | None:
+async def session_over(token: Token, attempt: Attempt, who: SignedIn) -> Login | Overtaken | None:
     """What ended the session, as far as token knows of it (RULES 7)."""
     session = await attempt.read(SESSION, who.session_id)
     subject = await attempt.read(SUBJECT, who.subject)
@@ -204,7 +204,8 @@ async def _over(token: Token, attempt: Attempt, who: SignedIn) -> Login | Overta
     return None
 
 
-async def _grant(attempt: Attempt, client: Client, who: SignedIn, scopes: Sequence[str]) -> None:
+async def record_grant(attempt: Attempt, client: Client, who: SignedIn, scopes: Sequence[str]) -> None:
+    """The scopes are all that the client may have of that person from now on."""
     given = GrantGiven(subject=who.subject, client_id=client.id, scopes=list(dict.fromkeys(scopes)))
     await attempt.write(GRANT, grant_key(who.subject, client.id), given)
 
@@ -226,7 +227,7 @@ async def _issued(
         session_position=who.session_position,
         seen=who.seen,
         scope=" ".join(step.scopes),
-        audience=_audience(token, client, request, step),
+        audience=audience_of(token, client, request.resources, step.scopes),
         redirect_uri=request.answering.redirect_uri,
         auth_time=who.auth_time,
         acr=who.acr,
@@ -240,10 +241,10 @@ async def _issued(
     )
 
 
-def _audience(token: Token, client: Client, request: AuthorizationRequest, step: Give) -> list[str]:
+def audience_of(token: Token, client: Client, resources: Sequence[str], scopes: Sequence[str]) -> list[str]:
     """RFC 8707; and the issuer where userinfo is to take the token, too."""
-    audience = client.audience(list(request.resources), token.issuer)
-    userinfo = [token.issuer] if OPENID in step.scopes else []
+    audience = client.audience(list(resources), token.issuer)
+    userinfo = [token.issuer] if OPENID in scopes else []
     return list(dict.fromkeys([*audience, *userinfo]))
 
 

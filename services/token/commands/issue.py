@@ -31,6 +31,7 @@ class TokenAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     scope: str
     refresh_token: str | None = None
     id_token: str | None = None
+    issued_token_type: str | None = None
 
     def __repr__(self) -> str:
         return f"TokenAnswer(scope={self.scope!r})"
@@ -127,17 +128,24 @@ def says(
         "scope": scope,
         "expires_at": now + client.access_token_life * SECOND,
         **(binding.said if binding else {}),
+        **({"may_act": client.may_act} if client.may_act else {}),
     }
 
 
 async def client_credentials(
-    token: Token, client: Client, scope: str | None, resources: list[str], by: By, binding: Binding = UNBOUND
+    token: Token,
+    client: Client,
+    scope: str | None,
+    resources: list[str],
+    by: By,
+    binding: Binding = UNBOUND,
+    grant_type: str = "client_credentials",
 ) -> Answered:
-    """RFC 6749 4.4: a token for the client itself."""
+    """RFC 6749 4.4: a token for the client itself, by whichever grant type it has come to it."""
 
     async def decide(attempt: Attempt) -> Signing:
         own = await proven(attempt, client)
-        own.may("client_credentials")
+        own.may(grant_type)
         await attempt.read(SUBJECT, own.id)
         key = await signing_key(attempt, own)
         audience = own.audience(resources, token.issuer)
@@ -210,7 +218,9 @@ async def begin_family(attempt: Attempt, client: Client, new: NewFamily, given: 
     return Signing(issued, key, client.access_token_alg, family_of(started), generation, refresh.id, identified)
 
 
-async def answer(token: Token, signing: Signing, position: int, time: int) -> Answered:
+async def answer(
+    token: Token, signing: Signing, position: int, time: int, issued_token_type: str | None = None
+) -> Answered:
     """Signs what the log now holds. A generation of 0 gives no refresh token."""
     claims = access_claims(token.issuer, signing.issue, signing.family, position, time)
     refresh = None
@@ -225,6 +235,7 @@ async def answer(token: Token, signing: Signing, position: int, time: int) -> An
             scope=signing.issue.scope,
             refresh_token=refresh,
             id_token=await _id_token(token, signing, access, time),
+            issued_token_type=issued_token_type,
         ),
         position,
     )

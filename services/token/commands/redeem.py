@@ -1,9 +1,12 @@
 """The authorization_code grant (RFC 6749 4.1.3)."""
 
+from collections.abc import Callable
+
+import msgspec
 import structlog
 
 from eventlog.log import Attempt, By
-from services.token.adapters.codes import forged_code, open_code
+from services.token.adapters.codes import PresentedCode, forged_code, open_code
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Given, NewFamily, Signing, answer, begin_family
 from services.token.commands.refresh import require_key
@@ -21,6 +24,13 @@ from services.token.ports import Token
 log = structlog.get_logger()
 
 
+class Redeeming(msgspec.Struct, frozen=True):
+    """By which grant type a code is redeemed, and what judges it: of the code, the client and the time now."""
+
+    grant_type: str
+    judge: Callable[[Code, str, int], None]
+
+
 async def redeem(
     token: Token,
     client: Client,
@@ -33,7 +43,24 @@ async def redeem(
     """The tokens for a code. Raises InvalidGrant: for a forged code nothing happens; one that was redeemed before
     (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2).
     """
+
+    def judge(code: Code, client_id: str, now: int) -> None:
+        judge_redemption(code, client_id, shown, now, binding)
+
     genuine = await open_code(token.vault, presented)
+    return await give(token, client, genuine, Redeeming("authorization_code", judge), resources, by, binding)
+
+
+async def give(
+    token: Token,
+    client: Client,
+    genuine: PresentedCode,
+    redeeming: Redeeming,
+    resources: list[str],
+    by: By,
+    binding: Binding,
+) -> Answered:
+    """The tokens for a code whose secret has verified. Raises as `redeem` does."""
 
     async def decide(attempt: Attempt) -> Signing | None:
         own = await proven(attempt, client)
@@ -42,8 +69,8 @@ async def redeem(
         if code.redeemed_at:
             await _end(attempt, code, client)
             return None
-        own.may("authorization_code")
-        judge_redemption(code, own.id, shown, attempt.now, binding)
+        own.may(redeeming.grant_type)
+        redeeming.judge(code, own.id, attempt.now)
         await _still_stands(token, attempt, code, own)
         signing = await begin_family(attempt, own, _session(code), _given(code, own, resources, binding))
         family_id = signing.issue.family_id or ""

@@ -143,7 +143,7 @@ def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: s
     return AuthorizationRequest(
         client_id=client.id,
         answering=to,
-        scopes=_scopes(client, asked.get("scope")),
+        scopes=asked_scopes(client, asked.get("scope")),
         asked_at=now,
         nonce=asked.get("nonce"),
         code_challenge=asked.get("code_challenge"),
@@ -207,7 +207,7 @@ _RULES = (
 )
 
 
-def _scopes(client: Client, scope: str | None) -> tuple[str, ...]:
+def asked_scopes(client: Client, scope: str | None) -> tuple[str, ...]:
     """What is asked for, as far as it is understood and the client may have it (OpenID Connect Core 3.1.2.1).
 
     Without the parameter: all that the client may have, but for what names a person or outlives the session.

@@ -99,6 +99,7 @@ class Client(msgspec.Struct, frozen=True):
     old_secret_key: str = ""
     old_secret_until: int = 0
     deleted: bool = False
+    may_act: str = ""
     revoked_at: int = 0
 
     @property

@@ -12,14 +12,15 @@ from eventlog.log import Fold
 from services.token.domain import MINUTE
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.errors import InvalidGrant
-from services.token.domain.events import CodeIssued, CodeRedeemed
+from services.token.domain.events import CodeDenied, CodeIssued, CodeRedeemed
 
 LIFE = MINUTE
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A code: what was decided when it was issued. Times in µs; `issued_at` and `redeemed_at` are positions."""
+    """A code: what was decided when it was issued. Times in µs; `issued_at`, `redeemed_at` and `denied_at` are
+    positions."""
 
     id: str = ""
     client_id: str = ""
@@ -41,6 +42,7 @@ class Code(msgspec.Struct, frozen=True):
     issued_at: int = 0
     redeemed_at: int = 0
     family_id: str = ""
+    denied_at: int = 0
 
     @property
     def known(self) -> bool:
@@ -89,6 +91,8 @@ def evolve_code(code: Code, event: Event, row: Recorded) -> Code:
             return msgspec.convert(said, Code)
         case CodeRedeemed():
             return msgspec.structs.replace(code, redeemed_at=row.position, family_id=event.family_id)
+        case CodeDenied():
+            return Code(id=event.code_id, client_id=event.client_id, subject=event.subject, denied_at=row.position)
     return code
 
 

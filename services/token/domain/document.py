@@ -31,7 +31,7 @@ _OTHERS = frozenset({"scope", "response_types", "application_type", "sector_iden
 _OPERATORS = frozenset(
     {
         *("first_party", "direct_login", "audiences", "access_token_alg", "access_token_life", "leeway", "reuse_ends"),
-        *("grants", "cors_origins", "require_pkce", "ask_consent", "sector"),
+        *("grants", "cors_origins", "require_pkce", "ask_consent", "sector", "may_act"),
     }
 )
 """What only an operator's document says, under our own names."""

@@ -67,6 +67,34 @@ class AuthorizationRefused(Refusal):
         super().__init__(Kind.INVALID, error, detail)
 
 
+class AuthorizationPending(Refusal):
+    """RFC 8628 3.5."""
+
+    def __init__(self) -> None:
+        super().__init__(Kind.INVALID, "authorization_pending", "nobody has decided yet: ask again")
+
+
+class SlowDown(Refusal):
+    """RFC 8628 3.5."""
+
+    def __init__(self) -> None:
+        super().__init__(Kind.INVALID, "slow_down", "asked too soon: wait five seconds longer from now on")
+
+
+class ExpiredToken(Refusal):
+    """RFC 8628 3.5."""
+
+    def __init__(self) -> None:
+        super().__init__(Kind.INVALID, "expired_token", "nobody has decided in time: start again")
+
+
+class AccessDenied(Refusal):
+    """RFC 8628 3.5."""
+
+    def __init__(self) -> None:
+        super().__init__(Kind.INVALID, "access_denied", "the person said no")
+
+
 class InvalidDpopProof(Refusal):
     """RFC 9449 5."""
 

@@ -36,6 +36,8 @@ class Issue(Event, kw_only=True):
     """The thumbprint of the key that its holder has to prove (RFC 9449, RFC 7638)."""
     x5t: str | None = None
     """The SHA-256 of the certificate that its holder has to show (RFC 8705), base64url."""
+    may_act: str | None = None
+    """The application that may exchange it for a token of its own (RFC 8693 4.4), besides those that it is for."""
 
 
 class Described(Event, kw_only=True):
@@ -45,7 +47,9 @@ class Described(Event, kw_only=True):
     name: str
     """What people are shown as the application's name."""
     grant_types: list[str]
-    """How it may get tokens: `authorization_code`, `refresh_token`, `client_credentials`."""
+    """How it may get tokens: `authorization_code`, `refresh_token`, `client_credentials`, and those of RFC 8628, 8693,
+    7523.
+    """
     scopes: list[str]
     """What it may ask for at most."""
     audiences: list[str]
@@ -126,6 +130,8 @@ class Described(Event, kw_only=True):
     """Where its authorization requests may be fetched from (RFC 9101)."""
     request_object_alg: str = ""
     """The algorithm that its authorization requests are signed with; empty: any, or unsigned from `request_uris`."""
+    may_act: str = ""
+    """The application that may exchange its tokens (RFC 8693 4.4)."""
 
 
 @events.event("client.registered")
@@ -179,6 +185,21 @@ class TokenIssued(Issue):
     """An access token was made, at a login or for client credentials; these have no session and no family."""
 
 
+@events.event("token.exchanged")
+class TokenExchanged(Issue, kw_only=True):
+    """A service that was sent an access token got one with which it acts for the subject elsewhere (RFC 8693).
+
+    It hangs from the same family and session, and ends with each token that it came from.
+    """
+
+    actors: list[str]
+    """Through whom it came: the application that acts with it now, then those that did before."""
+    prior_tokens: list[str]
+    """The access tokens that it came from: the one that was exchanged, then those which that one came from."""
+    prior_clients: list[str]
+    """The applications that those were given to, in the same order."""
+
+
 @events.event("token.revoked")
 class TokenRevoked(Event):
     """One access token is ended, nothing else."""
@@ -191,7 +212,10 @@ class TokenRevoked(Event):
 
 @events.event("code.issued")
 class CodeIssued(Event):
-    """A person let an application have a code, with which it gets tokens once, within a minute (RFC 6749 4.1)."""
+    """A person let an application have a code, with which it gets tokens once, within a minute (RFC 6749 4.1).
+
+    Or they entered the code of a device and said yes, which has the tokens then as it asks again (RFC 8628).
+    """
 
     code_id: str
     """Which code. The code itself is in no event, and nothing from which it could be made."""
@@ -205,7 +229,7 @@ class CodeIssued(Event):
     scope: str
     audience: list[str]
     redirect_uri: str
-    """Where the browser took the code."""
+    """Where the browser took the code; empty for a device."""
     auth_time: Instant
     """When the person logged in, RFC 3339 in UTC with six decimals."""
     acr: str
@@ -222,6 +246,16 @@ class CodeIssued(Event):
     jkt: str | None = None
     userinfo_claims: list[str] = msgspec.field(default_factory=list)
     """What it asked to learn of the person besides, by the names of OpenID Connect."""
+
+
+@events.event("code.denied")
+class CodeDenied(Event):
+    """A person entered the code of a device and said no: perhaps somebody else had sent it to them (RFC 8628 5.4)."""
+
+    code_id: str
+    client_id: str
+    subject: str
+    session_id: str
 
 
 @events.event("code.redeemed")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.token.domain import bearer, device, exchange
 from services.token.domain.addresses import (
     host_of,
     origin_of,
@@ -24,16 +25,10 @@ from services.token.domain.keyring import ALGORITHMS
 from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
 
 CODE = "authorization_code"
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
-GRANT_TYPES = (
-    CODE,
-    "refresh_token",
-    "client_credentials",
-    DEVICE,
-    "urn:ietf:params:oauth:grant-type:token-exchange",
-    "urn:ietf:params:oauth:grant-type:jwt-bearer",
-)
-SELF_GRANT_TYPES = frozenset({CODE, "refresh_token", DEVICE})
+OWN_TOKENS = ("client_credentials", exchange.GRANT_TYPE, bearer.GRANT_TYPE)
+"""Those that ask no person: for clients alone that prove who they are."""
+GRANT_TYPES = (CODE, "refresh_token", device.GRANT_TYPE, *OWN_TOKENS)
+SELF_GRANT_TYPES = frozenset({CODE, "refresh_token", device.GRANT_TYPE})
 """Those of a client that registered itself: all of them ask a person."""
 BY_MAC = "client_secret_jwt"
 BY_SECRET = ("client_secret_basic", "client_secret_post", BY_MAC)
@@ -99,6 +94,7 @@ def _names(client: Client) -> Rules:
     yield "client_id has 1 to 64 of A-Z a-z 0-9 _ . -", not ID.fullmatch(client.id)
     too_long = len(client.name) > MAX_NAME
     yield f"a name has at most {MAX_NAME} printable characters", too_long or not client.name.isprintable()
+    yield "may_act is a client's id", bool(client.may_act) and not ID.fullmatch(client.may_act)
     yield "a grant is 1 to 128 visible ASCII characters", not _all(_GRANT, client.grants)
     yield "a scope is 1 to 128 of the characters of RFC 6749 3.3", not _all(_SCOPE, client.scopes)
     yield "an audience is 1 to 256 visible ASCII characters", not _all(_AUDIENCE, client.audiences)
@@ -211,8 +207,8 @@ def _protocol(client: Client) -> Rules:
     yield "reuse ends the family or the account", client.reuse_ends not in ("family", "account")
     yield f"default_max_age is 0 to {MAX_AGE} s", not 0 <= (client.default_max_age or 0) <= MAX_AGE
     yield "a public client always shows a code challenge", not client.confidential and not client.require_pkce
-    own_tokens = not client.confidential and "client_credentials" in client.grant_types
-    yield "only a confidential client has client_credentials", own_tokens
+    own_tokens = not client.confidential and bool(set(OWN_TOKENS) & set(client.grant_types))
+    yield f"only a confidential client has {', '.join(OWN_TOKENS)}", own_tokens
     yield "subject_type is public: pairwise is not offered yet", client.subject_type != "public"
     hosted = bool(_SECTOR.fullmatch(client.sector))
     yield "a sector is a host", bool(client.sector) and not hosted

@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from services.token.domain import SECOND
 from services.token.domain.binding import binding_of
-from services.token.domain.events import Issue
+from services.token.domain.events import Issue, TokenExchanged
 from services.token.domain.family import Family
 from watchword.folding import MAX_ACCESS_TOKEN_LIFE
 
@@ -47,6 +48,10 @@ def access_claims(issuer: str, issue: Issue, family: Family | None, position: in
     }
     if issue.jkt or issue.x5t:
         claims["cnf"] = binding_of(issue.jkt, issue.x5t).cnf
+    if issue.may_act:
+        claims["may_act"] = {"sub": issue.may_act}
+    if isinstance(issue, TokenExchanged):
+        claims |= _delegated(issue)
     if family is None:
         return claims
     if family.session_id:
@@ -60,6 +65,21 @@ def access_claims(issuer: str, issue: Issue, family: Family | None, position: in
         "acr": family.acr,
         "amr": list(family.amr),
     }
+
+
+def _delegated(issue: TokenExchanged) -> dict[str, Any]:
+    """RFC 8693 4.1. `prior` is what the token ends with."""
+    came_from = zip(issue.prior_tokens, issue.prior_clients, strict=True)
+    prior = [{"jti": jti, "client_id": client_id} for jti, client_id in came_from]
+    return {"act": acting(issue.actors), "prior": prior}
+
+
+def acting(actors: Sequence[str]) -> dict[str, Any]:
+    """The claim `act` (RFC 8693 4.1): who acts now holds whoever acted before."""
+    act: dict[str, Any] = {}
+    for actor in reversed(actors):
+        act = {"sub": actor} | ({"act": act} if act else {})
+    return act
 
 
 def id_claims(issuer: str, family: Family, said: Identified, access_token: str, alg: str, time: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from services.token.api.grpc import Revoking
 from services.token.api.oauth import OAuth
 from services.token.domain.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
 from services.token.domain.keyring import REFRESH_RING
+from services.token.domain.registration import GRANT_TYPES
 from services.token.ports import Proving
 from services.token.projections import TRUST
 from services.token.queries import OwnKeys
@@ -206,7 +207,7 @@ async def test_the_metadata_and_the_keys_are_the_issuers(world: World, oauth: OA
     metadata = msgspec.json.decode(bytes((await oauth.metadata(posted({}))).body))
     assert metadata["issuer"] == ISSUER
     assert metadata["jwks_uri"].startswith(f"{ISSUER}/")
-    assert set(metadata["grant_types_supported"]) == {"authorization_code", "refresh_token", "client_credentials"}
+    assert set(metadata["grant_types_supported"]) == set(GRANT_TYPES), "what can be registered is served"
     assert metadata["authorization_endpoint"] == "https://login.example/oauth2/authorize"
     jwks = msgspec.json.decode(bytes((await oauth.jwks(posted({}))).body))
     assert jwks == await OwnKeys(world.b.token).jwks()

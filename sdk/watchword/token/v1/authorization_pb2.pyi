@@ -660,3 +660,149 @@ class RevokeGrantResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeGrantResponse: _TypeAlias = RevokeGrantResponse  # noqa: Y015
+
+@_typing.final
+class LookUpDeviceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_CODE_FIELD_NUMBER: _builtins.int
+    user_code: _builtins.str
+    """As somebody typed it."""
+    def __init__(
+        self,
+        *,
+        user_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_code", b"user_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookUpDeviceRequest: _TypeAlias = LookUpDeviceRequest  # noqa: Y015
+
+@_typing.final
+class LookUpDeviceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASKED_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def asked(self) -> Global___DeviceAsked: ...
+    @_builtins.property
+    def error(self) -> Global___AuthorizationError: ...
+    def __init__(
+        self,
+        *,
+        asked: Global___DeviceAsked | None = ...,
+        error: Global___AuthorizationError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "error", b"error", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "error", b"error", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["asked", "error"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___LookUpDeviceResponse: _TypeAlias = LookUpDeviceResponse  # noqa: Y015
+
+@_typing.final
+class DeviceAsked(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_CODE_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    OFFLINE_FIELD_NUMBER: _builtins.int
+    user_code: _builtins.str
+    """As the device shows it."""
+    @_builtins.property
+    def asked(self) -> Global___AskedFor:
+        """Without a handle: the code is what opens it."""
+
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def offline(self) -> _duration_pb2.Duration:
+        """For how long it may go on without the person; absent: as long as they are signed in."""
+
+    def __init__(
+        self,
+        *,
+        user_code: _builtins.str = ...,
+        asked: Global___AskedFor | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        offline: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "offline", b"offline"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "offline", b"offline", "scopes", b"scopes", "user_code", b"user_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceAsked: _TypeAlias = DeviceAsked  # noqa: Y015
+
+@_typing.final
+class DecideDeviceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_CODE_FIELD_NUMBER: _builtins.int
+    SIGNED_IN_FIELD_NUMBER: _builtins.int
+    user_code: _builtins.str
+    @_builtins.property
+    def signed_in(self) -> Global___SignedIn:
+        """Who decides, and what."""
+
+    def __init__(
+        self,
+        *,
+        user_code: _builtins.str = ...,
+        signed_in: Global___SignedIn | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signed_in", b"signed_in"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signed_in", b"signed_in", "user_code", b"user_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideDeviceRequest: _TypeAlias = DecideDeviceRequest  # noqa: Y015
+
+@_typing.final
+class DecideDeviceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    LOGIN_FIELD_NUMBER: _builtins.int
+    OVERTAKEN_BY_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.bool
+    """Whether the device is given something."""
+    overtaken_by: _builtins.int
+    """As in ContinueAuthorizationResponse."""
+    position: _builtins.int
+    @_builtins.property
+    def login(self) -> Global___LoginNeeded:
+        """The session is over."""
+
+    @_builtins.property
+    def error(self) -> Global___AuthorizationError: ...
+    def __init__(
+        self,
+        *,
+        allowed: _builtins.bool = ...,
+        login: Global___LoginNeeded | None = ...,
+        overtaken_by: _builtins.int = ...,
+        error: Global___AuthorizationError | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "error", b"error", "login", b"login", "overtaken_by", b"overtaken_by", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "error", b"error", "login", b"login", "overtaken_by", b"overtaken_by", "position", b"position", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["allowed", "login", "overtaken_by", "error"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___DecideDeviceResponse: _TypeAlias = DecideDeviceResponse  # noqa: Y015

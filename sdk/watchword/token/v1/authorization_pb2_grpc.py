@@ -66,6 +66,16 @@ class AuthorizationServiceStub:
                 request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.RevokeGrantRequest.SerializeToString,
                 response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.RevokeGrantResponse.FromString,
                 _registered_method=True)
+        self.LookUpDevice = channel.unary_unary(
+                '/watchword.token.v1.AuthorizationService/LookUpDevice',
+                request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.LookUpDeviceRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.LookUpDeviceResponse.FromString,
+                _registered_method=True)
+        self.DecideDevice = channel.unary_unary(
+                '/watchword.token.v1.AuthorizationService/DecideDevice',
+                request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.DecideDeviceRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.DecideDeviceResponse.FromString,
+                _registered_method=True)
 
 
 class AuthorizationServiceServicer:
@@ -115,6 +125,20 @@ class AuthorizationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LookUpDevice(self, request, context):
+        """What the code that a device shows stands for (RFC 8628 3.3).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideDevice(self, request, context):
+        """What somebody who is signed in decided on it; of several decisions the first holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthorizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -147,6 +171,16 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.RevokeGrant,
                     request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.RevokeGrantRequest.FromString,
                     response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.RevokeGrantResponse.SerializeToString,
+            ),
+            'LookUpDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.LookUpDevice,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.LookUpDeviceRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.LookUpDeviceResponse.SerializeToString,
+            ),
+            'DecideDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideDevice,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.DecideDeviceRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.DecideDeviceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -313,6 +347,60 @@ class AuthorizationService:
             '/watchword.token.v1.AuthorizationService/RevokeGrant',
             watchword_dot_token_dot_v1_dot_authorization__pb2.RevokeGrantRequest.SerializeToString,
             watchword_dot_token_dot_v1_dot_authorization__pb2.RevokeGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LookUpDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.AuthorizationService/LookUpDevice',
+            watchword_dot_token_dot_v1_dot_authorization__pb2.LookUpDeviceRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_authorization__pb2.LookUpDeviceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.AuthorizationService/DecideDevice',
+            watchword_dot_token_dot_v1_dot_authorization__pb2.DecideDeviceRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_authorization__pb2.DecideDeviceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,10 @@ class AuthorizationServiceStub:
     """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
     RevokeGrant: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.RevokeGrantRequest, _authorization_pb2.RevokeGrantResponse]
     """Takes back what a person let a client have, with all that it was given."""
+    LookUpDevice: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.LookUpDeviceRequest, _authorization_pb2.LookUpDeviceResponse]
+    """What the code that a device shows stands for (RFC 8628 3.3)."""
+    DecideDevice: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.DecideDeviceRequest, _authorization_pb2.DecideDeviceResponse]
+    """What somebody who is signed in decided on it; of several decisions the first holds."""
 
 @_typing.type_check_only
 class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
@@ -67,6 +71,10 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     """The pages by which a session's clients sign a browser out (OpenID Connect Front-Channel Logout 1.0)."""
     RevokeGrant: _aio.UnaryUnaryMultiCallable[_authorization_pb2.RevokeGrantRequest, _authorization_pb2.RevokeGrantResponse]  # type: ignore[assignment]
     """Takes back what a person let a client have, with all that it was given."""
+    LookUpDevice: _aio.UnaryUnaryMultiCallable[_authorization_pb2.LookUpDeviceRequest, _authorization_pb2.LookUpDeviceResponse]  # type: ignore[assignment]
+    """What the code that a device shows stands for (RFC 8628 3.3)."""
+    DecideDevice: _aio.UnaryUnaryMultiCallable[_authorization_pb2.DecideDeviceRequest, _authorization_pb2.DecideDeviceResponse]  # type: ignore[assignment]
+    """What somebody who is signed in decided on it; of several decisions the first holds."""
 
 class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     """What identity asks of the authorization server for a browser. Token judges a request once and keeps it; identity knows
@@ -120,5 +128,21 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authorization_pb2.RevokeGrantResponse, _abc.Awaitable[_authorization_pb2.RevokeGrantResponse]]:
         """Takes back what a person let a client have, with all that it was given."""
+
+    @_abc_1.abstractmethod
+    def LookUpDevice(
+        self,
+        request: _authorization_pb2.LookUpDeviceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.LookUpDeviceResponse, _abc.Awaitable[_authorization_pb2.LookUpDeviceResponse]]:
+        """What the code that a device shows stands for (RFC 8628 3.3)."""
+
+    @_abc_1.abstractmethod
+    def DecideDevice(
+        self,
+        request: _authorization_pb2.DecideDeviceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.DecideDeviceResponse, _abc.Awaitable[_authorization_pb2.DecideDeviceResponse]]:
+        """What somebody who is signed in decided on it; of several decisions the first holds."""
 
 def add_AuthorizationServiceServicer_to_server(servicer: AuthorizationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

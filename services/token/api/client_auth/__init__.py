@@ -26,9 +26,9 @@ METHODS: Mapping[str, Prove] = {
 """All that a client can be registered with."""
 
 
-async def client_of(token: Token, request: Request, form: Form) -> Client:
-    """The client that asks. Raises InvalidClient, and InvalidRequest where it uses two methods at once."""
-    shown = [
+def shown(request: Request, form: Form) -> list[str]:
+    """The methods by which a client proves itself within the request."""
+    return [
         method
         for method, is_shown in (
             ("client_secret_basic", "authorization" in request.headers),
@@ -37,10 +37,15 @@ async def client_of(token: Token, request: Request, form: Form) -> Client:
         )
         if is_shown
     ]
-    if len(shown) > 1:
+
+
+async def client_of(token: Token, request: Request, form: Form) -> Client:
+    """The client that asks. Raises InvalidClient, and InvalidRequest where it uses two methods at once."""
+    methods = shown(request, form)
+    if len(methods) > 1:
         raise InvalidRequest("a client proves itself by one method, not by two")
-    if shown:
-        return await METHODS[shown[0]](token, request, form)
+    if methods:
+        return await METHODS[methods[0]](token, request, form)
     client_id = form.get("client_id")
     if client_id is None:
         raise InvalidClient("the client did not say who it is")
