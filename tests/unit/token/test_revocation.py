@@ -65,6 +65,7 @@ async def test_the_issuing_event_holds_what_the_token_says(world: World) -> None
     assert msgspec.structs.asdict(issued) == {
         "jkt": None,
         "x5t": None,
+        "may_act": None,
         "token_id": claims["jti"],
         "client_id": claims["client_id"],
         "subject": claims["sub"],
