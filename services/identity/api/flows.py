@@ -21,7 +21,7 @@ LIFE = 3600
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`id` opens nothing by itself; the cookie holds the rest: `begun` in seconds, `chosen` a session's public id."""
+    """`id` opens nothing by itself; the cookie holds the rest: `begun` in milliseconds, `chosen` a session's public id."""
 
     id: str
     handle: str = field(repr=False)
@@ -35,7 +35,7 @@ class Flow:
 
 def begin(handle: str) -> Flow:
     """A flow for a request that token keeps."""
-    return Flow(secrets.token_urlsafe(9), handle, int(time.time()))
+    return Flow(secrets.token_urlsafe(9), handle, time.time_ns() // 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
