@@ -21,7 +21,7 @@ LIFE = 3600
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`id` opens nothing by itself; the cookie holds the rest: `begun` in milliseconds, `chosen` a session's public id."""
+    """`id` opens nothing by itself; the cookie holds the rest: `begun` in ms, `chosen` a session's public id."""
 
     id: str
     handle: str = field(repr=False)
