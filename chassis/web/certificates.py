@@ -47,5 +47,5 @@ def _parsed(value: bytes) -> x509.Certificate | None:
         if value.startswith(b":") and value.endswith(b":"):
             return x509.load_der_x509_certificate(base64.b64decode(value[1:-1], validate=True))
         return x509.load_pem_x509_certificate(unquote_to_bytes(value))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None

@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from jwt.algorithms import ECAlgorithm
@@ -15,7 +16,7 @@ from jwt.algorithms import ECAlgorithm
 from eventlog.sealing import Wrapping
 from tests.unit.token.certified import Signer, escaped
 from tests.unit.token.proving import Key
-from tests.unit.token.world import SERVICE
+from tests.unit.token.world import SERVICE, SetClock
 from watchword.kafka.records import Heartbeat, Record, headers_of, heartbeat_headers
 from watchword.log.v1 import log_pb2
 from watchword.revocations import Revocation
@@ -155,4 +156,11 @@ ASSERTIONS = tuple(PROOF_KEY.sign(_ASSERTED, kid="k", typ=typ).encode() for typ 
 PROOFS = (PROOF_KEY.sign(_PROVEN, typ="dpop+jwt", jwk=PROOF_KEY.jwk).encode(),)
 CLIENT_KEYS = tuple(json.dumps(Key(alg, kid="k").jwk).encode() for alg in ("ES256", "EdDSA", "RS256"))
 PUBLISHED = (b'{"keys":[' + b",".join(CLIENT_KEYS) + b"]}",)
-SHOWN = (escaped(Signer().client()), b":" + base64.b64encode(Signer().certificate.public_bytes(Encoding.DER)) + b":")
+AUTHORITY = Signer()
+SHOWN_AT = SetClock().time
+_NAMED = AUTHORITY.client("CN=x", x509.DNSName("x.example"), x509.UniformResourceIdentifier("https://x.example"))
+SHOWN = (escaped(_NAMED), b":" + base64.b64encode(AUTHORITY.client().public_bytes(Encoding.DER)) + b":")
+CERTIFIED = tuple(
+    msgspec.structs.replace(SERVICE, **{f"tls_client_auth_{name}": value})
+    for name, value in (("subject_dn", "CN=x"), ("san_dns", "x.example"), ("san_uri", "https://x.example"))
+)

@@ -36,12 +36,14 @@ from services.identity.domain.events import events as identity_events
 from services.identity.domain.names import compared, normalise, read_email, read_password
 from services.identity.domain.session import read_cookie
 from services.policy.domain.roles import policy_events
+from services.token.adapters.authorities import vouched_for
 from services.token.adapters.client_keys import read_set
 from services.token.adapters.fetch import Fetcher
 from services.token.adapters.refresh_secrets import open_refresh_token
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
 from services.token.api.rest import Revocation
 from services.token.domain.assertion import TYPES, judge_assertion
+from services.token.domain.certificate import holds, names
 from services.token.domain.errors import InvalidClient, InvalidGrant
 from services.token.domain.events import events as token_events
 from services.token.domain.keyring import REFRESH
@@ -273,7 +275,12 @@ def published(data: bytes) -> None:
 def shown(data: bytes) -> None:
     scope = request((b"x-client-certificate", data)).scope
     take_certificate(scope, b"x-client-certificate", True)
-    client_certificate(scope)
+    certificate = client_certificate(scope)
+    if certificate is not None:
+        for client in seeds.CERTIFIED:
+            names(client, certificate)
+        holds({"x5c": ["AA=="]}, certificate)
+        vouched_for(seeds.AUTHORITY.pem, certificate, seeds.SHOWN_AT)
 
 
 async def _nowhere(host: str, port: int) -> list[str]:

@@ -122,7 +122,9 @@ def _read(text: str) -> httpx2.URL:
     if len(text) > MAX_URL or not text.isascii() or not text.isprintable() or " " in text:
         raise NotFetched("it is not an https URL")
     url = httpx2.URL(text)
-    if url.scheme not in ("https", "http") or not url.host or url.userinfo or (url.port or 0) > 65535:
+    if url.scheme not in ("https", "http") or not url.host or url.userinfo:
+        raise NotFetched("it is not an https URL")
+    if url.port is not None and not 0 < url.port < 65536:
         raise NotFetched("it is not an https URL")
     return url.copy_with(fragment=None)
 

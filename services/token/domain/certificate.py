@@ -27,6 +27,14 @@ def x5t(certificate: x509.Certificate) -> str:
 
 def names(client: Client, certificate: x509.Certificate) -> bool:
     """Whether the certificate has the one name that the client registered (RFC 8705 2.1.2)."""
+    try:
+        return _has(client, certificate)
+    except ValueError:
+        # What it names is read only now, and may be no name.
+        return False
+
+
+def _has(client: Client, certificate: x509.Certificate) -> bool:
     if client.tls_client_auth_subject_dn:
         return read_dn(client.tls_client_auth_subject_dn) == certificate.subject
     if client.tls_client_auth_san_dns:
@@ -59,6 +67,6 @@ def holds(jwk: Mapping[str, Any], certificate: x509.Certificate) -> bool:
 def _alternatives(certificate: x509.Certificate, kind: type[x509.GeneralName]) -> list[Any]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return []
     return list(extension.value.get_values_for_type(kind))  # type: ignore[arg-type]

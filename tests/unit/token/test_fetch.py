@@ -116,7 +116,8 @@ async def test_a_name_that_leads_there_is_refused_also_if_only_one_of_its_addres
     [
         "ftp://client.example/", "file:///etc/passwd", "//client.example/", "client.example", "https:///x", "",
         "https://user:password@client.example/", "https://client.example/\r\nX: y", "https://client.example/ x",
-        "https://cli\u0451nt.example/", "https://client.example/" + "x" * 2048, "https://[::1", "https://a:99999/", "https://0177.0.0.1/",
+        "https://cli\u0451nt.example/", "https://client.example/" + "x" * 2048, "https://[::1",
+        "https://a:99999/", "https://a:-1/", "https://a:0/", "https://0177.0.0.1/",
     ],
 )  # fmt: skip
 async def test_what_is_no_https_url_is_not_asked_for(url: str) -> None:
