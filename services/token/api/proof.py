@@ -13,9 +13,9 @@ from services.token.ports import Token
 
 async def binding_of(token: Token, request: Request, client: Client) -> Binding:
     """What the tokens that answer the request are to be bound to. Raises InvalidDpopProof, UseDpopNonce."""
-    jkt = await jkt_of(token, request)
-    if not (jkt or client.constrained):
+    if "dpop" not in request.headers and not client.constrained:
         return UNBOUND
+    jkt = await jkt_of(token, request)
     return binding(client, jkt, client_certificate(request.scope))
 
 

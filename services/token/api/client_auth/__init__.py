@@ -26,26 +26,27 @@ METHODS: Mapping[str, Prove] = {
 """All that a client can be registered with."""
 
 
-def shown(request: Request, form: Form) -> list[str]:
-    """The methods by which a client proves itself within the request."""
-    return [
-        method
-        for method, is_shown in (
-            ("client_secret_basic", "authorization" in request.headers),
-            ("client_secret_post", form.get("client_secret") is not None),
-            ("private_key_jwt", form.get("client_assertion") is not None),
-        )
-        if is_shown
-    ]
+def shown(request: Request, form: Form) -> str | None:
+    """The method by which a client proves itself within the request, or one that looks like it. Nearly all pass here.
+
+    Raises InvalidRequest where it uses two at once.
+    """
+    secret, assertion = form.get("client_secret"), form.get("client_assertion")
+    if "authorization" in request.headers:
+        if secret is None and assertion is None:
+            return "client_secret_basic"
+    elif secret is None:
+        return None if assertion is None else "private_key_jwt"
+    elif assertion is None:
+        return "client_secret_post"
+    raise InvalidRequest("a client proves itself by one method, not by two")
 
 
 async def client_of(token: Token, request: Request, form: Form) -> Client:
     """The client that asks. Raises InvalidClient, and InvalidRequest where it uses two methods at once."""
-    methods = shown(request, form)
-    if len(methods) > 1:
-        raise InvalidRequest("a client proves itself by one method, not by two")
-    if methods:
-        return await METHODS[methods[0]](token, request, form)
+    method = shown(request, form)
+    if method is not None:
+        return await METHODS[method](token, request, form)
     client_id = form.get("client_id")
     if client_id is None:
         raise InvalidClient("the client did not say who it is")
