@@ -8,11 +8,13 @@
 from watchword.backend import connect, connect_over, introspect_over
 from watchword.claims import Claims
 from watchword.clock import LogClock, boot_ns
+from watchword.dpop import Proof, ProofRefused, read_proof
 from watchword.errors import TimeUnknown, TokenRefused, Unavailable, UnusableKey, WatchwordError
 from watchword.freshness import Freshness
 from watchword.jwks import JwksKeys
 from watchword.kafka.connection import Kafka
 from watchword.keys import KeySource, StaticKeys, VerificationKey, read_jwk
+from watchword.proof import Confirmation, Proven
 from watchword.revocations import Revocation, Revocations
 from watchword.transport import Transport
 from watchword.verifier import ANY_AUDIENCE, AnyAudience, Introspect, Verifier, WhenStale
@@ -22,12 +24,16 @@ __all__ = [
     "ANY_AUDIENCE",
     "AnyAudience",
     "Claims",
+    "Confirmation",
     "Freshness",
     "Introspect",
     "JwksKeys",
     "Kafka",
     "KeySource",
     "LogClock",
+    "Proof",
+    "ProofRefused",
+    "Proven",
     "Revocation",
     "RevocationWatch",
     "Revocations",
@@ -46,4 +52,5 @@ __all__ = [
     "connect_over",
     "introspect_over",
     "read_jwk",
+    "read_proof",
 ]
