@@ -14,6 +14,7 @@ from tests.harness.nginx import LISTENS, NAMED, Nginx, nginx
 from tests.harness.running import Running, free_fleet
 
 INSIDE = {"/livez", "/readyz", "/metrics", "/openapi.json"}
+WHERE_SWITCHED_ON = {"/oauth2/register": "token", "/oauth2/register/some": "token"}
 
 
 def tables(suite: Running) -> dict[str, set[str]]:
@@ -47,11 +48,12 @@ def _matches(kind: str, wanted: str, path: str) -> bool:
 def test_every_path_reaches_its_service_through_the_ingress(name: str, suite: Running) -> None:
     for service, paths in tables(suite).items():
         assert {path: behind(name, path) for path in paths} == dict.fromkeys(paths, service)
+    assert {path: behind(name, path) for path in WHERE_SWITCHED_ON} == WHERE_SWITCHED_ON
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_the_ingress_sends_nowhere_what_nobody_serves(name: str, suite: Running) -> None:
-    served = [path for paths in tables(suite).values() for path in paths]
+    served = [path for paths in tables(suite).values() for path in paths] + [*WHERE_SWITCHED_ON]
     (ingress,) = overlay(name).kind("Ingress")
     for one in ingress["spec"]["rules"][0]["http"]["paths"]:
         assert any(_matches(one["pathType"], one["path"], path) for path in served), one
