@@ -35,7 +35,8 @@ _OPERATORS = frozenset(
     }
 )
 """What only an operator's document says, under our own names."""
-_PROVEN = frozenset({"client_id", "client_secret"})
+MEMBERS = _NAMES.keys() | _SAME | _OTHERS | _OPERATORS | {"client_id", "client_secret"}
+"""All that is read of a document."""
 Document = Mapping[str, Any]
 
 
@@ -68,11 +69,10 @@ def read_import(document: Document) -> Read:
     operators = {name: value for name, value in document.items() if name in _OPERATORS and value is not None}
     said = _said(document) | {"id": _text(document, "client_id"), "sector": _sector(document)}
     client = _client(said | operators)
-    known = _NAMES.keys() | _SAME | _OTHERS | _OPERATORS | _PROVEN
     return Read(
         client,
         secret=_text(document, "client_secret"),
-        ignored=tuple(sorted(document.keys() - known)),
+        ignored=tuple(sorted(document.keys() - MEMBERS)),
     )
 
 
