@@ -24,6 +24,7 @@ from eventlog.errors import Refusal, unavailable
 from eventlog.projection import Projections, Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
 from services.identity.adapters.authorizations import AuthorizationPeer
+from services.identity.adapters.devices import DevicePeer
 from services.identity.adapters.hasher import ThreadHasher
 from services.identity.adapters.last_seen import CoarseLastSeen
 from services.identity.adapters.peers import TokenPeer
@@ -31,6 +32,7 @@ from services.identity.api import assets, session
 from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
+from services.identity.api.device import DevicePages
 from services.identity.api.flows import Flows
 from services.identity.api.grants import GrantsApi
 from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
@@ -119,7 +121,7 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
         routers=[
             Api(callers, queries).router(),
             GrantsApi(callers, queries, authorizations).router(),
-            *pages(settings, callers, queries, authorizations),
+            *pages(settings, callers, queries, authorizations, DevicePeer(channel)),
         ],
         hot=UserInfo(callers, Proofs(kept, log.now, known_at(settings)), queries, authorizations).endpoints(),
         waiting=waiting,
@@ -134,7 +136,9 @@ def known_at(settings: IdentitySettings) -> list[str]:
     return [*settings.origins, *([settings.mtls_url] if settings.mtls_url else [])]
 
 
-def pages(settings: IdentitySettings, callers: Callers, queries: Queries, token: AuthorizationPeer) -> list[APIRouter]:
+def pages(
+    settings: IdentitySettings, callers: Callers, queries: Queries, token: AuthorizationPeer, devices: DevicePeer
+) -> list[APIRouter]:
     """What people see."""
     brand, public_url = settings.brand, settings.public_url
     seen = Pages(brand, settings.languages, urlsplit(public_url or "").path)
@@ -144,6 +148,7 @@ def pages(settings: IdentitySettings, callers: Callers, queries: Queries, token:
         Logout(site, token).router(),
         AccountPage(site, queries, token).router(),
         session.router(callers.cookies),
+        DevicePages(site, devices).router(),
         assets.router(brand),
     ]
 

@@ -253,3 +253,37 @@ class Grants(Protocol):
         Raises the Refusal of token: `not_found` where nothing was given, `peer_unavailable`.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What waits for a user code, and asks for `scopes`; `offline` in seconds, 0 where it ends with the session."""
+
+    user_code: str = field(repr=False)
+    asked: Asked
+    scopes: tuple[str, ...]
+    offline: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A device is told what was decided."""
+
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The session of whoever decided is over."""
+
+
+class Devices(Protocol):
+    """Devices that wait for somebody to enter their code (RFC 8628). All raise the Refusal of token."""
+
+    async def look_up(self, user_code: str) -> Device | Wrong:
+        """What a code stands for, however it was typed."""
+        ...
+
+    async def decide(self, user_code: str, signed_in: SignedIn) -> Connected | Wrong | Ended | Overtaken:
+        """Hands on a decision; of several the first holds."""
+        ...

@@ -42,6 +42,7 @@ class IdentitySettings(ServiceSettings):
     limit_name_address: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
     limit_device: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
     limit_password: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
+    limit_user_code: str = Field(default="20 per 15 minutes", examples=["20 per 15 minutes"])
     limit_registration: str = Field(default="600 per minute", examples=["600 per minute"])
 
     client_certificate_header: str = Field(default="", pattern=HEADER, examples=["X-Client-Certificate"])
@@ -87,7 +88,13 @@ class IdentitySettings(ServiceSettings):
         return load(self.words)
 
     @field_validator(
-        "limit_address", "limit_name", "limit_name_address", "limit_device", "limit_password", "limit_registration"
+        "limit_address",
+        "limit_name",
+        "limit_name_address",
+        "limit_device",
+        "limit_password",
+        "limit_user_code",
+        "limit_registration",
     )
     @classmethod
     def _a_limit(cls, text: str) -> str:
@@ -100,5 +107,5 @@ class IdentitySettings(ServiceSettings):
     @property
     def limits(self) -> dict[str, str]:
         """The limits by name."""
-        named = ("address", "name", "name_address", "device", "password", "registration")
+        named = ("address", "name", "name_address", "device", "password", "user_code", "registration")
         return {name: getattr(self, f"limit_{name}") for name in named}

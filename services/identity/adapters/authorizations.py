@@ -42,19 +42,19 @@ class AuthorizationPeer:
         )
         match answer.WhichOneof("result"):
             case "asked":
-                return Kept(answer.asked.handle, _asked(answer.asked))
+                return Kept(answer.asked.handle, asked_of(answer.asked))
             case "destination":
                 return _destination(answer.destination)
             case "error":
                 return Wrong(answer.error.error, answer.error.description)
-        raise _unknown()
+        raise unknown()
 
     async def proceed(
         self, handle: str, signed_in: SignedIn | None = None, *, given_up: bool = False
     ) -> Step | Overtaken:
         """See ports.Authorizations."""
         request = pb.ContinueAuthorizationRequest(
-            handle=handle, signed_in=None if signed_in is None else _signed_in(signed_in), given_up=given_up
+            handle=handle, signed_in=None if signed_in is None else said_of(signed_in), given_up=given_up
         )
         return _step(await ask(self._stub.ContinueAuthorization, request, timeout=PATIENCE))
 
@@ -74,7 +74,7 @@ class AuthorizationPeer:
                 return _sign_out(answer.asked)
             case "error":
                 return Wrong(answer.error.error, answer.error.description)
-        raise _unknown()
+        raise unknown()
 
     async def logout_pages(self, session_id: str) -> Sequence[str]:
         """See ports.Authorizations."""
@@ -96,21 +96,22 @@ def _step(answer: pb.ContinueAuthorizationResponse) -> Step | Overtaken:
         case "destination":
             return _destination(answer.destination)
         case "login":
-            return LoginNeeded(_asked(answer.asked), answer.login.account_id)
+            return LoginNeeded(asked_of(answer.asked), answer.login.account_id)
         case "choice":
-            return ChoiceNeeded(_asked(answer.asked))
+            return ChoiceNeeded(asked_of(answer.asked))
         case "consent":
             consent = answer.consent
             offline = consent.offline.seconds if consent.HasField("offline") else 0
-            return ConsentNeeded(_asked(answer.asked), tuple(consent.scopes), tuple(consent.granted), offline)
+            return ConsentNeeded(asked_of(answer.asked), tuple(consent.scopes), tuple(consent.granted), offline)
         case "overtaken_by":
             return Overtaken(answer.overtaken_by)
         case "error":
             return Wrong(answer.error.error, answer.error.description)
-    raise _unknown()
+    raise unknown()
 
 
-def _asked(asked: pb.AskedFor) -> Asked:
+def asked_of(asked: pb.AskedFor) -> Asked:
+    """Who asks, and what pages show of it."""
     return Asked(
         client_id=asked.client_id,
         client_name=asked.client_name,
@@ -129,7 +130,8 @@ def _destination(destination: pb.Destination) -> Destination:
     return Destination(destination.redirect_uri, destination.response_mode, parameters, destination.client_id)
 
 
-def _signed_in(signed_in: SignedIn) -> pb.SignedIn:
+def said_of(signed_in: SignedIn) -> pb.SignedIn:
+    """Who is signed in, as token is told."""
     session, decision = signed_in.session, signed_in.decision
     return pb.SignedIn(
         account_id=session.account_id,
@@ -156,6 +158,6 @@ def _sign_out(asked: pb.LogoutAsked) -> SignOut:
     )
 
 
-def _unknown() -> Exception:
+def unknown() -> Exception:
     """A newer token may answer what this release does not know."""
     return unavailable("peer_unavailable", "token answered something that is not understood here")

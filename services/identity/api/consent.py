@@ -41,13 +41,14 @@ async def answer(way: Way, form: Form) -> Response:
     there = await way.visitor()
     if there is None or not await way.fits(form, "consent", there.session.id):
         return way.again()
-    decision = _decision(form)
+    decision = decision_of(form)
     if decision is None:
         return way.again()
     return way.on((await way.proceed(Answers(decision=decision))).step)
 
 
-def _decision(form: Form) -> Decision | None:
+def decision_of(form: Form) -> Decision | None:
+    """What a person decided; None where no button says it."""
     match form.get("decision"):
         case "allow":
             granted = tuple(name.removeprefix(SCOPE) for name in form.values if name.startswith(SCOPE))

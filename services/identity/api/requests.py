@@ -56,6 +56,12 @@ def account() -> dict[str, Any]:
     return {"summary": "A person's own page: sessions and applications"} | pages(200, *_REFUSED)
 
 
+def device() -> dict[str, Any]:
+    """GET /device."""
+    said = {"summary": "Enter the code that a device shows (RFC 8628)"}
+    return said | _brought("GET", {"user_code": "The code, filled in."}) | pages(200, *_REFUSED)
+
+
 def _brought(method: str, named: dict[str, str], required: frozenset[str] = frozenset()) -> dict[str, Any]:
     if method == "GET":
         return {

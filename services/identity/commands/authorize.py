@@ -52,7 +52,8 @@ async def proceed(
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while True:
         there = await visitor(identity, cookie)
-        step = await token.proceed(handle, None if there is None else _signed_in(there.session, answers))
+        who = None if there is None else signed_in(there.session, answers.decision, answers.chosen)
+        step = await token.proceed(handle, who)
         if not isinstance(step, Overtaken):
             return Next(step, there)
         await wait_for_token(identity, step, deadline)
@@ -74,7 +75,8 @@ async def sign_in(
     return await log_in(identity, correlation_id, credentials, where, offer)
 
 
-def _signed_in(session: Session, answers: Answers) -> SignedIn:
+def signed_in(session: Session, decision: Decision | None, chosen: str = "") -> SignedIn:
+    """A session as token is told of it, with what its person said."""
     started = Started(
         session_id=session.id,
         account_id=session.account_id,
@@ -84,4 +86,4 @@ def _signed_in(session: Session, answers: Answers) -> SignedIn:
         acr=session.acr,
         amr=session.amr,
     )
-    return SignedIn(started, answers.chosen == session.id, answers.decision)
+    return SignedIn(started, chosen == session.id, decision)

@@ -36,6 +36,7 @@ LIMITS = {
     "name_address": "5 per hour",
     "device": "5 per hour",
     "password": "3 per hour",
+    "user_code": "5 per hour",
     "registration": "50 per hour",
 }
 

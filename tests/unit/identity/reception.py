@@ -16,6 +16,7 @@ from services.identity.api import assets, session
 from services.identity.api.account import AccountPage
 from services.identity.api.authorize import Authorize
 from services.identity.api.callers import Callers, Cookies
+from services.identity.api.device import DevicePages
 from services.identity.api.flows import Flows
 from services.identity.api.grants import GrantsApi
 from services.identity.api.logout import Logout
@@ -27,6 +28,7 @@ from services.identity.queries import Queries
 from tests.harness.browsing import Browser, Page
 from tests.unit.identity.house import PASSWORD, House
 from tests.unit.identity.small_authorizations import APP, SmallAuthorizations
+from tests.unit.identity.small_devices import SmallDevices
 
 ORIGIN = "http://127.0.0.1:8401"
 PUBLIC = "https://id.example.org"
@@ -38,6 +40,7 @@ class Reception:
 
     house: House
     token: SmallAuthorizations
+    devices: SmallDevices
     url: str
     app: Any
 
@@ -78,6 +81,7 @@ def reception_of(
     words: Path | None = None,
 ) -> Reception:
     token, queries = SmallAuthorizations(house.token, told=house.told), cast("Queries", LiveQueries(house))
+    devices = SmallDevices(house.token)
     secure = (public_url or "").startswith("https://")
     bearers: Any = None
     callers = Callers(house.identity, bearers, Cookies(secure))
@@ -89,10 +93,11 @@ def reception_of(
         GrantsApi(callers, queries, token).router(),
         AccountPage(site, queries, token).router(),
         session.router(callers.cookies),
+        DevicePages(site, devices).router(),
         assets.router(own),
     ]
     app = application(title="identity", readiness=Readiness(), origins=site.origins, routers=routers)
-    return Reception(house, token, url, app)
+    return Reception(house, token, devices, url, app)
 
 
 async def sign_in(browser: Browser, page: Page, password: str = PASSWORD, username: str = "alice") -> Page:
