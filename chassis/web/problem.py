@@ -12,7 +12,7 @@ from chassis.telemetry import correlation_id
 from eventlog.errors import Kind, Refusal
 from watchword.dpop import ALGORITHMS
 
-# RFC 6749 5.2 and 4.1.2.1, RFC 6750 3.1, RFC 7009 2.2.1, RFC 7591 3.2.2, RFC 8707, RFC 9449,
+# RFC 6749 5.2 and 4.1.2.1, RFC 6750 3.1, RFC 7009 2.2.1, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707, RFC 9449,
 # OpenID Connect Core 3.1.2.6
 _OAUTH_CODES = frozenset(
     [
@@ -38,6 +38,9 @@ _OAUTH_CODES = frozenset(
         "login_required",
         "consent_required",
         "account_selection_required",
+        "authorization_pending",
+        "slow_down",
+        "expired_token",
     ]
 )
 
