@@ -10,9 +10,10 @@ from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
+from services.token.domain.code import CODE
 from services.token.domain.errors import AheadOfLog, InvalidGrant, Reused
 from services.token.domain.events import RefreshRetried, RefreshRotated, RefreshUsed
-from services.token.domain.family import FAMILY, Lineage, Retry, Rotate, Theft, Use, judge
+from services.token.domain.family import FAMILY, Family, Lineage, Retry, Rotate, Theft, Use, judge
 from services.token.domain.grant import GRANT, Grant, grant_key
 from services.token.domain.keyring import KEYRING, REFRESH_RING
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Session, hangs_from
@@ -101,7 +102,7 @@ async def _give(
     audience = family.narrowed(resources) if family.audience else client.audience(resources, token.issuer)
     said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now, binding)
     said |= {"session_id": family.session_id or None, "family_id": family.id, "generation": judged.generation}
-    identified = await identifies(attempt, client, said["scope"], Identified(family.session_id))
+    identified = await identifies(attempt, client, said["scope"], Identified(await _began_in(attempt, family)))
     if isinstance(judged, Rotate):
         derives = (await refresh_key(attempt)).id
         rotated = RefreshRotated(**said, refresh_key=derives)
@@ -117,3 +118,12 @@ async def _give(
     retried = RefreshRetried(**said)
     attempt.start(TOKEN, retried.token_id, retried)
     return Signing(retried, key, client.access_token_alg, family, judged.generation, derives, identified)
+
+
+async def _began_in(attempt: Attempt, family: Family) -> str:
+    """The session that ID tokens name (`sid`). Of a family that outlives it, the code knows which that was: a client
+    keeps the newest ID token, and signs out with it (OpenID Connect Core 12.2).
+    """
+    if family.session_id or family.code_id is None:
+        return family.session_id
+    return (await attempt.read(CODE, family.code_id)).session_id
