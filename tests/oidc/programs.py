@@ -6,7 +6,7 @@ from pathlib import Path
 
 FETCHED = Path(__file__).parents[2] / ".tools" / "oidc"
 NODE = FETCHED / "node" / "bin" / "node"
-ENVOY = FETCHED / "bin" / "python"
+ENVOY = FETCHED / "envoy"
 MODULES = FETCHED / "node_modules"
 AXE = MODULES / "axe-core" / "axe.min.js"
 APACHE_MODULES = Path("/usr/lib/apache2/modules")

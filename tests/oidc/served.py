@@ -1,13 +1,17 @@
-"""An application of a test's own, served on loopback."""
+"""Applications of a test's own, and proxies before them, on loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.harness.running import free_ports
+from tests.harness.running import free_ports, until
 
 
 @asynccontextmanager
@@ -31,3 +35,29 @@ def free_site() -> tuple[str, int]:
     """An address that is free now, and its port."""
     (port,) = free_ports(1)
     return f"http://127.0.0.1:{port}", port
+
+
+async def who(scope: Scope, receive: Receive, send: Send) -> None:
+    """A page behind a proxy: it says which headers it was asked with."""
+    said = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+    await JSONResponse(said)(scope, receive, send)
+
+
+@contextmanager
+def proxy(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+    """Somebody's program that listens at a port, while the context lasts."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def listening() -> bool:
+        assert process.poll() is None, log.read_text()
+        with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), 1)):
+            return True
+        return False
+
+    try:
+        until(listening, f"{command[0]} listens", 30)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
