@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LOGS = Path(".venv")
-APART = ("unit", "e2e", "fault")
+APART = ("unit", "e2e", "fault", "oidc")
 REST = "rest"
 
 
