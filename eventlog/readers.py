@@ -92,7 +92,9 @@ class PostgresReaders:
     async def report(self, reader: Reader) -> None:
         self._waiting[reader.name] = reader
         # One whose stream ends here must not take the others' reports with it.
-        await asyncio.shield(asyncio.ensure_future(self._take_turn(reader)))
+        taking = asyncio.ensure_future(self._take_turn(reader))
+        taking.add_done_callback(_heard)
+        await asyncio.shield(taking)
 
     async def _take_turn(self, reader: Reader) -> None:
         async with self._writing:
@@ -133,6 +135,12 @@ class PostgresReaders:
         rows = await fetch(self._pool, "SELECT name, applied, max_staleness, seen_at, parked FROM log_readers")
         readers = [replace(Reader(**row), parked=tuple(row["parked"])) for row in rows]
         return remembered(readers, now)
+
+
+def _heard(taking: asyncio.Future[None]) -> None:
+    # Told to the reader whose turn it was, whose stream may have ended meanwhile.
+    if not taking.cancelled():
+        taking.exception()
 
 
 def remembered(readers: Iterable[Reader], now: int) -> list[Reader]:
