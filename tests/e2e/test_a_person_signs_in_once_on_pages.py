@@ -159,7 +159,10 @@ async def test_what_is_not_registered_is_redirected_nowhere(sites: list[Site], b
     for wrong in ({"redirect_uri": "https://evil.example/"}, {"client_id": "nobody"}):
         page = await browser.open(sites[0].asking(**wrong))
         assert (page.left, page.response.status_code) == ("", 400)
-        assert page.response.headers["x-correlation-id"] in page.text
+        reference = page.response.headers["x-correlation-id"]
+        assert reference in page.text
+        lines = (sites[0].suite.place.logs / "identity.log").read_text().splitlines()
+        assert any(reference in line and "page_of_error" in line for line in lines)
 
 
 async def test_a_session_that_ended_elsewhere_opens_nothing(
@@ -203,3 +206,16 @@ async def test_a_persons_page_shows_what_they_have_allowed(sites: list[Site], br
     (session,) = [value for name, value in page.form.buttons if name == "end"]
     assert (await browser.submit(page, ("end", session))).title.startswith("Sign in")
     assert "error=login_required" in (await browser.open(sites[0].asking(prompt="none"))).left
+
+
+async def test_no_log_holds_what_opens_something(sites: list[Site], browser: Browser, person: Person) -> None:
+    page = await browser.open(sites[0].asking())
+    page = await browser.submit(page, username=person.username, password=person.password)
+    left = (await browser.submit(page, ALLOW)).left
+    code = dict(parse_qsl(urlsplit(left).query))["code"]
+    jar = {cookie.name: cookie.value or "" for cookie in browser.http.cookies.jar}
+    (handle,) = [value.rpartition(":")[2] for name, value in jar.items() if name.startswith("watchword_flow_")]
+    said = "".join(file.read_text(errors="replace") for file in sites[0].suite.place.logs.iterdir())
+    for secret in (code, handle, jar["watchword_session"].rpartition(".")[2], person.password):
+        assert len(secret) > 20
+        assert secret not in said
