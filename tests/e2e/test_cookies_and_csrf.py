@@ -18,7 +18,7 @@ from tests.harness.running import Running
 
 pytestmark = pytest.mark.over("feed")
 
-SESSION, DEVICE = "watchword_session", "watchword_device"
+SESSION, DEVICE, STATE = "watchword_session", "watchword_device", "watchword_browser"
 WRONG = "a wrong password 8 x"
 
 
@@ -72,6 +72,9 @@ async def test_the_cookies_are_for_the_browser_alone(suite: Running, people: Peo
     async with browser(suite) as one:
         answer = await one.login(person)
         given = cookies_of(answer)
+        state = given.pop(STATE)
+        assert not state["httponly"], "applications' frames read it (OpenID Connect Session Management)"
+        assert state.value not in given[SESSION].value + given[DEVICE].value + answer.text, "it opens nothing"
         assert given.keys() == {SESSION, DEVICE}
         for cookie in given.values():
             assert (cookie["httponly"], cookie["samesite"].lower(), cookie["path"]) == (True, "lax", "/")

@@ -21,7 +21,13 @@ pytestmark = pytest.mark.over("feed")
 NAMES = ("identity", "token", "policy")
 FOLLOWS = {
     "identity": {("trust", "token"), ("sessions", "identity")},
-    "token": {("trust", "token"), ("families", "token"), ("revoke-what-identity-ended", "identity")},
+    "token": {
+        ("trust", "token"),
+        ("families", "token"),
+        ("parts", "token"),
+        ("follow-up-what-ended", "token"),
+        ("revoke-what-identity-ended", "identity"),
+    },
     "policy": {("roles", "policy"), ("accounts", "identity"), ("revoked", "token"), ("trust", "token")},
 }
 

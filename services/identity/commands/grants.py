@@ -1,6 +1,7 @@
 """What a person lets applications have: theirs to take back."""
 
 import asyncio
+import re
 
 from eventlog.errors import Kind, Refusal
 from services.identity.commands.sessions import Person
@@ -8,6 +9,7 @@ from services.identity.ports import Grants
 from services.identity.queries import Queries
 
 PATIENCE = 2.0
+CLIENT_ID = re.compile(r"[!-~]{1,128}")
 
 
 async def take_back(grants: Grants, queries: Queries, person: Person, client_id: str) -> int:
@@ -15,14 +17,20 @@ async def take_back(grants: Grants, queries: Queries, person: Person, client_id:
 
     Raises Refusal `grant_unknown`, and `peer_unavailable`: then nothing has changed, or not all of it yet.
     """
+    if not CLIENT_ID.fullmatch(client_id):
+        raise _unknown()
     try:
         position = await grants.revoke_grant(person.account.id, client_id)
     except Refusal as refusal:
         if refusal.kind is Kind.NOT_FOUND:
-            raise Refusal(Kind.NOT_FOUND, "grant_unknown", "you have let no such application have anything") from None
+            raise _unknown() from None
         raise
     await _forgotten(queries, person, client_id)
     return position
+
+
+def _unknown() -> Refusal:
+    return Refusal(Kind.NOT_FOUND, "grant_unknown", "you have let no such application have anything")
 
 
 async def _forgotten(queries: Queries, person: Person, client_id: str) -> None:

@@ -143,8 +143,9 @@ async def test_it_is_listed_and_taken_back_over_rest_by_whose_it_is(reception: R
     assert (taken.status_code, taken.json()) == (200, {"applied": True})
     assert taken.headers["watchword-position"] == "token=4711"
     assert (await browser.http.get("/v1/grants")).json() == {"grants": []}
-    unknown = await browser.http.delete("/v1/grants/one", headers=headers)
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "grant_unknown")
+    for nothing in ("one", "%F0%9F%92%A9", "x" * 4000):
+        unknown = await browser.http.delete(f"/v1/grants/{nothing}", headers=headers)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "grant_unknown")
     assert reception.house.told.get("grant", f"{bob}/one") is not None
     browser.http.cookies.clear()
     assert (await browser.http.get("/v1/grants")).status_code == 401
