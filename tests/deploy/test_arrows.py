@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from ipaddress import ip_network
 from itertools import product
 from typing import Any
 
@@ -35,6 +36,14 @@ POSTGRES = "watchword-data/cnpg.io/cluster=watchword"
 KAFKA = "watchword-data/strimzi.io/cluster=watchword,strimzi.io/name=watchword-kafka"
 DNS = "kube-system/k8s-app=kube-dns"
 PROMETHEUS = "monitoring/app.kubernetes.io/name=prometheus"
+PUBLIC = "the public network"
+PRIVATE: list[Any] = [
+    ip_network(one)
+    for one in (
+        *("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
+        *("::1/128", "fc00::/7", "fe80::/10"),
+    )
+]
 CALLERS = {"backend": "*/watchword/caller=backend", "operator": "*/watchword/caller=operator"}
 
 each_overlay = pytest.mark.parametrize("name", OVERLAYS)
@@ -78,6 +87,7 @@ def expected(name: str) -> set[Arrow]:
         for (kind, who), service in product(CALLERS.items(), SERVICES)
         if may_call(kind, "any", service)
     }
+    arrows.add(("token", PUBLIC, "TCP/443"))  # what clients publish, and where they are told of a session's end
     for service in SERVICES:
         arrows |= {("ingress-nginx", service, REST[service]), (PROMETHEUS, service, REST[service])}
         if verifies_by_published_keys(service):
@@ -119,6 +129,12 @@ def _matches(selector: Object, labels: Mapping[str, str]) -> bool:
 
 def ends(peer: Object, name: str) -> list[str]:
     """What a peer of a rule means."""
+    if "ipBlock" in peer:
+        block = ip_network(peer["ipBlock"]["cidr"])
+        kept_out = [ip_network(one) for one in peer["ipBlock"].get("except", ())]
+        reached = [one for one in PRIVATE if one.version == block.version and one.overlaps(block)]
+        assert all(any(private.subnet_of(one) for one in kept_out) for private in reached), peer
+        return [PUBLIC]
     assert set(peer) <= {"podSelector", "namespaceSelector"}, peer
     if "namespaceSelector" not in peer:
         return selected(peer["podSelector"], name)

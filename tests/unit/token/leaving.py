@@ -100,8 +100,7 @@ class House:
         return who
 
     async def reacts(self, times: int = 1) -> None:
-        """The reaction takes what the log has gained."""
-        await self.table.follow()
+        """The reaction takes what the log has gained; the table may be behind, and catches up when it is asked."""
         react = follow_up_what_ended(self.world.a.token, self.involved, self.courier.hurry)
         new, self.reacted = self.world.store.rows[self.reacted :], self.world.head
         for row in [row for row in new for _ in range(times)]:

@@ -52,6 +52,8 @@ async def test_others_keep_what_they_have_and_it_may_be_given_anew(house: House)
     await take_back(house)
     await house.world.refresh(own)
     again = await browser.redeem(await browser.code(decision=ALL))
+    house.reacted = 0
+    await house.reacts()  # late: it ends what was given before, and nothing else
     await house.world.b.verified(again.answer.access_token)
 
 
