@@ -13,10 +13,11 @@ MAX_ACTORS = 16
 
 
 class Prior(msgspec.Struct, frozen=True):
-    """A token that another was exchanged for (RFC 8693), and the client that it was given to."""
+    """A token that another was exchanged for (RFC 8693), the client that had it, and the key that signed it."""
 
     jti: str
     client_id: str
+    kid: str
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,9 +135,10 @@ def _scope(payload: Mapping[str, object]) -> frozenset[str]:
 
 def _party(payload: Mapping[str, object], name: str) -> str:
     value = payload.get(name)
-    if not isinstance(value, dict):
+    party = value.get("sub") if isinstance(value, dict) else None
+    if not isinstance(party, str) or not party:
         raise _bad(payload, name)
-    return _text(value, "sub")
+    return party
 
 
 def _actors(payload: Mapping[str, object]) -> tuple[str, ...]:

@@ -121,6 +121,8 @@ class Revocations:
     def _refuses_prior(self, claims: Claims) -> Kind | None:
         """A token that was exchanged for others ends with each of them."""
         for one in claims.prior:
+            if one.kid in self._live["key"]:
+                return "key"
             if _ended(self._live["token"].get(one.jti, ()), claims):
                 return "token"
             if _ended(self._live["client"].get(one.client_id, ()), claims):

@@ -41,8 +41,9 @@ MEMBERS = (
         "grant_types",
         "--grant-type",
         list,
-        "How it may get tokens: authorization_code, refresh_token, client_credentials, …; may be repeated. Absent, it "
-        "follows: with a redirect URI people sign in; else a public one refreshes, another gets tokens for itself.",
+        "How it may get tokens: authorization_code, refresh_token, client_credentials, or device_code, token-exchange, "
+        "jwt-bearer behind urn:ietf:params:oauth:grant-type: ; may be repeated. Absent, it follows: with a redirect "
+        "URI people sign in; else a public one refreshes, another gets tokens for itself.",
         "TYPE",
     ),
     Member(

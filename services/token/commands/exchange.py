@@ -57,13 +57,13 @@ async def exchange(
 
 async def _standing(attempt: Attempt, subject: Claims) -> Standing:
     """Each of it is guarded."""
-    tokens, clients = came_from(subject)
+    prior = came_from(subject)
     lineage = None if subject.fam is None else await read_lineage(attempt, subject.fam)
     return Standing(
         lineage,
         await attempt.read(SUBJECT, subject.sub),
-        tuple([await attempt.read(TOKEN, one) for one in tokens]),
-        tuple([await attempt.read(CLIENT, one) for one in dict.fromkeys(clients)]),
+        tuple([await attempt.read(TOKEN, one.jti) for one in prior]),
+        tuple([await attempt.read(CLIENT, one) for one in {one.client_id for one in prior}]),
         tuple([await attempt.read(KEYRING, signing_ring(alg)) for alg in ALGORITHMS]),
     )
 
@@ -75,12 +75,13 @@ def _exchanged(
     whom = subject.sub if lineage is None else lineage.family.subject
     audience = own.audience(list(wanted.targets), token.issuer)
     said = says(own, whom, audience, narrowed(subject, own, wanted), now, binding)
-    tokens, clients = came_from(subject)
+    prior = came_from(subject)
     return TokenExchanged(
         **said | {"expires_at": expiry(subject, own, now)},
         session_id=subject.sid,
         family_id=subject.fam,
         actors=[own.id, *subject.actors],
-        prior_tokens=tokens,
-        prior_clients=clients,
+        prior_tokens=[one.jti for one in prior],
+        prior_clients=[one.client_id for one in prior],
+        prior_keys=[one.kid for one in prior],
     )

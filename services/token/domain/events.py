@@ -198,6 +198,8 @@ class TokenExchanged(Issue, kw_only=True):
     """The access tokens that it came from: the one that was exchanged, then those which that one came from."""
     prior_clients: list[str]
     """The applications that those were given to, in the same order."""
+    prior_keys: list[str] = msgspec.field(default_factory=list)
+    """The keys that those were signed with, in the same order."""
 
 
 @events.event("token.revoked")

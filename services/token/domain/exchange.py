@@ -9,7 +9,7 @@ from services.token.domain.errors import InvalidRequest
 from services.token.domain.family import Lineage
 from services.token.domain.keyring import Keyring
 from services.token.domain.revocation import Single, Subject
-from watchword.claims import MAX_ACTORS, Claims
+from watchword.claims import MAX_ACTORS, Claims, Prior
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -37,14 +37,13 @@ class Standing(msgspec.Struct, frozen=True):
 
 def require_standing(claims: Claims, standing: Standing, now: int) -> None:
     """Raises InvalidRequest where anything has ended the token that this process may not have heard of (RULES 7)."""
-    signed = next((key for ring in standing.rings if (key := ring.find(claims.kid)) is not None), None)
+    verifying = {key.id for ring in standing.rings for key in ring.keys if key.verifies}
     ended = (
         any(single.revoked_at for single in standing.tokens)
         or any(client.revoked_at > claims.pos for client in standing.clients)
         or standing.subject.revoked_at > claims.pos
         or (standing.lineage is not None and standing.lineage.ended(now))
-        or signed is None
-        or not signed.verifies
+        or not verifying.issuperset(one.kid for one in came_from(claims))
     )
     if ended:
         raise refused("subject_token")
@@ -82,12 +81,9 @@ def expiry(claims: Claims, client: Client, now: int) -> int:
     return min(now + client.access_token_life * SECOND, claims.exp * SECOND)
 
 
-def came_from(claims: Claims) -> tuple[list[str], list[str]]:
-    """The tokens that the new one came from, and the clients that they were given to."""
-    return (
-        [claims.jti, *(one.jti for one in claims.prior)],
-        [claims.client_id, *(one.client_id for one in claims.prior)],
-    )
+def came_from(claims: Claims) -> tuple[Prior, ...]:
+    """The tokens that a new one comes from, if it is exchanged for this one."""
+    return (Prior(claims.jti, claims.client_id, claims.kid), *claims.prior)
 
 
 def refused(name: str) -> InvalidRequest:

@@ -69,8 +69,8 @@ def access_claims(issuer: str, issue: Issue, family: Family | None, position: in
 
 def _delegated(issue: TokenExchanged) -> dict[str, Any]:
     """RFC 8693 4.1. `prior` is what the token ends with."""
-    came_from = zip(issue.prior_tokens, issue.prior_clients, strict=True)
-    prior = [{"jti": jti, "client_id": client_id} for jti, client_id in came_from]
+    came_from = zip(issue.prior_tokens, issue.prior_clients, issue.prior_keys, strict=True)
+    prior = [{"jti": jti, "client_id": client_id, "kid": kid} for jti, client_id, kid in came_from]
     return {"act": acting(issue.actors), "prior": prior}
 
 

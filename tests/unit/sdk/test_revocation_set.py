@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchword import Claims, Revocation, Revocations
+from watchword.claims import Prior
 from watchword.revocations import KINDS
 
 NAMES = st.sampled_from(["a", "b"])
@@ -28,7 +29,13 @@ REVOCATIONS = st.builds(
 
 
 def token(
-    pos: int, spos: int | None = None, name: str = "a", sid: str | None = None, fam: str | None = None, sub: str = "a"
+    pos: int,
+    spos: int | None = None,
+    name: str = "a",
+    sid: str | None = None,
+    fam: str | None = None,
+    sub: str = "a",
+    prior: tuple[Prior, ...] = (),
 ) -> Claims:
     return Claims(
         iss="i",
@@ -44,23 +51,25 @@ def token(
         sid=sid,
         spos=spos,
         fam=fam,
+        prior=prior,
     )
 
 
-TOKENS = st.builds(token, POSITIONS, st.none() | POSITIONS, NAMES, st.none() | NAMES, st.none() | NAMES, NAMES)
+PRIOR = st.lists(st.builds(Prior, NAMES, NAMES, NAMES), max_size=2).map(tuple)
+TOKENS = st.builds(token, POSITIONS, st.none() | POSITIONS, NAMES, st.none() | NAMES, st.none() | NAMES, NAMES, PRIOR)
 
 
 def ends(revocation: Revocation, claims: Claims) -> bool:
     """RULES 7, word by word."""
-    named = {
-        "token": claims.jti,
-        "family": claims.fam,
-        "session": claims.sid,
-        "client": claims.client_id,
-        "subject": claims.sub,
-        "key": claims.kid,
-    }[revocation.kind]
-    if named != revocation.key:
+    every: dict[str, set[str | None]] = {
+        "token": {claims.jti, *(one.jti for one in claims.prior)},
+        "family": {claims.fam},
+        "session": {claims.sid},
+        "client": {claims.client_id, *(one.client_id for one in claims.prior)},
+        "subject": {claims.sub},
+        "key": {claims.kid, *(one.kid for one in claims.prior)},
+    }
+    if revocation.key not in every[revocation.kind]:
         return False
     if revocation.kind == "key":
         return True

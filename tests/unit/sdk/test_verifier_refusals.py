@@ -136,6 +136,18 @@ async def test_every_required_claim_is_required(name: str) -> None:
     assert await refusal(sign(claims(**{name: None}))) == "missing_claim"
 
 
+def deep(actors: int) -> dict[str, Any]:
+    """So many services, each acting for the one inside."""
+    return {"sub": "a"} | ({"act": deep(actors - 1)} if actors > 1 else {})
+
+
+async def test_who_acts_for_whom_is_read_from_the_outside_in() -> None:
+    said = claims(act={"sub": "orders", "act": {"sub": "gateway"}}, may_act={"sub": "stock"})
+    read = await Bench().verifier.verify(sign(said))
+    assert (read.actors, read.may_act) == (("orders", "gateway"), "stock")
+    assert len((await Bench().verifier.verify(sign(claims(act=deep(16))))).actors) == 16
+
+
 WRONG: dict[str, list[Any]] = {
     "pos": [0, -1, True, 1.0, "1", 2**63, [1]],
     "spos": [0, True, "1", 1.5],
@@ -145,6 +157,9 @@ WRONG: dict[str, list[Any]] = {
     "scope": [["orders:read"], 7],
     "amr": ["pwd", [], [7]],
     "auth_time": ["now"],
+    "may_act": ["orders", {}, {"sub": 7}, ["orders"]],
+    "act": ["orders", {}, {"sub": ""}, {"sub": "a", "act": "b"}, {"sub": "a", "act": {}}, deep(17)],
+    "prior": [{}, "tok_1", ["tok_1"], [{"jti": "tok_1", "client_id": "a"}], [{"jti": 7, "client_id": "a", "kid": "k"}]],
     **{name: ["", 7, ["x"]] for name in ("sub", "jti", "client_id", "sid", "fam", "acr")},
 }
 

@@ -22,11 +22,12 @@ from services.token.domain import SECOND
 from services.token.domain.authorization import Decision
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
-from services.token.domain.errors import InvalidRequest, InvalidScope, InvalidTarget, UnauthorizedClient
+from services.token.domain.errors import InvalidClient, InvalidRequest, InvalidScope, InvalidTarget, UnauthorizedClient
 from services.token.domain.exchange import ACCESS_TOKEN, GRANT_TYPE, JWT
 from services.token.domain.keyring import signing_ring
 from tests.unit.token.authorizing import OWN, Browser
-from tests.unit.token.world import ALICE, IDENTITY, Process, World, claims_of
+from tests.unit.token.test_oauth import door
+from tests.unit.token.world import ALICE, IDENTITY, Process, World, claims_of, header_of, posted
 from watchword.errors import TokenRefused
 
 FRONT = msgspec.structs.replace(
@@ -34,7 +35,7 @@ FRONT = msgspec.structs.replace(
     id="front",
     grant_types=(*OWN.grant_types, GRANT_TYPE),
     scopes=("openid", "offline_access", "orders:read", "stock:read"),
-    audiences=("orders",),
+    audiences=("orders", "sealed"),
     access_token_life=600,
 )
 ORDERS = Client(
@@ -47,6 +48,7 @@ ORDERS = Client(
 STOCK = msgspec.structs.replace(ORDERS, id="stock", scopes=("stock:read",), audiences=("ledger",))
 STRANGER = msgspec.structs.replace(ORDERS, id="stranger")
 TRUSTING = msgspec.structs.replace(FRONT, id="trusting", may_act="stranger")
+SEALED = msgspec.structs.replace(ORDERS, id="sealed", access_token_alg="RS256")
 WITHOUT = msgspec.structs.replace(ORDERS, id="without", grant_types=("client_credentials",))
 SCOPE = "orders:read stock:read"
 OFFLINE = f"{SCOPE} offline_access"
@@ -82,11 +84,13 @@ async def asking(at: Process, client: Client, form: Form, binding: Binding = UNB
 
 @pytest.fixture
 async def world() -> World:
-    return await World.made(FRONT, TRUSTING, ORDERS, STOCK, STRANGER, WITHOUT, algs=("ES256", "RS256"))
+    return await World.made(FRONT, TRUSTING, ORDERS, STOCK, STRANGER, SEALED, WITHOUT, algs=("ES256", "RS256"))
 
 
-async def delegation(world: World, client: Client = FRONT, scope: str = SCOPE) -> Delegation:
-    browser = Browser(world, client)
+async def delegation(
+    world: World, client: Client = FRONT, scope: str = SCOPE, resource: str | None = None
+) -> Delegation:
+    browser = Browser(world, client, resources=[resource] if resource else [])
     who = browser.alice()
     decision = Decision(True, tuple(scope.split()))
     given = await browser.redeem(await browser.code(who, decision, scope=scope))
@@ -234,6 +238,15 @@ async def test_what_was_ended_gives_nothing_in_a_process_that_has_not_heard_of_i
     assert alice.world.head == before
 
 
+async def test_it_falls_with_the_key_that_signed_what_it_came_from(world: World) -> None:
+    alice = await delegation(world, resource="sealed")
+    first = await alice.exchange(SEALED)
+    assert header_of(first)["alg"] == "RS256"
+    await alice.world.rotate(signing_ring("ES256"), compromised=True)
+    with pytest.raises(TokenRefused, match="key"):
+        await alice.world.a.verified(first.answer.access_token)
+
+
 async def test_a_chain_ends_with_a_token_in_its_middle(alice: Delegation) -> None:
     first = await alice.exchange()
     middle = claims_of(first)
@@ -324,3 +337,22 @@ async def test_what_it_says_is_in_the_log(alice: Delegation) -> None:
     assert (said["token_id"], said["family_id"], said["session_id"]) == (given["jti"], given["fam"], given["sid"])
     assert (said["subject"], said["actors"], said["prior_clients"]) == (ALICE, ["orders"], ["front"])
     assert event.expires_at // SECOND == given["exp"]  # type: ignore[attr-defined]
+
+
+async def test_over_http_it_is_asked_for_and_introspected_as_the_standards_say(alice: Delegation) -> None:
+    world = alice.world
+    oauth, _ = door(world.b)
+    await world.b.follow()
+    form = {"grant_type": GRANT_TYPE, "subject_token": alice.access_token, "subject_token_type": ACCESS_TOKEN}
+    proven = {"client_id": "orders", "client_secret": world.secrets["orders"]}
+    response = await oauth.token(posted(form | proven | {"audience": "stock", "scope": "stock:read"}))
+    body = msgspec.json.decode(bytes(response.body))
+    assert set(body) == {"access_token", "token_type", "expires_in", "scope", "issued_token_type"}
+    assert response.headers["cache-control"] == "no-store"
+    asked = {"token": body["access_token"]} | proven
+    said = msgspec.json.decode(bytes((await oauth.introspect(posted(asked))).body))
+    assert (said["active"], said["act"], said["sub"]) == (True, {"sub": "orders"}, ALICE)
+    assert not said.keys() & {"prior", "actors"}
+    wrong = form | {"client_id": "orders", "client_secret": "x" * 43}
+    with pytest.raises(InvalidClient):
+        await oauth.token(posted(wrong))
