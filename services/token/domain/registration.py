@@ -58,7 +58,10 @@ def completed(client: Client) -> Client:
     scopes = client.scopes or (OPENID_SCOPES if CODE in client.grant_types else ())
     pkce = client.require_pkce or client.held_to_fapi
     keys = _known(client.jwks)
-    return msgspec.structs.replace(client, scopes=scopes, jwks=keys, require_pkce=pkce)
+    # RS256 is what a document that names none means (OpenID Connect Dynamic Client Registration 2), and RFC 7591 2 lets
+    # it be replaced: under FAPI 2.0 it may sign nothing.
+    id_alg = "ES256" if client.held_to_fapi and client.id_token_alg == "RS256" else client.id_token_alg
+    return msgspec.structs.replace(client, scopes=scopes, jwks=keys, require_pkce=pkce, id_token_alg=id_alg)
 
 
 def needs_secret(client: Client) -> bool:

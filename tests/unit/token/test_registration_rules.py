@@ -200,7 +200,7 @@ async def test_what_the_specifications_allow_is_taken(right: dict[str, Any]) -> 
         {"default_max_age": -1},
         {"token_endpoint_auth_method": "tls_client_auth"},
         {"token_endpoint_auth_signing_alg": "none"},
-        {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True},
+        {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True, "userinfo_alg": "RS256"},
         {"frontchannel_logout_uri": "https://elsewhere.example/leave"},
         {"frontchannel_logout_uri": "https://shop.example:8443/leave"},
         {"frontchannel_logout_uri": "javascript:alert(1)"},
@@ -242,6 +242,14 @@ async def test_who_registered_itself_is_never_trusted(trusted: dict[str, Any]) -
 async def test_who_registered_itself_need_not_use_pkce_if_confidential() -> None:
     assert refused(SELF, require_pkce=False) == ""
     assert refused(SELF, require_pkce=False, confidential=False) == "invalid_client_metadata"
+
+
+async def test_under_fapi_2_rs256_signs_nothing() -> None:
+    fapi: dict[str, Any] = {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True}
+    held = completed(msgspec.structs.replace(WEB, **fapi))
+    assert (WEB.id_token_alg, completed(WEB).id_token_alg, held.id_token_alg) == ("RS256", "RS256", "ES256")
+    assert completed(msgspec.structs.replace(WEB, id_token_alg="PS256", **fapi)).id_token_alg == "PS256"
+    assert refused(WEB, access_token_alg="RS256", **fapi) == "invalid_client_metadata"
 
 
 async def test_under_fapi_2_a_code_challenge_is_always_shown() -> None:
