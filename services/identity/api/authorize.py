@@ -1,13 +1,16 @@
 """/oauth2/authorize: token judges and decides; here a browser is led from one of its answers to the next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.web import Form
 from chassis.web.forms import MEDIA_TYPE
 from services.identity.api import choose, consent, signin
+from services.identity.api.clicks import Clicks
 from services.identity.api.flows import Flow, Flows, begin
 from services.identity.api.requests import authorize
 from services.identity.api.site import Site, Trouble
@@ -31,6 +34,7 @@ class Authorize:
     site: Site
     flows: Flows
     token: Authorizations
+    clicks: Clicks = field(default_factory=Clicks)
 
     async def get(self, request: Request) -> Response:
         """Judges a request. Whoever need not be asked anything is on their way at once, and needs no cookie for it."""
@@ -66,14 +70,7 @@ class Authorize:
         """What a person said on one of these pages."""
         form = await self.site.own_form(request)
         way = self._found(request)
-        match form.get("page"):
-            case "signin":
-                return await signin.answer(way, form)
-            case "choose":
-                return await choose.answer(way, form)
-            case "consent":
-                return await consent.answer(way, form)
-        return way.again()
+        return await self.clicks.once(way.flow.handle, await request.body(), partial(_answer, way, form))
 
     def _way(self, request: Request, flow: Flow) -> Way:
         return Way(self.site, self.flows, self.token, request, flow)
@@ -111,3 +108,14 @@ async def _page(way: Way, found: Next) -> Response:
     assert isinstance(step, ConsentNeeded | ChoiceNeeded | LoginNeeded)
     needed = step if isinstance(step, LoginNeeded) else LoginNeeded(step.asked)
     return await signin.show(way, needed, None if other else there)
+
+
+async def _answer(way: Way, form: Form) -> Response:
+    match form.get("page"):
+        case "signin":
+            return await signin.answer(way, form)
+        case "choose":
+            return await choose.answer(way, form)
+        case "consent":
+            return await consent.answer(way, form)
+    return way.again()

@@ -83,12 +83,12 @@ class Site:
             try:
                 return await handler(request)
             except Trouble as trouble:
-                return self._trouble(request, trouble)
+                return self.trouble(request, trouble)
             except Refusal as refusal:
                 return self._refused(request, refusal)
             except Exception:
                 logger.exception("request_failed", method=request.method, path=route(request))
-                return self._trouble(request, Trouble("internal", 500))
+                return self.trouble(request, Trouble("internal", 500))
 
         return shown
 
@@ -97,12 +97,13 @@ class Site:
             trouble = Trouble("unavailable", 503, error=refusal.code)
         else:
             trouble = Trouble("request", refusal.kind.http, error=refusal.code, description=refusal.detail)
-        response = self._trouble(request, trouble)
+        response = self.trouble(request, trouble)
         if trouble.status == 503:
             response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
         return response
 
-    def _trouble(self, request: Request, trouble: Trouble) -> Response:
+    def trouble(self, request: Request, trouble: Trouble) -> Response:
+        """The page that says why somebody cannot go on, with a reference that the log has, too."""
         logger.info("page_of_error", page=trouble.what, error=trouble.error, at=route(request))
         again = trouble.what in ("unavailable", "internal") and request.method == "GET"
         return self.show(

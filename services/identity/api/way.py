@@ -112,12 +112,13 @@ class Way:
         return self.on(await self.token.proceed(self.flow.handle, given_up=True))
 
     def on(self, step: Step | Overtaken | None, state: str = "") -> Response:
-        """Away with the answer, or to the page of what comes next. Raises Trouble where the request is kept no more.
+        """Away with the answer, to the page of what comes next, or to where it says that the request is kept no more.
 
         `state`: see `leave`.
         """
         if isinstance(step, Wrong):
-            raise Trouble("over", 400, error=step.error, description=step.description)
+            over = Trouble("over", 400, error=step.error, description=step.description)
+            return self.site.trouble(self.request, over)
         if isinstance(step, Destination):
             return leave(self.site, self.request, step, state)
         return self.site.to(self.path)

@@ -1,5 +1,6 @@
 """People who come back late, by another way or with an old form: they are helped or led on, and nothing is done."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,7 +9,9 @@ import pytest_asyncio
 from tests.harness.browsing import Browser, read
 from tests.unit.identity.house import PASSWORD, House
 from tests.unit.identity.reception import ORIGIN, PUBLIC, Reception, answer, reception_of, sign_in
+from tests.unit.identity.small_authorizations import App
 
+DENY = ("decision", "deny")
 ALLOW, CANCEL, GOING_ON = ("decision", "allow"), ("decision", "cancel"), ("decision", "continue")
 FLOW, SESSION = "watchword_flow_", "watchword_session"
 STALE = "This page was no longer up to date, so nothing was done."
@@ -34,17 +37,41 @@ def flows(browser: Browser) -> list[str]:
 async def test_who_comes_back_after_the_end_is_told_that_it_is_over(reception: Reception, browser: Browser) -> None:
     page = await sign_in(browser, await browser.open(reception.asking()))
     await browser.submit(page, ALLOW)
-    for late in (await browser.open(page.url), await browser.submit(page, ALLOW)):
+    for late in (await browser.open(page.url), await browser.submit(page, DENY)):
         assert (late.response.status_code, late.title) == (400, "This sign-in is over · Example Ltd")
         assert "start again" in late.text
         assert late.response.headers["x-correlation-id"] in late.text
     assert len(reception.token.given) == 1
 
 
-async def test_who_waited_too_long_is_told_so_and_has_not_signed_in(reception: Reception, browser: Browser) -> None:
+async def test_who_waited_too_long_is_told_so_and_need_not_sign_in_again(
+    reception: Reception, browser: Browser
+) -> None:
     page = await browser.open(reception.asking())
     reception.token.kept.clear()
     assert (await sign_in(browser, page)).title.startswith("This sign-in is over")
+    assert (await browser.open(reception.asking())).title.startswith("Allow")
+
+
+async def test_a_button_clicked_twice_does_what_it_does_once(reception: Reception, browser: Browser) -> None:
+    """Browsers drop the answer to the first click, its cookies perhaps as well, and show that to the second."""
+    reception.token.apps["one"] = App(asks=False)
+    page = await browser.open(reception.asking())
+    sent = page.form.fields | {"username": "alice", "password": PASSWORD}
+    answers = await asyncio.gather(*(browser.http.post(page.form.action, data=sent) for _ in range(3)))
+    answers.append(await browser.http.post(page.form.action, data=sent))
+    assert {(one.status_code, one.headers["location"]) for one in answers} == {(303, answers[0].headers["location"])}
+    assert len({one.headers.get("set-cookie") for one in answers}) == 1
+    assert (await reception.house.names_of_events()).count("session.started") == 1
+    assert len(reception.token.given) == 1
+
+
+async def test_whoever_tries_again_after_a_refusal_is_heard(reception: Reception, browser: Browser) -> None:
+    page = await browser.open(reception.asking())
+    reception.house.token.answers = False
+    assert (await sign_in(browser, page)).response.status_code == 503
+    reception.house.token.answers = True
+    assert (await sign_in(browser, page)).title.startswith("Allow")
 
 
 async def test_without_the_cookie_the_person_is_told_what_to_do(reception: Reception, browser: Browser) -> None:
@@ -86,7 +113,7 @@ async def test_a_choice_is_made_by_the_one_who_was_shown(reception: Reception, b
 
 
 async def test_who_signed_in_meanwhile_in_another_tab_is_led_on(reception: Reception, browser: Browser) -> None:
-    reception.token.apps["one"] = type(reception.token.apps["one"])(asks=False)
+    reception.token.apps["one"] = App(asks=False)
     one, two = await browser.open(reception.asking()), await browser.open(reception.asking())
     assert "code" in answer(await sign_in(browser, one))
     assert "code" in answer(await browser.open(two.url))
