@@ -35,11 +35,14 @@ def no_apache() -> str | None:
     return None if found else "not found: apt-get install apache2-bin libapache2-mod-auth-openidc"
 
 
-def no_browser() -> str | None:
+def no_chromium() -> str | None:
     """Why no browser of people's can run here; None where it can."""
-    if program("chromium") is None:
-        return "not found: apt-get install chromium"
-    return None if AXE.exists() else "axe not found: make tools"
+    return "not found: apt-get install chromium" if program("chromium") is None else None
+
+
+def no_browser() -> str | None:
+    """The same where pages are looked at with axe."""
+    return no_chromium() or (None if AXE.exists() else "axe not found: make tools")
 
 
 NEEDS = {
@@ -47,6 +50,7 @@ NEEDS = {
     "test_envoy.py": no_envoy,
     "test_apache.py": no_apache,
     "test_chromium.py": no_browser,
+    "test_chromium_signs_out.py": no_chromium,
 }
 
 
