@@ -7,11 +7,14 @@ from functools import cached_property
 from typing import Any
 
 import requests
+from httpx2 import AsyncClient
 from requests.adapters import HTTPAdapter
 
 from tests.harness.applications import registered
+from tests.harness.browsing import Browser
 from tests.harness.people import PASSWORD
 from tests.harness.running import Running
+from tests.oidc.party import ALLOW, party
 
 KINDS = ("nobody", "cookie", "bearer", "administrator", "service", "nonsense")
 ADDRESSES = 48
@@ -22,6 +25,7 @@ CHANGES = frozenset(
         "PUT /v1/account/password",
         "DELETE /v1/sessions",
         "DELETE /v1/sessions/{session_id}",
+        "DELETE /v1/grants/{client_id}",
         "POST /v1/accounts/{account_id}/disable",
         "POST /oauth2/token",
         "POST /oauth2/revoke",
@@ -40,6 +44,8 @@ OF_CLIENTS: dict[str, dict[str, Any]] = {
 
 def right_kind(operation: Any) -> str:
     """As whom an operation can be called."""
+    if operation.label.endswith("/oauth2/userinfo"):
+        return "identified"
     named = {scheme for by in operation.definition.raw["security"] for scheme in by}
     if "session" in named:
         return "cookie"
@@ -72,6 +78,14 @@ class Account:
     refresh_token: str
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """An application, and a token with the scope `openid`."""
+
+    client_id: str
+    access_token: str
+
+
 class Callers:
     """One person at a time, an administrator, a client, and nobody."""
 
@@ -82,6 +96,7 @@ class Callers:
         self._person: Account | None = None
         self._admin: str | None = None
         self._scratch: str | None = None
+        self._allowed: Allowed | None = None
 
     @property
     def session(self) -> requests.Session:
@@ -115,9 +130,26 @@ class Callers:
             self._scratch = answer.json()["client_id"]
         return self._scratch
 
+    @property
+    def allowed(self) -> "Allowed":
+        """An application that the person has let know who they are."""
+        if self._allowed is None:
+            self._allowed = asyncio.run(self._allow(self.person))
+        return self._allowed
+
+    async def _allow(self, person: Account) -> "Allowed":
+        identity = self._suite.url("identity")
+        async with AsyncClient(timeout=30, trust_env=False) as http:
+            app = await party(self._suite, http, ask_consent=True)
+            http.cookies.set("watchword_session", person.cookie, domain="127.0.0.1")
+            browser = Browser.before(http, identity)
+            page = await browser.submit(await browser.open(app.asking()), ALLOW)
+            tokens = (await app.redeem(app.said(page)["code"])).json()
+        return Allowed(app.client.client_id, tokens["access_token"])
+
     def forget(self) -> None:
         """What was held may be worth nothing now."""
-        self._person = self._admin = self._scratch = None
+        self._person = self._admin = self._scratch = self._allowed = None
 
     def headers(self, kind: str) -> dict[str, str]:
         """As whom a request comes."""
@@ -129,6 +161,8 @@ class Callers:
                 return {"Authorization": f"Bearer {self.person.access_token}"}
             case "administrator":
                 return {"Authorization": f"Bearer {self.administrator}"}
+            case "identified":
+                return {"Authorization": f"Bearer {self.allowed.access_token}"}
             case "service":
                 return {"Authorization": requests.auth._basic_auth_str(service.client_id, service.client_secret)}
             case "nonsense":
@@ -179,6 +213,8 @@ class Callers:
         if "/v1/clients" in label:
             # What others use is not to be changed.
             return {"client_id": self.scratch}
+        if "/v1/grants" in label:
+            return {"client_id": self.allowed.client_id}
         return {
             "username": person.username,
             "password": PASSWORD,
