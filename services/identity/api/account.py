@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from chassis.web import Form
 from eventlog.errors import Kind, Refusal
 from eventlog.log import By, Log
 from services.identity.api.callers import SESSION
+from services.identity.api.leaving import pages_of, signed_out
 from services.identity.api.requests import account
 from services.identity.api.signin import BLANK, Problem, typed
 from services.identity.api.site import Site
@@ -25,7 +26,7 @@ from services.identity.commands.login import log_in
 from services.identity.commands.sessions import Person, Visitor, csrf_token, end_session, fits, sign_out
 from services.identity.pages.agents import device
 from services.identity.pages.words import Words
-from services.identity.ports import Grants
+from services.identity.ports import Authorizations, Grants
 from services.identity.queries import Queries
 
 T = TypeVar("T")
@@ -35,13 +36,17 @@ ENTRY = "watchword_entry"
 ENTRY_LIFE = 3600
 
 
+class OfPeople(Authorizations, Grants, Protocol):
+    """What token is asked for here."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountPage:
     """The handlers."""
 
     site: Site
     queries: Queries
-    grants: Grants
+    token: OfPeople
 
     async def page(self, request: Request) -> Response:
         """The page, or the one to sign in on."""
@@ -56,10 +61,10 @@ class AccountPage:
             return await self._sign_in(request, form) if there is None else self.site.to(PATH)
         if there is None or not await fits(self._log, _bound(there), form.get("form")):
             return self.site.to(f"{PATH}?stale=1")
-        return await self._done(form, there)
+        return await self._done(request, form, there)
 
-    async def _done(self, form: Form, there: Visitor) -> Response:
-        response = self.site.to(PATH)
+    async def _done(self, request: Request, form: Form, there: Visitor) -> Response:
+        response, leaving = self.site.to(PATH), form.get("out") == "all" or form.get("end") == there.session.id
         identity, account_id = self.site.callers.identity, there.account.id
         by, session_id = By(account_id, correlation_id()), form.get("end")
         done: Done | None = None
@@ -69,12 +74,14 @@ class AccountPage:
             done = await _unless_gone(end_session(identity, by, account_id, session_id, "ended_by_owner"))
         elif (client_id := form.get("take")) is not None:
             person = Person(there.account, there.session.id, by_cookie=True)
-            taken = await _unless_gone(take_back(self.grants, self.queries, person, client_id))
+            taken = await _unless_gone(take_back(self.token, self.queries, person, client_id))
             if taken is not None:
                 positions.note("token", taken)
         if done is not None:
             positions.note("identity", done.position)
-        if form.get("out") == "all" or session_id == there.session.id:
+        if leaving:
+            if pages := await pages_of(self.token, there.session.id):
+                response = signed_out(self.site, self.site.say(request), pages)
             self.site.cookies.drop_session(response)
         return response
 

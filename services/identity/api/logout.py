@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import msgspec
-import structlog
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,24 +12,21 @@ from starlette.responses import RedirectResponse, Response
 from chassis import positions
 from chassis.telemetry import correlation_id
 from chassis.web.forms import MEDIA_TYPE
-from eventlog.errors import Refusal
 from eventlog.log import By
 from services.identity.api.callers import SESSION
+from services.identity.api.leaving import On, pages_of, signed_out
 from services.identity.api.requests import logout
 from services.identity.api.site import Site, Trouble
 from services.identity.api.way import joint, shown
 from services.identity.commands.authorize import visitor
 from services.identity.commands.sessions import Visitor, csrf_token, end_session, fits
 from services.identity.pages.policy import SELF, origin_of, source
-from services.identity.pages.rendering import LEAVE
 from services.identity.ports import Authorizations, SignOut, Wrong
 
 PATH = "/oauth2/logout"
 PAGE = f"{PATH}/confirm"
 KEPT = "watchword_signout"
 LIFE = 600
-logger: structlog.stdlib.BoundLogger = structlog.get_logger()
-
 MOST = 3500
 """Bytes of a cookie, which is 4 KiB with its name and attributes."""
 
@@ -128,33 +124,15 @@ class Logout:
             by = By(there.account.id, correlation_id())
             done = await end_session(self.site.callers.identity, by, there.account.id, there.session.id, "logout")
             positions.note("identity", done.position)
-            pages = await self._pages(there.session.id)
+            pages = await pages_of(self.token, there.session.id)
         response = self._leaving(request, asked, pages) if pages or not asked.redirect_uri else _back(asked)
         self.site.cookies.drop_session(response)
         self.site.cookies.give(response, KEPT, "", 0)
         return response
 
-    async def _pages(self, session_id: str) -> tuple[str, ...]:
-        """What the session's applications want to be shown. Signing out does not fail for it: they are told by token
-        as well, those that can be.
-        """
-        try:
-            pages = await self.token.logout_pages(session_id)
-        except Refusal as refusal:
-            logger.warning("applications_not_shown", session_id=session_id, because=refusal.code)
-            return ()
-        return tuple(page for page in pages if page.startswith(("https://", "http://")))
-
     def _leaving(self, request: Request, asked: SignOut, pages: tuple[str, ...]) -> Response:
-        """Frames with the pages by which applications sign this browser out (Front-Channel Logout 1.0, 3), and the way
-        on.
-        """
-        name = asked.client_name or asked.client_id
-        values = {"pages": pages, "on": _whereto(asked), "client": shown(name)}
-        frames = tuple(dict.fromkeys(filter(None, (source(origin_of(page)) for page in pages))))
-        script = LEAVE if asked.redirect_uri else ""
-        say = self.site.say(request, asked.ui_locales)
-        return self.site.show("signedout", say, values, leads_to=(), script=script, frames=frames)
+        on = On(_whereto(asked), shown(asked.client_name or asked.client_id))
+        return signed_out(self.site, self.site.say(request, asked.ui_locales), pages, on)
 
     def _done(self, request: Request, asked: SignOut, what: str) -> Response:
         say = self.site.say(request, asked.ui_locales)

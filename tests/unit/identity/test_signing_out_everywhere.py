@@ -82,6 +82,15 @@ async def test_only_pages_of_the_web_are_framed(reception: Reception, browser: B
     assert policy(shown)["frame-src"] == "https://shop.example"
 
 
+async def test_leaving_by_ones_own_page_shows_them_too(browser: Browser) -> None:
+    page = await browser.open("/account")
+    session_id = browser.http.cookies[SESSION].partition(".")[0]
+    page = await browser.submit(page, ("end", session_id))
+    assert page.title.startswith("You are signed out")
+    assert frames(page) == [SHOP, DIARY]
+    assert SESSION not in browser.http.cookies
+
+
 async def test_whoever_is_asked_first_sees_them_afterwards(browser: Browser) -> None:
     page = await browser.open("/oauth2/logout?client_id=one")
     page = await browser.submit(page, ("decision", "signout"))
