@@ -28,13 +28,16 @@ if MISSING and os.environ.get(REQUIRED) == "1":
     raise pytest.UsageError("\n".join(f"tests/oidc/{name} cannot run: {why}" for name, why in MISSING.items()))
 
 collect_ignore = sorted(MISSING)
-# All of them come from one address.
-PATIENT = {"WATCHWORD_IDENTITY_LIMIT_ADDRESS": "10000 per minute"}
+SETTINGS = {
+    # All people come from one address, and all applications are there.
+    "WATCHWORD_IDENTITY_LIMIT_ADDRESS": "10000 per minute",
+    "WATCHWORD_TOKEN_FETCH_ALLOWED": "127.0.0.0/8",
+}
 
 
 @pytest.fixture(scope="session")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_suite(tmp_path_factory.mktemp("suite") / "data", environment=PATIENT) as running:
+    with running_suite(tmp_path_factory.mktemp("suite") / "data", environment=SETTINGS) as running:
         yield running
 
 

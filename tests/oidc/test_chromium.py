@@ -174,7 +174,11 @@ async def test_axe_finds_nothing_serious(chromium: Chromium, app: Party, person:
     await look_at("sign in again")
     await page.goto(app.asking(redirect_uri="https://evil.example/"))
     await look_at("error")
-    await page.goto(f"{app.suite.url('identity')}/oauth2/logout?client_id={app.client.client_id}")
+    identity = app.suite.url("identity")
+    for path in ("account", "device"):
+        await page.goto(f"{identity}/{path}")
+        await look_at(path)
+    await page.goto(f"{identity}/oauth2/logout?client_id={app.client.client_id}")
     await look_at("sign out")
     await page.click("button[name=decision][value=signout]")
     await look_at("signed out")
