@@ -32,6 +32,7 @@ SETTINGS = {
     # All people come from one address, and all applications are there.
     "WATCHWORD_IDENTITY_LIMIT_ADDRESS": "10000 per minute",
     "WATCHWORD_TOKEN_FETCH_ALLOWED": "127.0.0.0/8",
+    "WATCHWORD_TOKEN_REGISTRATION": "open",
 }
 
 

@@ -5,7 +5,7 @@ import base64
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -47,6 +47,10 @@ class Party:
     @property
     def issuer(self) -> str:
         return self.suite.url("token")
+
+    def of(self, client: Application) -> "Party":
+        """The same, of another client."""
+        return replace(self, client=client)
 
     def parameters(self, **more: str | None) -> dict[str, str]:
         """An authorization request; None takes a parameter out."""

@@ -7,6 +7,7 @@ import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+from tests.harness.applications import Application
 from tests.harness.browsing import Page
 from tests.harness.people import claims
 from tests.oidc.party import Pkce, entered, sign_in
@@ -274,6 +275,27 @@ async def test_4_11_open_redirection(scene: Scene) -> None:
         page = await browser.open(out + urlencode({"post_logout_redirect_uri": EVIL} | named))
         assert not page.left
         assert EVIL not in page.links.values()
+
+
+async def test_4_11_2_whoever_registers_itself_is_no_redirector(scene: Scene) -> None:
+    """4.11.2: a request that is wrong on purpose takes nobody to an address that only its owner vouches for."""
+    said = (await scene.http.get(f"{scene.app.issuer}/.well-known/openid-configuration")).json()
+    answer = await scene.http.post(said["registration_endpoint"], json={"redirect_uris": [EVIL]})
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    app, browser = scene.theirs.of(Application(made["client_id"], made["client_secret"])), await scene.browser()
+    wrong: tuple[dict[str, str], ...] = (
+        {"scope": "nonsense"},
+        {"response_type": "token"},
+        {"response_mode": "nonsense"},
+        {"prompt": "none login"},
+        {"max_age": "soon"},
+        {"response_mode": "form_post", "scope": "nonsense"},
+    )
+    for more in wrong:
+        assert came_nowhere(await browser.open(app.asking(**more))), more
+    assert (await browser.open(app.asking())).has("input", name="password")
+    assert app.said(await browser.open(app.asking(prompt="none")))["error"] == "login_required"
 
 
 async def test_4_12_no_307(scene: Scene) -> None:

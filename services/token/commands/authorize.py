@@ -89,7 +89,11 @@ async def begin(
             hinted = hinted_account(client, said.parameters, hint)
             request = judge(client, said.parameters, said.resources, hinted, token.log.now())
     except AuthorizationRefused as refused:
-        return refusal(token, _whereto(client, asked, refused), refused.code, refused.detail)
+        to = _whereto(client, asked, refused)
+        if client.self_registered and asked.get("prompt") != "none":
+            # RFC 9700 4.11.2: nobody vouched for the address, and nobody who is there has been asked anything.
+            raise NoSuchAddress(refused.detail, refused.code) from None
+        return refusal(token, to, refused.code, refused.detail)
     handle, expires_at = secrets.token_urlsafe(32), request.asked_at + KEPT
     await token.kept.keep(REQUEST, handle, msgspec.msgpack.encode(request), expires_at)
     return Asked(handle, request, client, expires_at)
