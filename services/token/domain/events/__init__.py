@@ -12,6 +12,7 @@ from services.token.domain.events.clients import (
     ClientRevoked,
     ClientSecretRotated,
     ClientUpdated,
+    Described,
 )
 from services.token.domain.events.codes import (
     CodeDenied,
@@ -46,6 +47,7 @@ __all__ = [
     "CodeIssued",
     "CodeRedeemed",
     "CodeReused",
+    "Described",
     "FamilyRevoked",
     "FamilyStarted",
     "GrantGiven",
