@@ -23,7 +23,9 @@ ALLOW = Decision(True, ("openid", "email"))
 async def world() -> World:
     unregistered = msgspec.structs.replace(SHOP, id="machine", grant_types=("client_credentials",))
     lax = msgspec.structs.replace(OWN, id="lax", require_pkce=False)
-    return await World.made(SHOP, OWN, PHONE, unregistered, lax, algs=("ES256", "RS256"))
+    own = {"scopes": ("openid", "email"), "audiences": (), "self_registered": True}
+    guest = msgspec.structs.replace(SHOP, id="guest", **own)
+    return await World.made(SHOP, OWN, PHONE, unregistered, lax, guest, algs=("ES256", "RS256"))
 
 
 @pytest.fixture
@@ -64,6 +66,15 @@ async def test_a_good_request_is_kept_and_ends_with_a_code_that_names_its_issuer
 async def test_nothing_is_redirected_to_what_is_not_registered(browser: Browser, changes: Changes) -> None:
     with pytest.raises(NoSuchAddress):
         await browser.asks(None, **changes)
+
+
+async def test_who_registered_itself_is_told_nothing_before_somebody_was_asked(world: World) -> None:
+    """RFC 9700 4.11.2; but for what asks nobody anything."""
+    guest = Browser(world, msgspec.structs.replace(SHOP, id="guest"))
+    for wrong in ({"scope": "nonsense"}, {"response_type": "token"}, {"prompt": "none login"}):
+        with pytest.raises(NoSuchAddress):
+            await guest.asks(None, **wrong)
+    assert error_of(await guest.asks(None, scope="nonsense", prompt="none")) == "invalid_scope"
 
 
 async def test_of_a_loopback_address_only_the_port_is_free(world: World) -> None:

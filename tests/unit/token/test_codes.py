@@ -181,7 +181,8 @@ async def test_offline_access_outlives_the_session_and_ends_with_the_account_s(w
     await revoke_session(world.b.token, who.session_id, "logout", IDENTITY)
     assert (await world.a.verified(given.answer.access_token)).sub == ALICE
     refreshed = await world.refresh(given.answer.refresh_token or "", client=OWN)
-    assert refreshed.answer.id_token
+    again = jwt.decode(refreshed.answer.id_token or "", options={"verify_signature": False})
+    assert again["sid"] == who.session_id, "clients keep the newest ID token, and sign out with it"
     await revoke_subject(world.b.token, ALICE, "test", IDENTITY)
     assert await refused(world, refreshed.answer.refresh_token or "", client=OWN) == []
 
