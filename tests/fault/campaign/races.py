@@ -31,6 +31,8 @@ FAMILIES = 8
 MOST = 4
 LOOK = 10.0
 """Seconds between two looks at the log."""
+LATE = 8.0
+"""Seconds after which a use may have come after the leeway, on a machine that stands still: its race proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Tally:
     races: Counter[str] = field(default_factory=Counter)
     answers: Counter[int] = field(default_factory=Counter)
     thefts: int = 0
+    unanswered: int = 0
+    late: int = 0
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -71,6 +75,7 @@ class Tally:
             (
                 f"seed {self.seed}: {self.races.total()} races in {self.seconds:.0f} s ({rate:.0f} a second)",
                 f"{dict(sorted(self.races.items()))}, {self.thefts} families ended as stolen",
+                f"besides {self.unanswered} whose log did not answer (503), and {self.late} beyond the leeway",
                 f"answers {dict(sorted(self.answers.items()))}",
                 said,
                 *self.wrong[:50],
@@ -85,6 +90,8 @@ class Family:
     id: str
     child: str
     parent: str = ""
+    since: float = 0.0
+    """When the use began that gave the child."""
 
     def token(self, which: str) -> str:
         return self.child if which == "child" or not self.parent else self.parent
@@ -114,7 +121,11 @@ class Racer:
         used = [family.token(which) for which, _ in race.uses]
         if len(set(used)) > 1:
             self.provoked.add(family.id)
+        begun = time.monotonic()
         answers = await asyncio.gather(*(self._use(n, where, used[n]) for n, (_, where) in enumerate(race.uses)))
+        if self._proves_nothing(race, family, begun, answers):
+            self.provoked.add(family.id)
+            return None
         self.tally.races[race.kind if len(set(used)) > 1 or race.kind != "both" else "current"] += 1
         self._remember(answers)
         self._judge(family, used, answers)
@@ -125,7 +136,14 @@ class Racer:
         newest = max((answer.body["refresh_token"] for answer in answers), key=generation)
         if newest == family.child:
             return family
-        return Family(family.id, newest, family.child)
+        return Family(family.id, newest, family.child, begun)
+
+    def _proves_nothing(self, race: Race, family: Family, begun: float, answers: Sequence[Answer]) -> bool:
+        unanswered = any(answer.status == 503 for answer in answers)
+        late = time.monotonic() - (begun if race.kind == "current" else family.since) > LATE
+        self.tally.unanswered += unanswered
+        self.tally.late += late and not unanswered
+        return unanswered or late
 
     async def _use(self, number: int, where: int, token: str) -> Answer:
         answer = await self._lines[where][number].refresh(token, self.suite.app)
@@ -184,7 +202,7 @@ class Issuer:
             amr=["pwd"],
         )
         tokens = (await self.stub.StartFamily(request)).tokens
-        return Family(tokens.refresh_token.split(".")[2], tokens.refresh_token)
+        return Family(tokens.refresh_token.split(".")[2], tokens.refresh_token, since=time.monotonic())
 
 
 def run(data: Path, seed: int, races: int, minutes: float, progress: Callable[[str], None]) -> Tally:
