@@ -97,8 +97,8 @@ class Fleet:
             "STOP_WITH_STDIN": "true",
         }
         told |= {f"{peer.upper()}_GRPC": self.target(peer) for peer in SERVICES if peer != name}
-        if name == "token":
-            told["IDENTITY_URL"] = self.public_url or self.url("identity")
+        if name == "token" and not self.public_url:
+            told["IDENTITY_URL"] = self.url("identity")
         if self.public_url:
             told["PUBLIC_URL"] = self.public_url
         if self.mtls_url and name != "policy":

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,10 +105,15 @@ async def _login(people: People, known: Known, person: Person) -> Signed:
     answer = await people.try_login(person.username, person.password, client=people.suite.app)
     assert answer.status_code == 200, answer.text
     login = signed(answer)
-    known.cookies += login.cookies.values()
+    known.cookies += _opening(login.cookies)
     _remember(known, answer)
     people.http.cookies.clear()
     return login
+
+
+def _opening(cookies: Mapping[str, str]) -> list[str]:
+    """But for the one that pages of others may read (OpenID Connect Session Management), which opens nothing."""
+    return [value for name, value in cookies.items() if name != "watchword_browser"]
 
 
 def _remember(known: Known, answer: httpx2.Response) -> str:
@@ -142,7 +148,7 @@ async def _change_password(people: People, known: Known, login: Signed) -> None:
         answer = await people.http.put(url, json=body, headers=headers)
         known.errors += [answer] if answer.status_code != 200 else []
     assert answer.status_code == 200, answer.text
-    known.cookies += answer.cookies.values()
+    known.cookies += _opening(answer.cookies)
     login.cookies.update(answer.cookies)
     people.http.cookies.clear()
 
