@@ -14,6 +14,8 @@ from tests.harness.nginx import LISTENS, NAMED, Nginx, nginx
 from tests.harness.running import Running, free_fleet
 
 INSIDE = {"/livez", "/readyz", "/metrics", "/openapi.json"}
+FRAMED = "/oauth2/session"
+"""A page for frames: metadata names it, and no contract describes it."""
 WHERE_SWITCHED_ON = {"/oauth2/register": "token", "/oauth2/register/some": "token"}
 
 
@@ -53,7 +55,7 @@ def test_every_path_reaches_its_service_through_the_ingress(name: str, suite: Ru
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_the_ingress_sends_nowhere_what_nobody_serves(name: str, suite: Running) -> None:
-    served = [path for paths in tables(suite).values() for path in paths] + [*WHERE_SWITCHED_ON]
+    served = [path for paths in tables(suite).values() for path in paths] + [*WHERE_SWITCHED_ON, FRAMED]
     (ingress,) = overlay(name).kind("Ingress")
     for one in ingress["spec"]["rules"][0]["http"]["paths"]:
         assert any(_matches(one["pathType"], one["path"], path) for path in served), one

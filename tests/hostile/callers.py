@@ -39,6 +39,8 @@ OF_CLIENTS: dict[str, dict[str, Any]] = {
     "PUT /v1/clients/{client_id}": {"name": "a test", "grant_types": ["client_credentials"]},
     "POST /v1/clients/{client_id}/secret": {"overlap": 5},
 }
+ALIKE: dict[str, dict[str, Any]] = {"POST /oauth2/logout": {"state": "some"}} | OF_CLIENTS
+"""Bodies that are the same for everybody."""
 """Bodies that say something of a client."""
 
 
@@ -188,11 +190,11 @@ class Callers:
                 return {"current_password": PASSWORD, "new_password": PASSWORD}
             case "POST /oauth2/authorize" | "POST /oauth2/par":
                 return self._asking
-            case "POST /oauth2/logout":
-                return {"state": "some"}
+            case "POST /oauth2/device_authorization":
+                return {"client_id": self._device}
             case "POST /v1/revocations":
                 return {"session_id": person.session_id, "reason": "a test", "wait": "applied"}
-        return OF_CLIENTS.get(label)
+        return ALIKE.get(label)
 
     def good_query(self, label: str) -> dict[str, str] | None:
         """The same in an address."""
@@ -206,6 +208,12 @@ class Callers:
         client = asyncio.run(registered(self._suite, name="app", **wanted))
         challenge = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
         return {"client_id": client.client_id, "redirect_uri": back, "response_type": "code"} | challenge
+
+    @cached_property
+    def _device(self) -> str:
+        """An application without a keyboard."""
+        wanted = {"grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "scopes": ["openid"]}
+        return asyncio.run(registered(self._suite, name="television", **wanted)).client_id
 
     def knows(self, label: str) -> dict[str, str]:
         """Values that make something of a request, by the names of members and parameters."""
