@@ -39,9 +39,9 @@ OF_CLIENTS: dict[str, dict[str, Any]] = {
     "PUT /v1/clients/{client_id}": {"name": "a test", "grant_types": ["client_credentials"]},
     "POST /v1/clients/{client_id}/secret": {"overlap": 5},
 }
+"""Bodies that say something of a client."""
 ALIKE: dict[str, dict[str, Any]] = {"POST /oauth2/logout": {"state": "some"}} | OF_CLIENTS
 """Bodies that are the same for everybody."""
-"""Bodies that say something of a client."""
 
 
 def right_kind(operation: Any) -> str:
