@@ -14,6 +14,8 @@ from tests.harness.running import Running, until
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+ANSWERS = ('"username":"walter"', "client_id      sign-in-example", "'active': True")
+"""What each of them is answered, in their order."""
 
 
 def watchword(suite: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,5 +79,5 @@ def test_what_the_readme_says_to_paste_works_as_pasted(suite: Running, number: i
         ["bash", "-euo", "pipefail", "-c", pasted], capture_output=True, text=True, timeout=60, env=env
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert "walter" in result.stdout or "'active': True" in result.stdout
+    assert ANSWERS[number] in result.stdout
     assert "urn:watchword:error" not in result.stdout
