@@ -7,7 +7,7 @@ import socket
 import stat
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc.aio
@@ -164,7 +164,8 @@ async def test_a_restart_keeps_the_demo_and_a_repeated_sigterm_leaves_no_process
         processes = up.processes()
         async with open_streams(up), asyncio.timeout(10):
             while up.process.returncode is None:
-                os.killpg(up.process.pid, signal.SIGTERM)
+                with suppress(ProcessLookupError):  # it has ended, and is heard of at the loop's next turn
+                    os.killpg(up.process.pid, signal.SIGTERM)
                 await asyncio.sleep(0.02)
         assert up.process.returncode == 0
         assert left(processes) == []
