@@ -44,7 +44,9 @@ def decode_base64url(text: str | bytes) -> bytes:
 
 
 def decode_object(data: bytes) -> dict[str, object]:
-    """A JSON object in UTF-8 in which no member is named twice; ValueError for anything else."""
+    """A JSON object in which no member is named twice and no text holds half a surrogate pair (RFC 7493 section 2);
+    ValueError for anything else.
+    """
     # What reads as an object that is written in just these bytes names nothing twice. So issuers write; others are
     # read slowly.
     try:
@@ -59,6 +61,8 @@ def decode_object(data: bytes) -> dict[str, object]:
 def _decode_slowly(data: bytes) -> dict[str, object]:
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        # A text that escapes half a surrogate pair fails here, not where somebody writes it down.
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if not isinstance(value, dict):

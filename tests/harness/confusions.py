@@ -287,6 +287,7 @@ MEMBERS: dict[str, Confusion] = {
     "sub twice, once spelled otherwise": lambda g: g.raw(g.payload[:-1] + b', "s\\u0075b": "acc_another"}'),
     "exp twice": lambda g: g.raw(b'{"exp": 1, ' + g.payload[1:]),
     "a member twice far within": lambda g: g.raw(g.payload[:-1] + b', "x": [{"y": {"z": 1, "z": 2}}]}'),
+    "half a surrogate pair within": lambda g: g.raw(g.payload[:-1] + b', "x": ["\\ud800"]}'),
     "crit of nothing": lambda g: g.good(crit=[]),
     "crit of exp": lambda g: g.good(crit=["exp"], exp=1),
     "crit of what nobody knows": lambda g: g.good(crit=["x"], x=1),

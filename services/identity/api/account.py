@@ -13,17 +13,15 @@ from chassis import positions
 from chassis.telemetry import correlation_id
 from chassis.web import Form
 from eventlog.errors import Kind, Refusal
-from eventlog.log import By, Log
-from services.identity.api.callers import SESSION
+from eventlog.log import By
 from services.identity.api.leaving import pages_of, signed_out
 from services.identity.api.requests import account
 from services.identity.api.signin import BLANK, Problem, typed
 from services.identity.api.site import Site
 from services.identity.commands import Done
-from services.identity.commands.authorize import visitor
 from services.identity.commands.grants import take_back
 from services.identity.commands.login import log_in
-from services.identity.commands.sessions import Person, Visitor, csrf_token, end_session, fits, sign_out
+from services.identity.commands.sessions import Person, Visitor, end_session, sign_out
 from services.identity.pages.agents import device
 from services.identity.pages.words import Words
 from services.identity.ports import Authorizations, Grants
@@ -50,16 +48,16 @@ class AccountPage:
 
     async def page(self, request: Request) -> Response:
         """The page, or the one to sign in on."""
-        there = await self._visitor(request)
+        there = await self.site.visitor(request)
         return await self._entry(request) if there is None else await self._show(request, there)
 
     async def answer(self, request: Request) -> Response:
         """What the person wants done. A form of before does nothing."""
         form = await self.site.own_form(request)
-        there = await self._visitor(request)
+        there = await self.site.visitor(request)
         if form.get("page") == "signin":
             return await self._sign_in(request, form) if there is None else self.site.to(PATH)
-        if there is None or not await fits(self._log, _bound(there), form.get("form")):
+        if there is None or not await self.site.fits(_bound(there), form.get("form")):
             return self.site.to(f"{PATH}?stale=1")
         return await self._done(request, form, there)
 
@@ -91,7 +89,7 @@ class AccountPage:
             "problem": _stale(request, say),
             "username": there.account.username,
             "action": self.site.pages.base + PATH,
-            "form": await csrf_token(self._log, _bound(there)),
+            "form": await self.site.proof(_bound(there)),
             "sessions": [
                 asdict(one) | {"device": device(one.agent)} for one in await self.queries.list_sessions(person)
             ],
@@ -106,7 +104,7 @@ class AccountPage:
         common: dict[str, object] = {
             "problem": _stale(request, say),
             "action": self.site.pages.base + PATH,
-            "form": await csrf_token(self._log, f"entry/{entry}"),
+            "form": await self.site.proof(f"entry/{entry}"),
             "client": "",
         }
         response = self.site.show("signin", say, BLANK | common | (values or {}), status=status)
@@ -117,7 +115,7 @@ class AccountPage:
         entry = self.site.cookies.of(request, ENTRY)
         if entry is None:
             raise self.site.cookie_missing(request)
-        if not await fits(self._log, f"entry/{entry}", form.get("form")):
+        if not await self.site.fits(f"entry/{entry}", form.get("form")):
             return self.site.to(f"{PATH}?stale=1")
         callers = self.site.callers
         try:
@@ -131,13 +129,6 @@ class AccountPage:
         callers.cookies.give_login(response, logged_in.cookie, logged_in.device)
         callers.cookies.give(response, ENTRY, "", 0)
         return response
-
-    @property
-    def _log(self) -> Log:
-        return self.site.callers.identity.log
-
-    async def _visitor(self, request: Request) -> Visitor | None:
-        return await visitor(self.site.callers.identity, self.site.cookies.of(request, SESSION))
 
     def router(self) -> APIRouter:
         """The routes."""

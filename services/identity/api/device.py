@@ -10,17 +10,15 @@ from chassis import positions
 from chassis.telemetry import correlation_id
 from chassis.web import Form
 from eventlog.errors import Kind, Refusal
-from eventlog.log import Log
 from services.identity.api import requests
 from services.identity.api.callers import SESSION
 from services.identity.api.consent import decision_of
 from services.identity.api.signin import BLANK, Problem, typed
 from services.identity.api.site import Site, Trouble
 from services.identity.api.way import MAX_SHOWN, shown
-from services.identity.commands.authorize import visitor
 from services.identity.commands.connect import decide, look_up
 from services.identity.commands.login import log_in
-from services.identity.commands.sessions import Visitor, csrf_token, fits
+from services.identity.commands.sessions import Visitor
 from services.identity.pages.words import Words
 from services.identity.ports import Connected, Device, Devices, Ended, Wrong
 
@@ -45,7 +43,7 @@ class DevicePages:
     async def entered(self, request: Request) -> Response:
         """Looks the code up. A browser that has found one is given a cookie that nobody but this service can write."""
         form = await self.site.own_form(request)
-        code, there = (form.get("user_code") or "")[:MAX_TYPED], await self._visitor(request)
+        code, there = (form.get("user_code") or "")[:MAX_TYPED], await self.site.visitor(request)
         callers = self.site.callers
         try:
             session_id = there.session.id if there else ""
@@ -59,13 +57,13 @@ class DevicePages:
         if isinstance(found, Wrong):
             return self._enter(request, code, self.site.say(request)("device.unknown"), 422)
         response = self.site.to(CONFIRM)
-        proof = await csrf_token(self._log, _kept_as(found.user_code))
+        proof = await self.site.proof(_kept_as(found.user_code))
         self.site.cookies.give(response, KEPT, f"{found.user_code}.{proof}", LIFE)
         return response
 
     async def page(self, request: Request) -> Response:
         """Signs in whoever is nobody yet, and asks."""
-        device, there = await self._found(request), await self._visitor(request)
+        device, there = await self._found(request), await self.site.visitor(request)
         if there is None or "other" in request.query_params:
             return await self._sign_in_page(request, device)
         return await self._ask(request, device, there)
@@ -73,11 +71,11 @@ class DevicePages:
     async def answer(self, request: Request) -> Response:
         """What the person said."""
         form = await self.site.own_form(request)
-        device, there = await self._found(request), await self._visitor(request)
+        device, there = await self._found(request), await self.site.visitor(request)
         if form.get("page") == "signin":
             return await self._sign_in(request, form, device)
         decision = decision_of(form)
-        if there is None or decision is None or not await self._fits(form, _asked(device, there)):
+        if there is None or decision is None or not await self.site.fits(_asked(device, there), form.get("form")):
             return self.site.to(f"{CONFIRM}?stale=1")
         cookie = self.site.cookies.of(request, SESSION)
         decided = await decide(self.site.callers.identity, self.devices, device.user_code, cookie, decision)
@@ -103,7 +101,7 @@ class DevicePages:
             "scopes": device.scopes,
             "lasts": lasts,
             "action": self.site.pages.base + CONFIRM,
-            "form": await csrf_token(self._log, _asked(device, there)),
+            "form": await self.site.proof(_asked(device, there)),
         }
         return self.site.show("connect", say, values)
 
@@ -114,13 +112,13 @@ class DevicePages:
         common: dict[str, object] = {
             "problem": _stale(request, say),
             "action": self.site.pages.base + CONFIRM,
-            "form": await csrf_token(self._log, _signing_in(device)),
+            "form": await self.site.proof(_signing_in(device)),
             "client": "",
         }
         return self.site.show("signin", say, BLANK | common | (values or {}), status=status)
 
     async def _sign_in(self, request: Request, form: Form, device: Device) -> Response:
-        if not await self._fits(form, _signing_in(device)):
+        if not await self.site.fits(_signing_in(device), form.get("form")):
             return self.site.to(f"{CONFIRM}?stale=1")
         callers = self.site.callers
         try:
@@ -147,22 +145,12 @@ class DevicePages:
     async def _found(self, request: Request) -> Device:
         """What the browser's cookie stands for. Raises Trouble where none came that is ours, or it is too late."""
         code, _, proof = (self.site.cookies.of(request, KEPT) or "").partition(".")
-        if not await fits(self._log, _kept_as(code), proof):
+        if not await self.site.fits(_kept_as(code), proof):
             raise self.site.cookie_missing(request)
         found = await self.devices.look_up(code)
         if isinstance(found, Wrong):
             raise _used(found)
         return found
-
-    async def _fits(self, form: Form, bound_to: str) -> bool:
-        return await fits(self._log, bound_to, form.get("form"))
-
-    @property
-    def _log(self) -> Log:
-        return self.site.callers.identity.log
-
-    async def _visitor(self, request: Request) -> Visitor | None:
-        return await visitor(self.site.callers.identity, self.site.cookies.of(request, SESSION))
 
     def router(self) -> APIRouter:
         """The routes."""

@@ -13,13 +13,11 @@ from chassis import positions
 from chassis.telemetry import correlation_id
 from chassis.web.forms import MEDIA_TYPE
 from eventlog.log import By
-from services.identity.api.callers import SESSION
 from services.identity.api.leaving import On, pages_of, signed_out
 from services.identity.api.requests import logout
 from services.identity.api.site import Site, Trouble
 from services.identity.api.way import joint, shown
-from services.identity.commands.authorize import visitor
-from services.identity.commands.sessions import Visitor, csrf_token, end_session, fits
+from services.identity.commands.sessions import Visitor, end_session
 from services.identity.pages.policy import SELF, origin_of, source
 from services.identity.ports import Authorizations, SignOut, Wrong
 
@@ -51,7 +49,7 @@ class Logout:
     async def page(self, request: Request) -> Response:
         """Asks, unless there is nothing to ask."""
         asked = await self._kept(request)
-        there = await self._visitor(request)
+        there = await self.site.visitor(request)
         if there is None or there.session.id == asked.session_id:
             return await self._over(request, asked, there)
         return await self._show(request, asked, there)
@@ -59,10 +57,10 @@ class Logout:
     async def answer(self, request: Request) -> Response:
         """What the person said."""
         form = await self.site.own_form(request)
-        asked, there = await self._kept(request), await self._visitor(request)
+        asked, there = await self._kept(request), await self.site.visitor(request)
         if there is None:
             return await self._over(request, asked, None)
-        if not await fits(self.site.callers.identity.log, _bound(there), form.get("form")):
+        if not await self.site.fits(_bound(there), form.get("form")):
             return self.site.to(f"{PAGE}?stale=1")
         if form.get("decision") == "signout":
             return await self._over(request, asked, there)
@@ -76,11 +74,8 @@ class Logout:
             raise Trouble("signout", 400, error=judged.error, description=judged.description)
         return judged
 
-    async def _visitor(self, request: Request) -> Visitor | None:
-        return await visitor(self.site.callers.identity, self.site.cookies.of(request, SESSION))
-
     async def _or_ask(self, request: Request, asked: SignOut) -> Response:
-        there = await self._visitor(request)
+        there = await self.site.visitor(request)
         if there is None or there.session.id == asked.session_id:
             return await self._over(request, asked, there)
         return await self._ask(asked)
@@ -88,7 +83,7 @@ class Logout:
     async def _ask(self, asked: SignOut) -> Response:
         """What was judged goes along in a cookie, which nobody but this service can have written."""
         payload = base64.urlsafe_b64encode(msgspec.json.encode(asked)).decode()
-        value = f"{payload}.{await csrf_token(self.site.callers.identity.log, _kept_as(payload))}"
+        value = f"{payload}.{await self.site.proof(_kept_as(payload))}"
         if len(value) > MOST:
             raise Trouble("signout", 400, error="invalid_request", description="the request is too long")
         response = self.site.to(PAGE)
@@ -98,7 +93,7 @@ class Logout:
     async def _kept(self, request: Request) -> SignOut:
         """Raises Trouble where the cookie did not come, or is not ours."""
         payload, _, proof = (self.site.cookies.of(request, KEPT) or "").partition(".")
-        if not await fits(self.site.callers.identity.log, _kept_as(payload), proof):
+        if not await self.site.fits(_kept_as(payload), proof):
             raise self.site.cookie_missing(request)
         return msgspec.json.decode(base64.urlsafe_b64decode(payload), type=SignOut)
 
@@ -110,7 +105,7 @@ class Logout:
             "client": shown(name) if name else "",
             "username": there.account.username,
             "action": self.site.pages.base + PAGE,
-            "form": await csrf_token(self.site.callers.identity.log, _bound(there)),
+            "form": await self.site.proof(_bound(there)),
         }
         leads_to = tuple(dict.fromkeys(filter(None, [SELF, source(origin_of(asked.redirect_uri))])))
         return self.site.show("signout", say, values, leads_to=leads_to)

@@ -12,7 +12,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from chassis.telemetry import correlation_id
 from chassis.web import Form, oauth_form
 from eventlog.errors import Kind, Refusal
-from services.identity.api.callers import Callers, Cookies
+from services.identity.api.callers import SESSION, Callers, Cookies
+from services.identity.commands.authorize import visitor
+from services.identity.commands.sessions import Visitor, csrf_token, fits
 from services.identity.pages.policy import SELF, policy
 from services.identity.pages.rendering import Pages
 from services.identity.pages.words import Words
@@ -120,6 +122,18 @@ class Site:
             status=trouble.status,
             leads_to=(),
         )
+
+    async def visitor(self, request: Request) -> Visitor | None:
+        """Who is there. Raises Refusal `parked`."""
+        return await visitor(self.callers.identity, self.cookies.of(request, SESSION))
+
+    async def proof(self, bound_to: str) -> str:
+        """What only this service can have written into a form or a cookie that is bound to this."""
+        return await csrf_token(self.callers.identity.log, bound_to)
+
+    async def fits(self, bound_to: str, shown: str | None) -> bool:
+        """Whether what is shown is the proof of this."""
+        return await fits(self.callers.identity.log, bound_to, shown)
 
     async def own_form(self, request: Request) -> Form:
         """The form of one of our own pages. Raises Trouble where another site sent it."""

@@ -13,8 +13,8 @@ from services.identity.api.callers import SESSION, new_state
 from services.identity.api.flows import Flow, Flows
 from services.identity.api.session import origin_at, session_state
 from services.identity.api.site import Site, Trouble
-from services.identity.commands.authorize import NOTHING, Answers, Next, proceed, visitor
-from services.identity.commands.sessions import Visitor, csrf_token, fits
+from services.identity.commands.authorize import NOTHING, Answers, Next, proceed
+from services.identity.commands.sessions import Visitor
 from services.identity.pages.policy import SELF, origin_of, source
 from services.identity.pages.rendering import SCRIPT
 from services.identity.pages.words import Words
@@ -99,7 +99,7 @@ class Way:
 
     async def visitor(self) -> Visitor | None:
         """Who is there."""
-        return await visitor(self.site.callers.identity, self.site.cookies.of(self.request, SESSION))
+        return await self.site.visitor(self.request)
 
     async def proceed(self, answers: Answers = NOTHING) -> Next:
         """What comes next for whoever is there."""
@@ -137,14 +137,14 @@ class Way:
             "client": shown(client),
             "name": client[:MAX_SHOWN],
             "action": self.action,
-            "form": await csrf_token(self.site.callers.identity.log, self._bound(name, session_id)),
+            "form": await self.site.proof(self._bound(name, session_id)),
         }
         leads_to = tuple(dict.fromkeys(filter(None, [SELF, source(asked.redirect_origin)])))
         return self.site.show(name, say, common | dict(values), status=status, leads_to=leads_to)
 
     async def fits(self, form: Form, page: str, session_id: str = "") -> bool:
         """Whether a form is one that this browser was shown here, in that session."""
-        return await fits(self.site.callers.identity.log, self._bound(page, session_id), form.get("form"))
+        return await self.site.fits(self._bound(page, session_id), form.get("form"))
 
     def _bound(self, page: str, session_id: str) -> str:
         return f"{page}/{session_id}/{self.flow.handle}"

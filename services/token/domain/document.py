@@ -115,6 +115,8 @@ def _client(said: dict[str, Any]) -> Client:
         return msgspec.convert(said, Client)
     except msgspec.ValidationError as error:
         raise InvalidClientMetadata(_where(str(error))) from None
+    except UnicodeEncodeError:
+        raise InvalidClientMetadata("a text holds characters that no text has") from None
 
 
 def _where(reason: str) -> str:
