@@ -68,10 +68,19 @@ class Rules:
         """Of all policies, the shipped ones first."""
         return tuple(self._by_id)
 
+    @property
+    def kept(self) -> int:
+        """How many parsed policies are in memory, in all slices."""
+        return self._all.kept
+
+    def slice_of(self, asked: Asked) -> Slice:
+        """The policies that are evaluated for a question. Raises what an odd one makes of it."""
+        return self._all.of(asked.principal, asked.action, asked.resource, asked.entities)
+
     def evaluate(self, asked: Asked) -> Verdict:
         """Denies whatever cannot be evaluated; raises nothing."""
         try:
-            some = self._all.of(asked.principal, asked.action, asked.resource, asked.entities)
+            some = self.slice_of(asked)
         except _ODD:
             return Verdict(False, failed=self.ids)
         try:

@@ -12,6 +12,7 @@ _END = "unexpected end of input"
 _MISSING = (",", ")", ";", "}", "]", "{", "(", "==", "&&")
 _AHEAD = frozenset({"when", "unless", "{", "(", "!"})
 _CLAUSES = frozenset({"when", "unless"})
+_UNEXPECTED = re.compile(r"unexpected token `(.+)`")
 _NAMED = re.compile(r"`([^`]+)`")
 MAX_CUTS = 100
 
@@ -29,15 +30,19 @@ def unexpected(found: Sequence[Token], says: Says) -> int | None:
             above = middle
         else:
             below = middle
-    return above - 1 if above < len(found) or _stumbles(found, says) else None
+    said = _UNEXPECTED.search(says(joined(found)) or "")
+    if above == len(found) and said is None:
+        return None
+    # Where the parser goes on after it, the end may come first in what it says.
+    return above - 2 if said and above > 1 and found[above - 2].text == said[1] != found[above - 1].text else above - 1
 
 
 def missing(found: Sequence[Token], at: int, says: Says) -> str:
-    """What, put before the token, gives it a place; empty where nothing does."""
-    for mark in _MISSING:
-        if not _wrong([*found[:at], Token("mark", mark, 0, 0), found[at]], says):
-            return mark
-    return ""
+    """What, put before the token, gives it a place, and if possible makes all of it right; empty where nothing does."""
+    marked = {mark: [*found[:at], Token("mark", mark, 0, 0), *found[at:]] for mark in _MISSING}
+    right = (mark for mark, tokens in marked.items() if says(joined(tokens)) is None)
+    placed = (mark for mark, tokens in marked.items() if not _wrong(tokens[: at + 2], says))
+    return next(right, None) or next(placed, "")
 
 
 def named(statement: Statement, message: str, says: Says) -> int:
@@ -55,11 +60,6 @@ def named(statement: Statement, message: str, says: Says) -> int:
 def _wrong(found: Sequence[Token], says: Says) -> bool:
     said = says(joined(found))
     return said is not None and not said.endswith(_END)
-
-
-def _stumbles(found: Sequence[Token], says: Says) -> bool:
-    said = says(joined(found)) or ""
-    return "unexpected token" in said
 
 
 def _part(found: Sequence[Token], said: Callable[[str], bool]) -> tuple[int, int]:

@@ -44,7 +44,11 @@ def problems(source: Source) -> list[Problem]:
             source.problem(spaced[0].start, "types and actions have no namespaces here", "declare them without one")
         ]
     found = [problem for one in source.statements for problem in source.unreadable(one) or _grammar(source, one)]
-    return found or [*_meaning(source), *_strict(source)]
+    if found:
+        return found
+    said = list(_meaning(source))
+    places = {(one.line, one.column) for one in said}
+    return [*said, *(one for one in _strict(source) if (one.line, one.column) not in places)]
 
 
 def _grammar(source: Source, statement: Statement) -> Iterator[Problem]:
@@ -65,26 +69,37 @@ def _meaning(source: Source) -> Iterator[Problem]:
         said = says(text)
         if said is None:
             return
-        yield _placed(source, said)
+        yield from _placed(source, said)
         repair = _repaired(said)
         if not repair:
             return
         text += repair
 
 
-def _placed(source: Source, said: str) -> Problem:
+def _placed(source: Source, said: str) -> Iterator[Problem]:
     tokens = tuple(token for statement in source.statements for token in statement.tokens)
     if not tokens:
-        return source.problem(0, said)
-    names = _UNRESOLVED.match(said) or _UNDECLARED.match(said)
-    message = f"`{names[1].split(', ')[0]}`" if names else said
-    message = message.replace("Action::", "")
-    at = named(Statement(tokens, source.text), message, lambda _: None)
-    advice = "declare it" if names else ""
-    if "declared twice" in said:
-        at = max(place for place, token in enumerate(tokens) if token.text.strip('"') == tokens[at].text.strip('"'))
-        advice = "it may be one of the shipped ones: choose another name"
-    return source.problem(tokens[at].start, said.replace("`", ""), advice)
+        return
+    for what, message, advice in _each(said):
+        at = named(Statement(tokens, source.text), message, lambda _: None)
+        if "declared twice" in said:
+            again = tokens[at].text.strip('"')
+            at = max(place for place, token in enumerate(tokens) if token.text.strip('"') == again)
+        yield source.problem(tokens[at].start, what, advice)
+
+
+def _each(said: str) -> Iterator[tuple[str, str, str]]:
+    """What is said of each name apart, how it is found in the text, and what to do."""
+    if found := _UNRESOLVED.match(said):
+        yield from (
+            (f"there is no type {one}", f"`{one}`", f"declare it: entity {one};") for one in found[1].split(", ")
+        )
+    elif found := _UNDECLARED.match(said):
+        names = [one.removeprefix("Action::") for one in found[1].split(", ")]
+        yield from ((f"there is no action {one}", f"`{one}`", f"declare it: action {one};") for one in names)
+    else:
+        taken = "it may be one of the shipped ones: choose another name" if "declared twice" in said else ""
+        yield said.replace("`", ""), said.replace("Action::", ""), taken
 
 
 def _repaired(said: str) -> str:

@@ -1,7 +1,7 @@
 """Only the policies that can match a question are evaluated: a thousand cost twenty times what five do."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +44,7 @@ class Slices:
             for action in policy.actions if policy.actions is not None else (None,):
                 self._by_action[action].append(number)
         self._parsed: OrderedDict[tuple[int, ...], Slice] = OrderedDict()
-        self._size = 0
+        self.kept = 0
         self.candidates = lru_cache(maxsize=KINDS)(self._candidates)
 
     def of(self, principal: Name, action: str, resource: Name, entities: Collection[Mapping[str, Any]]) -> Slice:
@@ -53,7 +53,7 @@ class Slices:
         numbers = kind.always
         if kind.by_principal or kind.by_resource:
             parents = {_name(one["uid"]): one.get("parents", ()) for one in entities}
-            numbers = (*numbers, *_bound(kind, _reach(principal, parents), _reach(resource, parents)))
+            numbers = _with_bound(kind, _reach(principal, parents), _reach(resource, parents))
         return self._slice(numbers)
 
     def permits(self, principal_type: str, action: str, resource_type: str) -> bool:
@@ -87,9 +87,9 @@ class Slices:
         policies = tuple(self._policies[number] for number in numbers)
         made = Slice(policies, cedarpy.PolicySet.from_str("\n".join(one.text for one in policies)))
         self._parsed[numbers] = made
-        self._size += len(numbers)
-        while self._size > KEPT and len(self._parsed) > 1:
-            self._size -= len(self._parsed.popitem(last=False)[0])
+        self.kept += len(numbers)
+        while self.kept > KEPT and len(self._parsed) > 1:
+            self.kept -= len(self._parsed.popitem(last=False)[0])
         return made
 
 
@@ -97,10 +97,11 @@ def _may_be(side: Side, type_: str) -> bool:
     return side.type is None or side.type == type_
 
 
-def _bound(kind: Candidates, principals: Collection[Name], resources: Collection[Name]) -> Iterable[int]:
+def _with_bound(kind: Candidates, principals: Collection[Name], resources: Collection[Name]) -> tuple[int, ...]:
     found = [one for name in principals for one in kind.by_principal.get(name, ())]
     found += [one for name in resources for one in kind.by_resource.get(name, ())]
-    return sorted(number for number, within in found if within is None or within in resources)
+    fitting = [number for number, within in found if within is None or within in resources]
+    return tuple(sorted((*kind.always, *fitting)))
 
 
 def _reach(start: Name, parents: Mapping[Name, Collection[Mapping[str, Any]]]) -> frozenset[Name]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 POLICIES, SCHEMA = "policies", "schema"
+MAX_NUMBER = 2**63
 MAX_DEPTH = 32
 MAX_OPERATORS = 400
 """In one statement. Cedar's parser recurses, and a text that is nested a thousand deep would end the process."""
@@ -77,9 +78,8 @@ class Source:
 
     def unreadable(self, statement: Statement) -> list[Problem]:
         """What may not be handed to a parser: characters that begin no token, and what is nested too deeply."""
-        bad = [
-            self.problem(token.start, *_unread(token)) for token in statement.tokens if token.kind in ("open", "bad")
-        ]
+        unread = ((token, _unread(token)) for token in statement.tokens)
+        bad = [self.problem(token.start, *said) for token, said in unread if said is not None]
         deep = _too_deep(statement.tokens)
         if deep is not None:
             bad.append(self.problem(deep.start, "this is too long or nested too deeply", "make several policies of it"))
@@ -131,9 +131,13 @@ def _statement(text: str, gathered: Sequence[Token]) -> Statement:
     return Statement(tuple(gathered), text[gathered[0].start : gathered[-1].end])
 
 
-def _unread(token: Token) -> tuple[str, str]:
+def _unread(token: Token) -> tuple[str, str] | None:
     if token.kind == "open":
         return "a text begins here and does not end", 'a " is missing'
+    if token.kind == "number" and (len(token.text) > 19 or int(token.text) > MAX_NUMBER):
+        return f"the number {shown(token.text)} is too large", f"at most {MAX_NUMBER - 1}"
+    if token.kind != "bad":
+        return None
     return f"the character {shown(token.text)!r} has no meaning here", "texts stand in double quotes"
 
 
