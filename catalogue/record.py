@@ -10,7 +10,7 @@ import yaml
 from catalogue.asyncapi import document
 from catalogue.bodies import Schema, bodies
 from services.identity.domain.events import events as identity_events
-from services.policy.domain.roles import policy_events
+from services.policy.domain.events import policy_events
 from services.token.domain.events import events as token_events
 
 ROOT = Path(__file__).parent.parent

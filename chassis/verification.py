@@ -6,11 +6,20 @@ from chassis.process import Process
 from chassis.settings import ServiceSettings, WrongSetting
 from chassis.trust import Trust
 from eventlog.projection import MemoryProjection
-from watchword import JwksKeys, LogClock, Verifier
+from watchword import AnyAudience, JwksKeys, LogClock, Verifier
 
 
-async def verifier(settings: ServiceSettings, process: Process, trust: Trust, trusted: MemoryProjection) -> Verifier:
-    """Accepts the suite's own audience. Its time is that of token's log, as `trusted` hears it. Raises WrongSetting."""
+async def verifier(
+    settings: ServiceSettings,
+    process: Process,
+    trust: Trust,
+    trusted: MemoryProjection,
+    audience: str | AnyAudience | None = None,
+) -> Verifier:
+    """Accepts the suite's own audience, unless another is named. Its time is that of token's log, as `trusted` hears.
+
+    Raises WrongSetting.
+    """
     client = await process.enter(httpx2.AsyncClient(trust_env=False))
     try:
         keys = JwksKeys(settings.jwks, client, allow_http=settings.jwks_allow_http)
@@ -20,7 +29,7 @@ async def verifier(settings: ServiceSettings, process: Process, trust: Trust, tr
     trusted.on_time(clock.observe)
     return Verifier(
         issuer=settings.issuer,
-        audience=settings.issuer,
+        audience=audience or settings.issuer,
         keys=keys,
         revocations=trust.revocations,
         age_ns=trusted.age_ns,

@@ -19,7 +19,7 @@ from services.identity import projections as of_identity
 from services.identity.domain.events import events as identity_events
 from services.identity.reactions import NAME as TAKE_OVER
 from services.policy import projections as of_policy
-from services.policy.domain.roles import policy_events
+from services.policy.domain.events import policy_events
 from services.token import projections as of_token
 from services.token.domain.events import events as token_events
 from suite import contract
@@ -110,6 +110,7 @@ def _pens(place: Place, databases: dict[str, asyncpg.Connection]) -> dict[str, P
             [
                 (identity, Table(of_identity.sessions(_never, _never), identity_events, own=True)),
                 (policy, Table(of_policy.ACCOUNTS, of_policy.identity_events)),
+                (policy, Table(of_policy.PAST_ACCOUNTS, of_policy.identity_events)),
             ],
             [(token, REACTION)],
         ),
@@ -123,7 +124,9 @@ def _pens(place: Place, databases: dict[str, asyncpg.Connection]) -> dict[str, P
             ],
             [(identity, TAKE_OVER)],
         ),
-        "policy": Tables([(policy, Table(of_policy.ROLES, policy_events, own=True))], []),
+        "policy": Tables(
+            [(policy, Table(one, policy_events, own=True)) for one in (of_policy.FACTS, of_policy.PAST)], []
+        ),
     }
     keys = {name: read_key_file(place.secrets / f"{name}.kek") for name in SERVICES}
     return {name: Pen(databases[name], keys[name], tables[name]) for name in SERVICES}

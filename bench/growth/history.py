@@ -15,7 +15,7 @@ from typing import Any
 from bench.growth.pen import Act, Pen
 from eventlog.projection import reaction_id
 from services.identity.domain import events as identity
-from services.policy.domain.roles import RoleAssigned, RoleDefined
+from services.policy.domain.events import RoleAssigned, RoleDefined
 from services.token.domain import events as token
 from services.token.domain.family import LIFE
 

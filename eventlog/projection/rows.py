@@ -74,6 +74,12 @@ class Rows:
         found = await fetch(self.pool, query, self.projection, kind, belongs)
         return {row["key"]: msgspec.json.decode(row["value"], type=Value) for row in found}
 
+    async def groups(self, kind: str, belong: Sequence[str]) -> list[Put]:
+        """The rows of a kind that belong to any of these, by key."""
+        query = f"""SELECT kind, key, belongs, value::text FROM projection_rows
+                    WHERE projection = {PLACE} AND kind = $2 AND belongs = ANY ($3::text[]) ORDER BY key"""
+        return [_put(row) for row in await fetch(self.pool, query, self.projection, kind, belong)]
+
     async def keys(self, kind: str, belongs: str, after: str, limit: int) -> list[str]:
         """The next keys of a group, in order: of one that may be large, a page at a time."""
         query = f"""SELECT key FROM projection_rows

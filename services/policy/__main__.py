@@ -8,18 +8,23 @@ from chassis.rpc import Admission, RpcServer
 from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
 from chassis.web import application
-from eventlog.projection import MemoryRows
 from services.policy.api.administrators import decided_here
 from services.policy.api.grpc import ACTIONS, ALLOWED, PolicyApi
 from services.policy.api.rest import roles
+from services.policy.api.tokens import Tokens
 from services.policy.commands import Commands
-from services.policy.domain.roles import policy_events
+from services.policy.domain.events import policy_events
 from services.policy.domain.standing import IDENTITY, POLICY, TOKEN
 from services.policy.migrate import SCHEMA
-from services.policy.projections import ACCOUNTS, REVOKED, ROLES, TRUST
+from services.policy.model import Model
+from services.policy.projections import ACCOUNTS, FACTS, PAST, PAST_ACCOUNTS, REVOKED, TRUST
 from services.policy.queries import Decisions, Memory
+from services.policy.queries.kept import Heads, KeptRows, Shipped
+from services.policy.queries.past import Past
+from services.policy.queries.search import Searches
 from services.policy.schedule import forget_revocations
 from services.policy.settings import PolicySettings
+from watchword import ANY_AUDIENCE
 from watchword.policy.v1 import policy_pb2_grpc
 
 
@@ -30,22 +35,25 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     identity = base.peer(IDENTITY, settings.identity_grpc)
     token = base.peer(TOKEN, settings.token_grpc)
 
-    defined, trust = MemoryRows(), Trust()
-    in_roles = base.follow(ROLES, own, defined)
+    facts, trust = Model(), Trust()
+    in_facts = base.follow(FACTS, own, facts)
     in_accounts, people = base.look_up(process, ACCOUNTS, identity)
     in_revoked, ended = base.look_up(process, REVOKED, token)
     in_trust = base.follow(TRUST, token, trust)
     in_trust.memory.on_time(trust.forget)
-    projections = base.run(process, [in_roles, in_accounts, in_revoked, in_trust])
+    past, past_accounts = base.keep(PAST, own), base.keep(PAST_ACCOUNTS, identity)
+    projections = base.run(process, [in_facts, in_accounts, in_revoked, in_trust, past, past_accounts])
     process.background("schedule", lambda: forget_revocations(in_trust.rows, base.time.now))
 
     known = {
-        POLICY: [in_roles.memory],
+        POLICY: [in_facts.memory],
         IDENTITY: [in_accounts.memory],
         TOKEN: [in_revoked.memory, in_trust.memory],
     }
-    memory = Memory(defined, people, ended, trust, known)
-    decisions = Decisions(memory, base.time.clock)
+    memory = Memory(facts, people, ended, trust, known)
+    kept = Past(KeptRows(past.rows), KeptRows(past_accounts.rows), Heads(base.store, memory), base.time.now)
+    decisions = Decisions(memory, base.time.clock, Shipped(), kept)
+    tokens = Tokens(await verifier(settings, process, trust, in_trust.memory, ANY_AUDIENCE))
     commands = Commands(base.log(policy_events), memory)
     bearers = Bearers(await verifier(settings, process, trust, in_trust.memory), decided_here(decisions))
     waiting = base.waiting(projections)
@@ -53,7 +61,11 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     administers = by_action(bearers.authorize, POLICY, ACTIONS)
     admission = Admission(trust.grants, trust.is_revoked, knows_callers(in_trust.memory), administers)
     rpc = RpcServer(base.tls, admission, waiting)
-    rpc.add(policy_pb2_grpc.add_PolicyServiceServicer_to_server, PolicyApi(decisions, commands), ALLOWED)
+    rpc.add(
+        policy_pb2_grpc.add_PolicyServiceServicer_to_server,
+        PolicyApi(decisions, Searches(decisions), commands, tokens),
+        ALLOWED,
+    )
     base.serve_log(rpc, projections)
     rest = application(
         title="Watchword policy",

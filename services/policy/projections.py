@@ -1,4 +1,4 @@
-"""What policy keeps of the logs: its own roles and assignments, identity's accounts and sessions, token's revocations.
+"""What policy keeps of the logs: its own facts, identity's accounts and sessions, token's revocations; and what was.
 
 Others' events are declared here with just the fields that are read.
 """
@@ -8,17 +8,12 @@ from collections.abc import Iterable
 import msgspec
 
 from chassis.trust import SessionRevoked, SubjectRevoked, fold_trust, token_events
-from eventlog.events import Event, Recorded, Registry
+from eventlog.events import Event, Instant, Recorded, Registry
 from eventlog.projection import Change, Drop, DropGroup, Patch, Projection, Put, foreign
-from services.policy.domain.entities import Entity
-from services.policy.domain.roles import (
-    Assignment,
-    RoleAssigned,
-    RoleDefined,
-    RoleUnassigned,
-    assignment_of,
-    policy_events,
-)
+from services.policy.domain.events import policy_events
+from services.policy.domain.history import heard
+from services.policy.domain.pointers import pointers
+from services.policy.model import row_key
 
 DAY = 86_400_000_000
 MAX_SESSION_DAYS = 30
@@ -62,6 +57,9 @@ class SessionStarted(Event):
     session_id: str
     account_id: str
     seen: int = 0
+    auth_time: Instant = 0
+    acr: str = ""
+    amr: tuple[str, ...] = ()
 
 
 @identity_events.event("session.ended")
@@ -69,18 +67,43 @@ class SessionEnded(Event):
     session_id: str
 
 
-def fold_roles(event: Event, row: Recorded) -> Iterable[Change]:
-    """Policy's own log → rows `role` by name, and `assignment` that belong to their subject."""
+def fold_facts(event: Event, row: Recorded) -> Iterable[Change]:
+    """Policy's own log → rows `fact`."""
+    about = heard(event)
+    if about is not None:
+        fact, holds = about
+        key = row_key(fact)
+        yield Put("fact", key, msgspec.to_builtins(fact), belongs=row.stream) if holds else Drop("fact", key)
+
+
+def fold_past(event: Event, row: Recorded) -> Iterable[Change]:
+    """Policy's own log → rows `was`, one for each time a fact changed, and `pointing`, for all that ever pointed there.
+
+    A fact is so from its row's position and time until those of the next row of the same name.
+    """
+    about = heard(event)
+    if about is not None:
+        fact, holds = about
+        value = {"position": row.position, "time": row.time, "fact": msgspec.to_builtins(fact) if holds else None}
+        yield Put("was", f"{row_key(fact)}\n{row.position:019}", value, belongs=row.stream)
+        for target, what in pointers(fact) if holds else ():
+            yield Put("pointing", f"{target}\n{what}", {"what": what}, belongs=target)
+
+
+def fold_past_accounts(event: Event, row: Recorded) -> Iterable[Change]:
+    """Identity's log → rows `was`, one for each time that it changed whether an account is there, and may act."""
     match event:
-        case RoleDefined():
-            yield Put("role", event.role, {"actions": event.actions, "description": event.description})
-        case RoleAssigned():
-            subject, assignment = Entity(event.subject_type, event.subject_id), assignment_of(event, row.position)
-            value = msgspec.to_builtins(assignment)
-            yield Put("assignment", _key(subject, assignment), value, belongs=str(subject))
-        case RoleUnassigned():
-            subject, assignment = Entity(event.subject_type, event.subject_id), assignment_of(event, row.position)
-            yield Drop("assignment", _key(subject, assignment))
+        case AccountRegistered() | AccountEnabled():
+            yield _was(event.account_id, row, known=True, disabled=False)
+        case AccountDisabled():
+            yield _was(event.account_id, row, known=True, disabled=True)
+        case AccountErased():
+            yield _was(event.account_id, row, known=False, disabled=False)
+
+
+def _was(account_id: str, row: Recorded, *, known: bool, disabled: bool) -> Put:
+    value = {"position": row.position, "time": row.time, "known": known, "disabled": disabled}
+    return Put("was", f"{account_id}\n{row.position:019}", value, belongs=f"account/{account_id}")
 
 
 def fold_accounts(event: Event, row: Recorded) -> Iterable[Change]:
@@ -101,6 +124,7 @@ def fold_accounts(event: Event, row: Recorded) -> Iterable[Change]:
             yield Drop("account", event.account_id)
         case SessionStarted():
             value = {"account_id": event.account_id, "position": row.position, "seen": event.seen, "ended": False}
+            value |= {"acr": event.acr, "amr": event.amr, "auth_time": event.auth_time}
             yield from _for_a_session(Put("session", event.session_id, value, belongs=_day(row)), row)
         case SessionEnded():
             yield Patch("session", event.session_id, {"ended": True})
@@ -129,13 +153,9 @@ def _day(row: Recorded, offset: int = 0) -> str:
     return f"day/{row.time // DAY + offset}"
 
 
-def _key(subject: Entity, assignment: Assignment) -> str:
-    resource = assignment.resource
-    parts = [assignment.role, subject.type, subject.id, *((resource.type, resource.id) if resource else ())]
-    return msgspec.json.encode(parts).decode()
-
-
-ROLES = Projection("roles", "policy", foreign(policy_events), fold_roles)
+FACTS = Projection("facts", "policy", foreign(policy_events), fold_facts)
+PAST = Projection("past", "policy", foreign(policy_events), fold_past)
+PAST_ACCOUNTS = Projection("past-accounts", "identity", foreign(identity_events), fold_past_accounts)
 ACCOUNTS = Projection("accounts", "identity", foreign(identity_events), fold_accounts)
 REVOKED = Projection("revoked", "token", foreign(token_events), fold_revoked)
 TRUST = Projection("trust", "token", foreign(token_events), fold_trust)

@@ -35,7 +35,7 @@ from services.identity.api.rest import Login, NewPassword, Reason, Registration
 from services.identity.domain.events import events as identity_events
 from services.identity.domain.names import compared, normalise, read_email, read_password
 from services.identity.domain.session import read_cookie
-from services.policy.domain.roles import policy_events
+from services.policy.domain.events import policy_events
 from services.token.adapters.authorities import vouched_for
 from services.token.adapters.client_keys import read_set
 from services.token.adapters.fetch import Fetcher

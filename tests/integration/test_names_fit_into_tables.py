@@ -2,13 +2,17 @@
 
 from random import Random
 
+import pytest
+
 from eventlog.events import encode
 from eventlog.projection import Rows, TableProjection
 from eventlog.projection.rows import SCHEMA
 from eventlog.store import MemoryStore
 from services.policy.domain.entities import MAX_ID, Entity
-from services.policy.domain.roles import RoleAssigned, check_names
-from services.policy.projections import ROLES
+from services.policy.domain.facts import Assignment, Fact, Label, Membership, Parent, Share
+from services.policy.domain.form import check
+from services.policy.domain.history import saying
+from services.policy.projections import FACTS, PAST
 from tests.harness.database import Database
 from tests.integration.test_projections import at_home, reached
 from tests.unit.projection.notes import write_raw
@@ -21,22 +25,25 @@ def longest(chance: Random) -> Entity:
     return Entity(TYPE, "".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(MAX_ID)))
 
 
-async def test_an_assignment_of_the_longest_names_is_kept(database: Database) -> None:
-    chance = Random(1)
-    subject, resource = longest(chance), longest(chance)
-    check_names(ROLE, subject, resource)
-    assigned = RoleAssigned(
-        role=ROLE,
-        subject_type=subject.type,
-        subject_id=subject.id,
-        resource_type=resource.type,
-        resource_id=resource.id,
-    )
-    store = MemoryStore()
-    await write_raw(store, "longest", RoleAssigned.type, encode(assigned)[0])
+SUBJECT, RESOURCE = str(longest(Random(1))), str(longest(Random(2)))
+LONGEST: list[Fact] = [
+    Assignment(SUBJECT, ROLE, RESOURCE),
+    Membership(SUBJECT, "g" * 64),
+    Label(RESOURCE, 3, ("c" * 64,)),
+    Parent(RESOURCE, SUBJECT),
+    Share(RESOURCE, "s" * 64, SUBJECT, SUBJECT, ("a",)),
+]
+
+
+@pytest.mark.parametrize("fact", LONGEST, ids=lambda fact: type(fact).__name__)
+async def test_a_fact_of_the_longest_names_is_kept(database: Database, fact: Fact) -> None:
+    check(fact)
+    store, said = MemoryStore(), saying(fact)
+    await write_raw(store, "longest", said.type, encode(said)[0])
     await database.migrate([SCHEMA])
     async with database.pool() as pool:
-        one = TableProjection(ROLES, Rows(pool, ROLES.name), at_home(store), "a")
-        async with reached(one, 1):
-            assert not await one.rows.parked()
-            assert len((await one.rows.load()).rows) == 1
+        for projection in (FACTS, PAST):
+            one = TableProjection(projection, Rows(pool, projection.name), at_home(store), "a")
+            async with reached(one, 1):
+                assert not await one.rows.parked()
+                assert (await one.rows.load()).rows

@@ -99,7 +99,7 @@ async def test_an_administrators_bearer_changes_roles_and_is_the_actor(suite: Su
         waiting = (("watchword-position", f"policy={assigned.position}"),)
         check = question("service/billing", "document.read", resource="document/7")
         seen = await backend.policy.Check(check, metadata=waiting)
-        assert (seen.allowed, list(seen.because)) == (True, ["service/billing is reader on document/7"])
+        assert (seen.allowed, list(seen.because)) == (True, ["service/billing → reader → on document/7"])
         assert seen.position >= assigned.position
     async with suite.database.admin() as connection:
         actor = await connection.fetchval("SELECT actor FROM eventlog.events WHERE position = $1", answer.position)
@@ -209,7 +209,12 @@ async def test_any_bearer_for_the_suite_reads_the_roles(suite: Suite, policy: Po
         bearer = {"authorization": f"Bearer {suite.bearer(ADMIN, f'watchword:{scope}')}"}
         answer = await client.get(f"{policy.rest}/v1/roles", headers=bearer)
     assert answer.status_code == 200
-    assert {"name": "administrator", "description": "May do everything.", "actions": ["*"]} in answer.json()["roles"]
+    assert {
+        "name": "administrator",
+        "description": "May do everything.",
+        "actions": ["*"],
+        "inherits": [],
+    } in answer.json()["roles"]
     assert answer.json()["position"] >= 3
 
 
@@ -228,7 +233,7 @@ async def test_every_projection_is_shown(suite: Suite, policy: Policy) -> None:
         verbose = (await client.get(f"{policy.rest}/readyz?verbose")).json()
         metrics = (await client.get(f"{policy.rest}/metrics")).text
     names = {(one["name"], one["log"]) for one in verbose["projections"]}
-    for name, log in (("roles", "policy"), ("accounts", "identity"), ("revoked", "token"), ("trust", "token")):
+    for name, log in (("facts", "policy"), ("accounts", "identity"), ("revoked", "token"), ("trust", "token")):
         assert {(name, log), (f"{name}@memory", log)} <= names
         assert f'watchword_projection_lag_seconds{{log="{log}",projection="{name}@memory"}}' in metrics
     assert "watchword_policy_decisions_total" in metrics

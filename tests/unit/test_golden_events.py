@@ -15,7 +15,7 @@ from eventlog.events import Registry, encode
 from services.identity import projections as identity_projections
 from services.identity.domain.events import events as identity_events
 from services.policy import projections as policy_projections
-from services.policy.domain.roles import policy_events
+from services.policy.domain.events import policy_events
 from services.token import projections as token_projections
 from services.token.domain.events import events as token_events
 

@@ -2,8 +2,7 @@
 
 from chassis.administration import obey
 from chassis.auth import Decide
-from services.policy.domain.entities import Entity, Question
-from services.policy.domain.roles import account
+from services.policy.domain.entities import ACCOUNT, Entity, Question
 from services.policy.queries import Decisions
 from watchword.claims import Claims
 
@@ -14,7 +13,7 @@ def decided_here(decisions: Decisions) -> Decide:
     """Raises as chassis.administration.obey."""
 
     async def decide(claims: Claims, action: str) -> None:
-        question = Question(account(claims.sub), action, SUITE, claims.sid, claims.pos)
+        question = Question(Entity(ACCOUNT, claims.sub), action, SUITE, claims.sid, claims.pos)
         await decisions.learn(question)
         answer = decisions.answer(question)
         obey(action, answer.allowed, answer.code)

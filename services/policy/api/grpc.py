@@ -1,26 +1,47 @@
 """watchword.policy.v1.PolicyService: decode, call, encode."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from chassis import positions, rpc
 from eventlog.errors import Kind, Refusal
-from services.policy.api.wire import to_assignment, to_entity, to_question, to_response
+from services.policy.api.fact_wire import from_fact, to_fact
+from services.policy.api.tokens import Tokens
+from services.policy.api.wire import (
+    from_entity,
+    page_token,
+    to_assignment,
+    to_chain,
+    to_moment,
+    to_question,
+    to_response,
+    to_wanted,
+)
 from services.policy.commands import Commands
-from services.policy.queries import Decisions
+from services.policy.domain.decision import Decision, grounds
+from services.policy.domain.entities import Question
+from services.policy.queries import Decisions, Moment
+from services.policy.queries.search import Searches
 from watchword.policy.v1 import policy_pb2 as pb
 from watchword.policy.v1 import policy_pb2_grpc
 
 MAX_CHECKS = 1000
+EXPORTED = 500
+"""Facts in one message."""
 NAME = "watchword.policy.v1.PolicyService"
 ACTIONS = {
     f"{NAME}/DefineRole": "policy.role.define",
     f"{NAME}/AssignRole": "policy.role.assign",
     f"{NAME}/UnassignRole": "policy.role.unassign",
+    f"{NAME}/WriteFacts": "policy.facts.write",
+    f"{NAME}/ExportFacts": "policy.facts.export",
 }
+LOOKING = frozenset({"service/*", "operator/*", rpc.GRANTED})
 ALLOWED: rpc.Allowed = {
     f"{NAME}/Check": rpc.EVERYBODY,
     f"{NAME}/BatchCheck": rpc.EVERYBODY,
     f"{NAME}/CreateFirstAdministrator": frozenset({"operator/*"}),
+    **{f"{NAME}/{method}": LOOKING for method in ("SearchSubjects", "SearchResources", "SearchActions", "Explain")},
     **{method: frozenset({rpc.ADMINISTRATOR}) for method in ACTIONS},
 }
 
@@ -28,37 +49,87 @@ ALLOWED: rpc.Allowed = {
 class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
     """Who may call which of these is in ALLOWED."""
 
-    def __init__(self, decisions: Decisions, commands: Commands) -> None:
+    def __init__(self, decisions: Decisions, searches: Searches, commands: Commands, tokens: Tokens) -> None:
         self._decisions = decisions
+        self._searches = searches
         self._commands = commands
+        self._tokens = tokens
 
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
-        question = to_question(request)
-        await self._decisions.learn(question)
-        return to_response(self._decisions.answer(question), self._decisions.position)
+        (answer,) = await self._answers([request], to_moment(request))
+        return to_response(answer, self._decisions.position)
 
     async def BatchCheck(self, request: pb.BatchCheckRequest, context: Any) -> pb.BatchCheckResponse:
-        """Each item is decided by itself; all of them on the same facts, since nothing is awaited in between."""
+        """Each item is decided by itself; all of them on the same facts, for one moment."""
         if len(request.checks) > MAX_CHECKS:
             raise Refusal(Kind.INVALID, "too_many_checks", f"at most {MAX_CHECKS} checks at once")
-        questions = [to_question(check) for check in request.checks]
-        await self._decisions.learn(*questions)
+        if any(check.HasField("as_of") for check in request.checks):
+            raise Refusal(Kind.INVALID, "as_of_of_one", "as_of is said once, for all checks")
+        answers = await self._answers(request.checks, to_moment(request))
         position = self._decisions.position
-        answers = [to_response(self._decisions.answer(question), position) for question in questions]
-        return pb.BatchCheckResponse(responses=answers, position=position)
+        return pb.BatchCheckResponse(responses=[to_response(one, position) for one in answers], position=position)
+
+    async def SearchSubjects(self, request: pb.SearchSubjectsRequest, context: Any) -> pb.SearchSubjectsResponse:
+        asked = pb.CheckRequest(action=request.action, given=request.given)
+        if request.HasField("resource"):
+            asked.resource.CopyFrom(request.resource)
+        wanted = to_wanted(request, to_moment(request))
+        page = await self._searches.subjects(request.subject_type, to_question(asked), wanted)
+        return pb.SearchSubjectsResponse(
+            subjects=[from_entity(one) for one in page.found],
+            next_page_token=page_token(page.next),
+            position=self._decisions.position,
+        )
+
+    async def SearchResources(self, request: pb.SearchResourcesRequest, context: Any) -> pb.SearchResourcesResponse:
+        asked, wanted = await self._asked(request.check), to_wanted(request, to_moment(request.check))
+        page = await self._searches.resources(request.resource_type, asked, wanted)
+        return pb.SearchResourcesResponse(
+            resources=[from_entity(one) for one in page.found],
+            next_page_token=page_token(page.next),
+            position=self._decisions.position,
+        )
+
+    async def SearchActions(self, request: pb.SearchActionsRequest, context: Any) -> pb.SearchActionsResponse:
+        asked, wanted = await self._asked(request.check), to_wanted(request, to_moment(request.check))
+        page = await self._searches.actions(asked, wanted)
+        return pb.SearchActionsResponse(
+            actions=page.found, next_page_token=page_token(page.next), position=self._decisions.position
+        )
+
+    async def Explain(self, request: pb.ExplainRequest, context: Any) -> pb.ExplainResponse:
+        asked = await self._tokens.subject(to_question(request.check), request.check.access_token)
+        if isinstance(asked, Decision):
+            return pb.ExplainResponse(decision=to_response(asked, self._decisions.position), missing=[asked.code])
+        decision, missing, rules = await self._decisions.explained(asked, to_moment(request.check))
+        return pb.ExplainResponse(
+            decision=to_response(decision, self._decisions.position),
+            chains=[to_chain(decision, ground) for ground in grounds(decision)],
+            policies=[pb.Policy(id=name, text=rules.explain(name)) for name in decision.policies],
+            missing=missing,
+        )
+
+    async def WriteFacts(self, request: pb.WriteFactsRequest, context: Any) -> pb.WriteFactsResponse:
+        write, remove = [to_fact(one) for one in request.write], [to_fact(one) for one in request.remove]
+        return pb.WriteFactsResponse(position=_noted(await self._commands.write(rpc.by(), write, remove)))
+
+    async def ExportFacts(self, request: pb.ExportFactsRequest, context: Any) -> AsyncIterator[pb.ExportFactsResponse]:
+        """All are taken at once: what is written meanwhile is not among them."""
+        position, facts = self._decisions.position, self._decisions.memory.facts.every()
+        for first in range(0, max(len(facts), 1), EXPORTED):
+            some = [from_fact(one) for one in facts[first : first + EXPORTED]]
+            yield pb.ExportFactsResponse(facts=some, position=position)
 
     async def DefineRole(self, request: pb.DefineRoleRequest, context: Any) -> pb.DefineRoleResponse:
         position = await self._commands.define_role(rpc.by(), request.role, request.actions, request.description)
         return pb.DefineRoleResponse(position=_noted(position))
 
     async def AssignRole(self, request: pb.AssignRoleRequest, context: Any) -> pb.AssignRoleResponse:
-        subject = to_entity(request.subject)
-        position = await self._commands.assign_role(rpc.by(), subject, to_assignment(request))
+        position = await self._commands.write(rpc.by(), [to_assignment(request)])
         return pb.AssignRoleResponse(position=_noted(position))
 
     async def UnassignRole(self, request: pb.UnassignRoleRequest, context: Any) -> pb.UnassignRoleResponse:
-        subject = to_entity(request.subject)
-        position = await self._commands.unassign_role(rpc.by(), subject, to_assignment(request))
+        position = await self._commands.write(rpc.by(), [], [to_assignment(request)])
         return pb.UnassignRoleResponse(position=_noted(position))
 
     async def CreateFirstAdministrator(
@@ -66,6 +137,19 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
     ) -> pb.CreateFirstAdministratorResponse:
         position = await self._commands.create_first_administrator(rpc.by(), request.account_id)
         return pb.CreateFirstAdministratorResponse(position=_noted(position))
+
+    async def _answers(self, checks: Sequence[pb.CheckRequest], moment: Moment | None) -> Sequence[Decision]:
+        """Those whose token does not hold are denied for that; the others are decided together."""
+        asked = [await self._tokens.subject(to_question(one), one.access_token) for one in checks]
+        answers = iter(await self._decisions.answers([one for one in asked if isinstance(one, Question)], moment))
+        return [one if isinstance(one, Decision) else next(answers) for one in asked]
+
+    async def _asked(self, check: pb.CheckRequest) -> Question:
+        """For a search. Raises Refusal `token_refused`."""
+        asked = await self._tokens.subject(to_question(check), check.access_token)
+        if isinstance(asked, Decision):
+            raise Refusal(Kind.INVALID, asked.code, "the access token does not hold")
+        return asked
 
 
 def _noted(position: int) -> int:

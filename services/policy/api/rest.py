@@ -7,6 +7,7 @@ from starlette.responses import Response
 from chassis.auth import ACCOUNT, ADMIN, EVALUATE, SEARCH, Bearers
 from chassis.web import Json, refuses
 from chassis.web.described import BEARER
+from services.policy.domain import facts
 from services.policy.queries import Decisions
 
 
@@ -14,6 +15,7 @@ class Role(BaseModel):
     name: str
     description: str
     actions: list[str]
+    inherits: list[str]
 
 
 class Roles(BaseModel):
@@ -35,9 +37,10 @@ def roles(bearers: Bearers, decisions: Decisions) -> APIRouter:
     )
     async def listed(request: Request) -> Response:
         await bearers.claims(request.headers, ACCOUNT, ADMIN, EVALUATE, SEARCH)
-        found = decisions.memory.all_roles()
         shown = [
-            {"name": name, "description": role.description, "actions": role.actions} for name, role in found.items()
+            {"name": role.name, "description": role.description, "actions": role.actions, "inherits": role.inherits}
+            for role in decisions.memory.facts.all("role")
+            if isinstance(role, facts.Role)
         ]
         return Json({"roles": shown, "position": decisions.position})
 

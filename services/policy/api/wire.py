@@ -1,9 +1,20 @@
 """Messages ↔ what policy speaks of."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
 from eventlog.errors import Kind, Refusal
+from services.policy.api.fact_wire import to_instant
+from services.policy.domain.case import Ground
 from services.policy.domain.decision import Decision
 from services.policy.domain.entities import Entity, Question
-from services.policy.domain.roles import Assignment
+from services.policy.domain.explained import steps
+from services.policy.domain.facts import Assignment, Owner
+from services.policy.queries import Moment
+from services.policy.queries.search import PAGE, Wanted
 from watchword.policy.v1 import policy_pb2 as pb
 
 
@@ -15,6 +26,7 @@ def to_question(check: pb.CheckRequest) -> Question:
         resource=to_entity(check.resource) if check.HasField("resource") else None,
         session_id=check.session_id if check.HasField("session_id") else None,
         token_position=check.token_position if check.HasField("token_position") else None,
+        given=to_given(check.given) if check.HasField("given") else {},
     )
 
 
@@ -22,16 +34,68 @@ def to_entity(entity: pb.Entity) -> Entity:
     return Entity(entity.type, entity.id)
 
 
+def from_entity(thing: str) -> pb.Entity:
+    """Of `type/id`."""
+    entity = Entity.of(thing)
+    return pb.Entity(type=entity.type, id=entity.id)
+
+
+def to_given(given: Struct) -> dict[str, Any]:
+    """What a caller says besides."""
+    said: dict[str, Any] = MessageToDict(given)
+    return said
+
+
+def to_moment(request: Any) -> Moment | None:
+    """The time that `as_of` asks about; None for now. Raises Refusal `expiry_invalid`."""
+    match request.as_of.WhichOneof("when") if request.HasField("as_of") else None:
+        case "time":
+            return Moment(to_instant(request.as_of.time))
+        case "position":
+            return Moment(0, request.as_of.position)
+    return None
+
+
+def to_wanted(request: Any, moment: Moment | None) -> Wanted:
+    """Which page. Raises Refusal `page_token_invalid`."""
+    return Wanted(request.page_size or PAGE, read_page_token(request.page_token), moment)
+
+
+def read_page_token(token: str) -> str:
+    """After what a page begins. Raises Refusal `page_token_invalid`."""
+    try:
+        return urlsafe_b64decode(token.encode("ascii")).decode()
+    except ValueError:
+        raise Refusal(Kind.INVALID, "page_token_invalid", "it is not one that this service gave") from None
+
+
+def page_token(after: str) -> str:
+    """Opaque to callers."""
+    return urlsafe_b64encode(after.encode()).decode()
+
+
 def to_assignment(request: pb.AssignRoleRequest | pb.UnassignRoleRequest) -> Assignment:
     """Where a role is to be held, and until when. Raises Refusal `expiry_invalid`."""
-    resource = to_entity(request.resource) if request.HasField("resource") else None
+    resource = str(to_entity(request.resource)) if request.HasField("resource") else None
     expires = None
     if isinstance(request, pb.AssignRoleRequest) and request.HasField("expires_at"):
-        expires = request.expires_at.seconds * 1_000_000 + request.expires_at.nanos // 1000
-        if not 0 < request.expires_at.seconds < 253_402_300_800 or not 0 <= request.expires_at.nanos < 1_000_000_000:
-            raise Refusal(Kind.INVALID, "expiry_invalid", "expires_at is not a time between 1970 and 9999")
-    return Assignment(request.role, resource, expires)
+        expires = to_instant(request.expires_at)
+    return Assignment(str(to_entity(request.subject)), request.role, resource, expires)
 
 
 def to_response(decision: Decision, position: int) -> pb.CheckResponse:
-    return pb.CheckResponse(allowed=decision.allowed, code=decision.code, because=decision.because, position=position)
+    return pb.CheckResponse(
+        allowed=decision.allowed,
+        code=decision.code,
+        because=decision.because,
+        position=position,
+        policies=decision.policies,
+        acr=decision.acr,
+    )
+
+
+def to_chain(decision: Decision, ground: Ground) -> pb.Chain:
+    """A ground of a decision that has a case."""
+    assert decision.case is not None
+    kind = {Assignment: "role", Owner: "owner"}.get(type(ground.fact), "share")
+    return pb.Chain(policy=kind, steps=steps(decision.case, ground))

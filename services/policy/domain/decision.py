@@ -1,45 +1,99 @@
-"""The decision: a pure function of the question, what is known, and the time."""
+"""The decision: a pure function of the question, what is known, the rules, and the time."""
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
 
+from services.policy.domain.asked import Login, ask
+from services.policy.domain.case import Case, Ground, gather
 from services.policy.domain.entities import Question
-from services.policy.domain.grants import Holdings, permitting
-from services.policy.domain.roles import ASSIGNMENTS, ROLES, Assignment
+from services.policy.domain.explained import said
+from services.policy.domain.facts import Facts
+from services.policy.domain.reach import TooDeep
+from services.policy.domain.rules.engine import Asked, Rules, Verdict
 from services.policy.domain.standing import POLICY, People, objection
 
+LABELS = frozenset({"no-read-up", "no-write-down"})
 
-class Facts(People, Holdings, Protocol):
+
+class World(Facts, People, Protocol):
     """All that a decision may look at."""
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """`code` is stable: `allowed`, or why not. `because` names the assignments that made it."""
+    """`code` is stable: `allowed`, or why not. `because` tells the facts that permit it, `policies` names those that
+    made it; `acr` is the login that would lift a denial (`insufficient_acr`). `case` is all that was looked at.
+    """
 
     allowed: bool
     code: str
     because: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    acr: str = ""
+    case: Case | None = None
 
 
-def decide(question: Question, facts: Facts, now: int) -> Decision:
-    """Denies unless an assignment permits it and nothing speaks against the subject. `now` in µs by the log's time."""
+def decide(question: Question, world: World, rules: Rules, now: int) -> Decision:
+    """Denies unless something permits it, nothing forbids it, and nothing speaks against the subject.
+
+    `now` is in µs since 1970 by the log's time. Raises Unread where facts have to be looked up first.
+    """
     if not question.well_formed:
         return Decision(False, "malformed")
-    code = objection(question, facts) or facts.doubt(POLICY, [ASSIGNMENTS.stream(str(question.subject))])
-    if code is not None:
+    if code := objection(question, world):
         return Decision(False, code)
-    permitted = permitting(question, facts, now)
-    sure = [one for one in permitted if facts.doubt(POLICY, [ROLES.stream(one.role)]) is None]
-    if sure:
-        return Decision(True, "allowed", tuple(_said(question, one) for one in sure))
-    return Decision(False, "parked" if _uncertain(question, facts) else "no_matching_role")
+    try:
+        case = gather(question, world, now)
+    except TooDeep:
+        return Decision(False, "failed")
+    if code := world.doubt(POLICY, case.streams):
+        return Decision(False, code, case=case)
+    session = world.session(question.session_id) if question.session_id else None
+    return _judged(case, world, rules, Login.of(question, session), now)
 
 
-def _uncertain(question: Question, facts: Facts) -> bool:
-    """Whether a role that the subject holds might permit it, if its definition could be read."""
-    return any(facts.doubt(POLICY, [ROLES.stream(one.role)]) for one in facts.assignments(question.subject))
+def _judged(case: Case, world: World, rules: Rules, login: Login | None, now: int) -> Decision:
+    sure = msgspec.structs.replace(case, roles=[one for one in case.roles if not _doubtful(one, world)])
+    asked = ask(sure, login, now)
+    verdict = rules.evaluate(asked)
+    because = tuple(said(sure, one) for one in _permitting(sure, verdict.permits))
+    code = _code(verdict)
+    if code == "allowed":
+        return Decision(True, code, because, verdict.permits, case=sure)
+    if code != "label_forbids" and (acr := _lifting(rules, asked)):
+        return Decision(False, "insufficient_acr", because, verdict.forbids, acr, sure)
+    if code == "no_matching_role" and len(sure.roles) < len(case.roles):
+        return Decision(False, "parked", case=sure)
+    return Decision(False, code, because, verdict.forbids, case=sure)
 
 
-def _said(question: Question, one: Assignment) -> str:
-    return f"{question.subject} is {one.role} on {one.resource or 'everything'}"
+def grounds(decision: Decision) -> Sequence[Ground]:
+    """The facts by which the shipped policies permit it."""
+    return _permitting(decision.case, decision.policies) if decision.allowed and decision.case else ()
+
+
+def _permitting(case: Case, policies: Collection[str]) -> Sequence[Ground]:
+    kinds = {"role": case.roles, "owner": case.owners, "share": case.shares}
+    return [one for name, found in kinds.items() if name in policies for one in found]
+
+
+def _doubtful(ground: Ground, world: World) -> bool:
+    return world.doubt(POLICY, [f"role/{name}" for name in ground.roles]) is not None
+
+
+def _code(verdict: Verdict) -> str:
+    if LABELS.intersection(verdict.forbids):
+        return "label_forbids"
+    if verdict.forbids:
+        return "forbidden_by_policy"
+    return "allowed" if verdict.allowed else "no_matching_role"
+
+
+def _lifting(rules: Rules, asked: Asked) -> str:
+    """The first `acr` that policies speak of with which it would be allowed; empty where none is."""
+    for acr in rules.acrs:
+        better = msgspec.structs.replace(asked, context=asked.context | {"acr": acr})
+        if rules.evaluate(better).allowed:
+            return acr
+    return ""

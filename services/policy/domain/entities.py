@@ -1,6 +1,7 @@
 """What a question is about: subjects, resources and actions, and how they are spelled."""
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ MAX_ACTION = 128
 
 ACCOUNT = "account"
 CLIENT = "client"
+SERVICE = "service"
 
 
 class Entity(msgspec.Struct, frozen=True):
@@ -22,6 +24,12 @@ class Entity(msgspec.Struct, frozen=True):
 
     type: str
     id: str
+
+    @classmethod
+    def of(cls, text: str) -> "Entity":
+        """Of `type/id`."""
+        type_, _, id_ = text.partition("/")
+        return cls(type_, id_)
 
     def __str__(self) -> str:
         return f"{self.type}/{self.id}"
@@ -36,7 +44,8 @@ class Question(msgspec.Struct, frozen=True):
     """May `subject` do `action` on `resource` (everything, where None)?
 
     `session_id` is the session in which it acts, `token_position` the position of token's log at which its token was
-    issued.
+    issued; `acr`, `amr` and `auth_time` (µs since 1970) are what the token says of the login. `given` is what the
+    caller says besides, as JSON, for policies to look at; nobody has checked it.
     """
 
     subject: Entity
@@ -44,6 +53,10 @@ class Question(msgspec.Struct, frozen=True):
     resource: Entity | None = None
     session_id: str | None = None
     token_position: int | None = None
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    auth_time: int = 0
+    given: dict[str, Any] = {}
 
     @property
     def well_formed(self) -> bool:
@@ -58,6 +71,11 @@ class Question(msgspec.Struct, frozen=True):
 def is_action(text: str) -> bool:
     """Whether it is the name of one action: parts of `[A-Za-z0-9_:/-]` joined by dots, at most 128 characters."""
     return len(text) <= MAX_ACTION and _ACTION.fullmatch(text) is not None
+
+
+def is_thing(text: str) -> bool:
+    """Whether it spells an entity."""
+    return Entity.of(text).well_formed
 
 
 def is_action_pattern(text: str) -> bool:

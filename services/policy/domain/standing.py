@@ -19,12 +19,16 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A session: where it started in identity's log, and the position of token's log that identity had applied then."""
+    """A session: where it started in identity's log, the position of token's log that identity had applied then, and
+    how and when (µs since 1970) the person logged in."""
 
     account_id: str
     position: int
     seen: int
     ended: bool = False
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    auth_time: int = 0
 
 
 class People(Protocol):

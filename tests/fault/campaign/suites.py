@@ -15,7 +15,7 @@ from eventlog.projection import foreign
 from services.identity.domain.events import events as identity_events
 from services.identity.projections import TOLD, sessions
 from services.identity.projections import TRUST as OF_IDENTITY
-from services.policy.projections import ACCOUNTS, REVOKED, ROLES
+from services.policy.projections import ACCOUNTS, FACTS, REVOKED
 from services.policy.projections import TRUST as OF_POLICY
 from services.token.projections import CLIENTS, FAMILIES
 from services.token.projections import TRUST as OF_TOKEN
@@ -42,7 +42,7 @@ async def _no_keys(_: Sequence[Recorded]) -> None:
 TABLES = {
     "identity": (OF_IDENTITY, TOLD, sessions(foreign(identity_events), _no_keys)),
     "token": (OF_TOKEN, CLIENTS, FAMILIES),
-    "policy": (OF_POLICY, ROLES, ACCOUNTS, REVOKED),
+    "policy": (OF_POLICY, FACTS, ACCOUNTS, REVOKED),
 }
 FORGED = ("record_repeated", "records_reordered", "record_corrupt")
 EMPTIED = ("kafka_replaced", "topic_trimmed", "consumer_behind")

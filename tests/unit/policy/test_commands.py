@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from eventlog.errors import Refusal
 from services.policy.domain.entities import Entity
-from services.policy.domain.roles import ASSIGNMENTS, Assignment
+from services.policy.domain.facts import Assignment, assignments
+from services.policy.domain.history import FOLDS
 from services.policy.projections import AccountRegistered
 from tests.unit.policy.world import ALICE, OPERATOR, World
 
@@ -51,7 +52,7 @@ async def test_the_first_administrator_is_made_by_one_command_with_the_role_and_
 async def test_there_is_one_first_administrator_ever(world: World) -> None:
     world.at_identity(AccountRegistered(account_id="acc_bob"))
     await world.commands.create_first_administrator(OPERATOR, ALICE.id)
-    await world.commands.unassign_role(OPERATOR, ALICE, Assignment("administrator"))
+    await world.commands.write(OPERATOR, [], [Assignment(str(ALICE), "administrator")])
     for account_id in ("acc_bob", ALICE.id, "acc_nobody"):
         await refused(world, "administrator_exists", world.commands.create_first_administrator(OPERATOR, account_id))
 
@@ -79,7 +80,7 @@ async def test_nothing_is_given_to_an_account_that_identity_does_not_have(world:
     await world.commands.define_role(OPERATOR, "editor", ["a"], "")
     stranger = Entity("account", "acc_typo")
     await refused(world, "account_unknown", world.commands.create_first_administrator(OPERATOR, "acc_typo"))
-    await refused(world, "account_unknown", world.commands.assign_role(OPERATOR, stranger, Assignment("editor")))
+    await refused(world, "account_unknown", world.commands.write(OPERATOR, [Assignment(str(stranger), "editor")]))
 
 
 async def test_an_account_that_was_registered_a_moment_ago_is_waited_for(world: World) -> None:
@@ -90,28 +91,28 @@ async def test_an_account_that_was_registered_a_moment_ago_is_waited_for(world: 
 
 
 async def test_only_a_defined_role_is_assigned(world: World) -> None:
-    await refused(world, "role_unknown", world.commands.assign_role(OPERATOR, BILLING, Assignment("editor")))
+    await refused(world, "role_unknown", world.commands.write(OPERATOR, [Assignment(str(BILLING), "editor")]))
 
 
 async def test_an_assignment_ends_in_the_future(world: World) -> None:
     await world.commands.define_role(OPERATOR, "editor", ["a"], "")
-    past = Assignment("editor", None, world.clock.time)
-    await refused(world, "expiry_in_the_past", world.commands.assign_role(OPERATOR, BILLING, past))
+    past = Assignment(str(BILLING), "editor", None, world.clock.time)
+    await refused(world, "expiry_in_the_past", world.commands.write(OPERATOR, [past]))
 
 
 async def test_saying_the_same_again_writes_nothing_and_names_where_it_was_said(world: World) -> None:
     defined = await world.commands.define_role(OPERATOR, "editor", ["b", "a", "b"], "Edits.")
-    assigned = await world.commands.assign_role(OPERATOR, BILLING, Assignment("editor"))
+    assigned = await world.commands.write(OPERATOR, [Assignment(str(BILLING), "editor")])
     assert (defined, assigned) == (1, 2)
     assert await world.commands.define_role(OPERATOR, "editor", ["a", "b"], "Edits.") == defined
-    assert await world.commands.assign_role(OPERATOR, BILLING, Assignment("editor")) == assigned
+    assert await world.commands.write(OPERATOR, [Assignment(str(BILLING), "editor")]) == assigned
     assert len(world.store.rows) == 2
 
 
 async def test_what_is_not_held_is_not_taken_back(world: World) -> None:
     await world.commands.define_role(OPERATOR, "editor", ["a"], "")
-    await world.commands.assign_role(OPERATOR, BILLING, Assignment("editor", Entity("document", "7")))
-    await refused(world, "not_assigned", world.commands.unassign_role(OPERATOR, BILLING, Assignment("editor")))
+    await world.commands.write(OPERATOR, [Assignment(str(BILLING), "editor", "document/7")])
+    await refused(world, "not_assigned", world.commands.write(OPERATOR, [], [Assignment(str(BILLING), "editor")]))
 
 
 @pytest.mark.parametrize("name", ["", "Editor", "1st", "a b", "a/b", "a" * 65, "é"])
@@ -136,35 +137,39 @@ ILL_FORMED = [
 @pytest.mark.parametrize("subject", ILL_FORMED, ids=lambda subject: ascii(str(subject))[:20])
 async def test_what_is_not_well_formed_is_not_assigned(world: World, subject: Entity) -> None:
     await world.commands.define_role(OPERATOR, "editor", ["a"], "")
-    await refused(world, "entity_invalid", world.commands.assign_role(OPERATOR, subject, Assignment("editor")))
+    await refused(world, "entity_invalid", world.commands.write(OPERATOR, [Assignment(str(subject), "editor")]))
 
 
 names = st.sampled_from(["reader", "editor"])
-places = st.sampled_from([None, Entity("document", "7"), Entity("document", "8")])
+places = st.sampled_from([None, "document/7", "document/8"])
 steps = st.lists(st.tuples(st.booleans(), names, places, st.sampled_from([None, 10, 20])), max_size=12)
 
 
 @given(steps)
 def test_whatever_is_given_and_taken_the_projection_holds_what_the_log_says(
-    steps: list[tuple[bool, str, Entity | None, int | None]],
+    steps: list[tuple[bool, str, str | None, int | None]],
 ) -> None:
     asyncio.run(_given_and_taken(steps))
 
 
-async def _given_and_taken(steps: list[tuple[bool, str, Entity | None, int | None]]) -> None:
+async def _given_and_taken(steps: list[tuple[bool, str, str | None, int | None]]) -> None:
     world = World()
     for role in ("reader", "editor"):
         await world.commands.define_role(OPERATOR, role, ["a"], "")
-    held: dict[tuple[str, Entity | None], int | None] = {}
+    held: dict[tuple[str, str | None], int | None] = {}
     for give, role, place, life in steps:
-        wanted = Assignment(role, place, None if life is None else world.clock.time + life)
+        wanted = Assignment(str(BILLING), role, place, None if life is None else world.clock.time + life)
         if give:
-            await world.commands.assign_role(OPERATOR, BILLING, wanted)
+            await world.commands.write(OPERATOR, [wanted])
             held[role, place] = wanted.expires_at
         elif (role, place) in held:
-            await world.commands.unassign_role(OPERATOR, BILLING, wanted)
+            await world.commands.write(OPERATOR, [], [wanted])
             del held[role, place]
     await world.settle()
-    projected = {(one.role, one.resource): one.expires_at for one in world.memory.assignments(BILLING)}
-    folded = await world.commands.log.fresh(ASSIGNMENTS, str(BILLING))
-    assert projected == held == {(one.role, one.resource): one.expires_at for one in folded.assignments}
+    projected = {(one.role, one.resource): one.expires_at for one in assignments(world.memory, str(BILLING))}
+    folded = await world.commands.log.fresh(FOLDS["assignment"], str(BILLING))
+    assert (
+        projected
+        == held
+        == {(one.role, one.resource): one.expires_at for one in folded.facts if isinstance(one, Assignment)}
+    )

@@ -3,9 +3,9 @@
 import pytest
 
 from chassis.trust import SessionRevoked, SubjectRevoked
+from services.policy.domain.actions import permits
 from services.policy.domain.entities import Entity
-from services.policy.domain.grants import permits
-from services.policy.domain.roles import Assignment
+from services.policy.domain.facts import Assignment
 from services.policy.projections import (
     AccountDisabled,
     AccountEnabled,
@@ -28,7 +28,7 @@ async def world() -> World:
     world = World()
     world.at_identity(AccountRegistered(account_id=ALICE.id))
     await world.commands.define_role(OPERATOR, "editor", ["document.read", "document.write.*"], "")
-    await world.commands.assign_role(OPERATOR, ALICE, Assignment("editor"))
+    await world.commands.write(OPERATOR, [Assignment(str(ALICE), "editor")])
     await world.settle()
     return world
 
@@ -67,7 +67,7 @@ def test_a_wildcard_holds_what_begins_with_its_prefix_and_nothing_else(
 
 async def test_an_assignment_on_a_resource_permits_nothing_elsewhere(world: World) -> None:
     bob = Entity("service", "billing")
-    await world.commands.assign_role(OPERATOR, bob, Assignment("editor", DOCUMENT))
+    await world.commands.write(OPERATOR, [Assignment(str(bob), "editor", str(DOCUMENT))])
     await world.settle()
     assert world.code("document.read", bob, DOCUMENT) == "allowed"
     assert world.code("document.read", bob, ANOTHER) == "no_matching_role"
@@ -77,7 +77,7 @@ async def test_an_assignment_on_a_resource_permits_nothing_elsewhere(world: Worl
 async def test_an_assignment_ends_when_it_expires_without_anybody_cleaning_up(world: World) -> None:
     service = Entity("service", "billing")
     expires = world.clock.time + 10
-    await world.commands.assign_role(OPERATOR, service, Assignment("editor", None, expires))
+    await world.commands.write(OPERATOR, [Assignment(str(service), "editor", None, expires)])
     await world.settle()
     assert world.code("document.read", service) == "allowed"
     world.clock.time = expires
@@ -85,7 +85,7 @@ async def test_an_assignment_ends_when_it_expires_without_anybody_cleaning_up(wo
 
 
 async def test_a_role_taken_back_permits_nothing(world: World) -> None:
-    await world.commands.unassign_role(OPERATOR, ALICE, Assignment("editor"))
+    await world.commands.write(OPERATOR, [], [Assignment(str(ALICE), "editor")])
     await world.settle()
     assert world.code("document.read") == "no_matching_role"
 
@@ -185,7 +185,7 @@ async def test_what_is_known_too_long_ago_is_not_relied_on(world: World, log: st
 
 async def test_a_log_that_the_answer_does_not_rest_on_may_be_stale(world: World) -> None:
     service = Entity("service", "billing")
-    await world.commands.assign_role(OPERATOR, service, Assignment("editor"))
+    await world.commands.write(OPERATOR, [Assignment(str(service), "editor")])
     await world.settle()
     world.token.seconds = None
     assert world.code("document.read") == "allowed"

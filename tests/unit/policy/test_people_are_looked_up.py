@@ -47,8 +47,8 @@ class LookedUp(World):
         self.lookup = Lookup(self.table)
         self.lookup.follows = Here()
         known = self.memory.known
-        self.memory = Memory(self.memory.roles, self.lookup, self.ended, self.memory.trust, known)
-        self.decisions = Decisions(self.memory, self.clock)
+        self.memory = Memory(self.memory.facts, self.lookup, self.ended, self.memory.trust, known)
+        self.decisions = Decisions(self.memory, self.clock, self.decisions.rules, self.decisions.past)
 
     async def answered(self) -> str:
         question = Question(ALICE, "document.read")

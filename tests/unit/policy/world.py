@@ -1,6 +1,7 @@
 """Policy with nothing outside: a log in memory, facts folded by hand, a clock that is set."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -8,14 +9,17 @@ import msgspec
 from chassis.trust import fold_trust
 from eventlog.events import Event, Recorded
 from eventlog.log import By, Log
-from eventlog.projection import MemoryRows
+from eventlog.projection import MemoryRows, Put
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.policy.commands import Commands
 from services.policy.domain.entities import Entity, Question
-from services.policy.domain.roles import policy_events
-from services.policy.projections import fold_accounts, fold_revoked, fold_roles
+from services.policy.domain.events import policy_events
+from services.policy.projections import fold_accounts, fold_facts, fold_past, fold_past_accounts, fold_revoked
 from services.policy.queries import Decisions, Memory
+from services.policy.queries.kept import Shipped
+from services.policy.queries.past import Past
+from services.policy.queries.search import Searches
 
 DAY = 86_400_000_000
 OPERATOR = By("operator/admin", "test")
@@ -58,6 +62,25 @@ class SetClock:
         return self.time
 
 
+class MemoryTable(MemoryRows):
+    """Rows as a table has them; `queries.past.Kept`."""
+
+    def __init__(self, following: Following) -> None:
+        super().__init__()
+        self._following = following
+
+    async def groups(self, kind: str, belong: Sequence[str]) -> list[Put]:
+        return [self.whole(kind, key) for one in belong for key in self.group(kind, one)]
+
+    def whole(self, kind: str, key: str) -> Put:
+        found = self.find(kind, key)
+        assert found is not None
+        return found
+
+    async def applied(self) -> int:
+        return self._following.applied
+
+
 @dataclass
 class World:
     clock: SetClock = field(default_factory=SetClock)
@@ -72,13 +95,25 @@ class World:
         self.store = MemoryStore(clock=self.clock.now)
         log = Log(self.store, policy_events, Sealer(Wrapping(bytes(32)), MemorySealKeys()), self.clock.now)
         self.commands = Commands(log, self.memory, patience=0.1)
-        self.decisions = Decisions(self.memory, self.clock)
+        self.past, self.past_people = MemoryTable(self.policy), MemoryTable(self.identity)
+        kept = Past(self.past, self.past_people, self, self.clock.now)
+        self.decisions = Decisions(self.memory, self.clock, Shipped(), kept)
+        self.searches = Searches(self.decisions)
+
+    async def heads(self) -> tuple[int, int]:
+        return self.policy.applied, self.identity.applied
+
+    async def time(self, position: int) -> int | None:
+        rows = await self.store.read(position - 1, 1)
+        return rows[0].time if rows else None
 
     def at_identity(self, event: Event) -> int:
         """Identity's log says this; its position."""
         row = self._row(self.identity, event)
         for change in fold_accounts(event, row):
             self.people.apply(change)
+        for change in fold_past_accounts(event, row):
+            self.past_people.apply(change)
         return row.position
 
     def at_token(self, event: Event) -> int:
@@ -95,8 +130,10 @@ class World:
         for row in await self.store.read(self.policy.applied, 1000):
             event = policy_events.decode(row.type, row.body)
             assert event is not None
-            for change in fold_roles(event, row):
-                self.memory.roles.apply(change)
+            for change in fold_facts(event, row):
+                self.memory.facts.apply(change)
+            for change in fold_past(event, row):
+                self.past.apply(change)
             self.policy.applied = row.position
 
     def _row(self, following: Following, event: Event) -> Recorded:

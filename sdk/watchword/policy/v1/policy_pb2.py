@@ -22,42 +22,74 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from watchword.policy.v1 import facts_pb2 as watchword_dot_policy_dot_v1_dot_facts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n watchword/policy/v1/policy.proto\x12\x13watchword.policy.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x06\x45ntity\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"\xd3\x01\n\x0c\x43heckRequest\x12,\n\x07subject\x18\x01 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12-\n\x08resource\x18\x03 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12\x17\n\nsession_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0etoken_position\x18\x05 \x01(\x04H\x01\x88\x01\x01\x42\r\n\x0b_session_idB\x11\n\x0f_token_position\"Q\n\rCheckResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x03 \x03(\t\x12\x10\n\x08position\x18\x04 \x01(\x04\"F\n\x11\x42\x61tchCheckRequest\x12\x31\n\x06\x63hecks\x18\x01 \x03(\x0b\x32!.watchword.policy.v1.CheckRequest\"]\n\x12\x42\x61tchCheckResponse\x12\x35\n\tresponses\x18\x01 \x03(\x0b\x32\".watchword.policy.v1.CheckResponse\x12\x10\n\x08position\x18\x02 \x01(\x04\"G\n\x11\x44\x65\x66ineRoleRequest\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x02 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"&\n\x12\x44\x65\x66ineRoleResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"\xae\x01\n\x11\x41ssignRoleRequest\x12\x0c\n\x04role\x18\x01 \x01(\t\x12,\n\x07subject\x18\x02 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12-\n\x08resource\x18\x03 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"&\n\x12\x41ssignRoleResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"\x80\x01\n\x13UnassignRoleRequest\x12\x0c\n\x04role\x18\x01 \x01(\t\x12,\n\x07subject\x18\x02 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12-\n\x08resource\x18\x03 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\"(\n\x14UnassignRoleResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"5\n\x1f\x43reateFirstAdministratorRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"4\n CreateFirstAdministratorResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x32\xeb\x04\n\rPolicyService\x12N\n\x05\x43heck\x12!.watchword.policy.v1.CheckRequest\x1a\".watchword.policy.v1.CheckResponse\x12]\n\nBatchCheck\x12&.watchword.policy.v1.BatchCheckRequest\x1a\'.watchword.policy.v1.BatchCheckResponse\x12]\n\nDefineRole\x12&.watchword.policy.v1.DefineRoleRequest\x1a\'.watchword.policy.v1.DefineRoleResponse\x12]\n\nAssignRole\x12&.watchword.policy.v1.AssignRoleRequest\x1a\'.watchword.policy.v1.AssignRoleResponse\x12\x63\n\x0cUnassignRole\x12(.watchword.policy.v1.UnassignRoleRequest\x1a).watchword.policy.v1.UnassignRoleResponse\x12\x87\x01\n\x18\x43reateFirstAdministrator\x12\x34.watchword.policy.v1.CreateFirstAdministratorRequest\x1a\x35.watchword.policy.v1.CreateFirstAdministratorResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n watchword/policy/v1/policy.proto\x12\x13watchword.policy.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fwatchword/policy/v1/facts.proto\"\"\n\x06\x45ntity\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"\xbb\x02\n\x0c\x43heckRequest\x12,\n\x07subject\x18\x01 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12-\n\x08resource\x18\x03 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12\x17\n\nsession_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0etoken_position\x18\x05 \x01(\x04H\x01\x88\x01\x01\x12&\n\x05given\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x05\x61s_of\x18\x07 \x01(\x0b\x32\x19.watchword.policy.v1.AsOf\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x08 \x01(\tB\r\n\x0b_session_idB\x11\n\x0f_token_position\"N\n\x04\x41sOf\x12*\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x12\n\x08position\x18\x02 \x01(\x04H\x00\x42\x06\n\x04when\"p\n\rCheckResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x03 \x03(\t\x12\x10\n\x08position\x18\x04 \x01(\x04\x12\x10\n\x08policies\x18\x05 \x03(\t\x12\x0b\n\x03\x61\x63r\x18\x06 \x01(\t\"p\n\x11\x42\x61tchCheckRequest\x12\x31\n\x06\x63hecks\x18\x01 \x03(\x0b\x32!.watchword.policy.v1.CheckRequest\x12(\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x19.watchword.policy.v1.AsOf\"]\n\x12\x42\x61tchCheckResponse\x12\x35\n\tresponses\x18\x01 \x03(\x0b\x32\".watchword.policy.v1.CheckResponse\x12\x10\n\x08position\x18\x02 \x01(\x04\"G\n\x11\x44\x65\x66ineRoleRequest\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63tions\x18\x02 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"&\n\x12\x44\x65\x66ineRoleResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"\xae\x01\n\x11\x41ssignRoleRequest\x12\x0c\n\x04role\x18\x01 \x01(\t\x12,\n\x07subject\x18\x02 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12-\n\x08resource\x18\x03 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"&\n\x12\x41ssignRoleResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"\x80\x01\n\x13UnassignRoleRequest\x12\x0c\n\x04role\x18\x01 \x01(\t\x12,\n\x07subject\x18\x02 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12-\n\x08resource\x18\x03 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\"(\n\x14UnassignRoleResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"5\n\x1f\x43reateFirstAdministratorRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"4\n CreateFirstAdministratorResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"\xe5\x01\n\x15SearchSubjectsRequest\x12\x14\n\x0csubject_type\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12-\n\x08resource\x18\x03 \x01(\x0b\x32\x1b.watchword.policy.v1.Entity\x12&\n\x05given\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x19.watchword.policy.v1.AsOf\x12\x11\n\tpage_size\x18\x06 \x01(\r\x12\x12\n\npage_token\x18\x07 \x01(\t\"r\n\x16SearchSubjectsResponse\x12-\n\x08subjects\x18\x01 \x03(\x0b\x32\x1b.watchword.policy.v1.Entity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\"\x88\x01\n\x16SearchResourcesRequest\x12\x30\n\x05\x63heck\x18\x01 \x01(\x0b\x32!.watchword.policy.v1.CheckRequest\x12\x15\n\rresource_type\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"t\n\x17SearchResourcesResponse\x12.\n\tresources\x18\x01 \x03(\x0b\x32\x1b.watchword.policy.v1.Entity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\"o\n\x14SearchActionsRequest\x12\x30\n\x05\x63heck\x18\x01 \x01(\x0b\x32!.watchword.policy.v1.CheckRequest\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x15SearchActionsResponse\x12\x0f\n\x07\x61\x63tions\x18\x01 \x03(\t\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\"B\n\x0e\x45xplainRequest\x12\x30\n\x05\x63heck\x18\x01 \x01(\x0b\x32!.watchword.policy.v1.CheckRequest\"\xb3\x01\n\x0f\x45xplainResponse\x12\x34\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\".watchword.policy.v1.CheckResponse\x12*\n\x06\x63hains\x18\x02 \x03(\x0b\x32\x1a.watchword.policy.v1.Chain\x12-\n\x08policies\x18\x03 \x03(\x0b\x32\x1b.watchword.policy.v1.Policy\x12\x0f\n\x07missing\x18\x04 \x03(\t\"&\n\x05\x43hain\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x03(\t\"\"\n\x06Policy\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"h\n\x11WriteFactsRequest\x12(\n\x05write\x18\x01 \x03(\x0b\x32\x19.watchword.policy.v1.Fact\x12)\n\x06remove\x18\x02 \x03(\x0b\x32\x19.watchword.policy.v1.Fact\"&\n\x12WriteFactsResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\"\x14\n\x12\x45xportFactsRequest\"Q\n\x13\x45xportFactsResponse\x12(\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x19.watchword.policy.v1.Fact\x12\x10\n\x08position\x18\x02 \x01(\x04\x32\xc5\t\n\rPolicyService\x12N\n\x05\x43heck\x12!.watchword.policy.v1.CheckRequest\x1a\".watchword.policy.v1.CheckResponse\x12]\n\nBatchCheck\x12&.watchword.policy.v1.BatchCheckRequest\x1a\'.watchword.policy.v1.BatchCheckResponse\x12i\n\x0eSearchSubjects\x12*.watchword.policy.v1.SearchSubjectsRequest\x1a+.watchword.policy.v1.SearchSubjectsResponse\x12l\n\x0fSearchResources\x12+.watchword.policy.v1.SearchResourcesRequest\x1a,.watchword.policy.v1.SearchResourcesResponse\x12\x66\n\rSearchActions\x12).watchword.policy.v1.SearchActionsRequest\x1a*.watchword.policy.v1.SearchActionsResponse\x12T\n\x07\x45xplain\x12#.watchword.policy.v1.ExplainRequest\x1a$.watchword.policy.v1.ExplainResponse\x12]\n\nWriteFacts\x12&.watchword.policy.v1.WriteFactsRequest\x1a\'.watchword.policy.v1.WriteFactsResponse\x12\x62\n\x0b\x45xportFacts\x12\'.watchword.policy.v1.ExportFactsRequest\x1a(.watchword.policy.v1.ExportFactsResponse0\x01\x12]\n\nDefineRole\x12&.watchword.policy.v1.DefineRoleRequest\x1a\'.watchword.policy.v1.DefineRoleResponse\x12]\n\nAssignRole\x12&.watchword.policy.v1.AssignRoleRequest\x1a\'.watchword.policy.v1.AssignRoleResponse\x12\x63\n\x0cUnassignRole\x12(.watchword.policy.v1.UnassignRoleRequest\x1a).watchword.policy.v1.UnassignRoleResponse\x12\x87\x01\n\x18\x43reateFirstAdministrator\x12\x34.watchword.policy.v1.CreateFirstAdministratorRequest\x1a\x35.watchword.policy.v1.CreateFirstAdministratorResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'watchword.policy.v1.policy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENTITY']._serialized_start=90
-  _globals['_ENTITY']._serialized_end=124
-  _globals['_CHECKREQUEST']._serialized_start=127
-  _globals['_CHECKREQUEST']._serialized_end=338
-  _globals['_CHECKRESPONSE']._serialized_start=340
-  _globals['_CHECKRESPONSE']._serialized_end=421
-  _globals['_BATCHCHECKREQUEST']._serialized_start=423
-  _globals['_BATCHCHECKREQUEST']._serialized_end=493
-  _globals['_BATCHCHECKRESPONSE']._serialized_start=495
-  _globals['_BATCHCHECKRESPONSE']._serialized_end=588
-  _globals['_DEFINEROLEREQUEST']._serialized_start=590
-  _globals['_DEFINEROLEREQUEST']._serialized_end=661
-  _globals['_DEFINEROLERESPONSE']._serialized_start=663
-  _globals['_DEFINEROLERESPONSE']._serialized_end=701
-  _globals['_ASSIGNROLEREQUEST']._serialized_start=704
-  _globals['_ASSIGNROLEREQUEST']._serialized_end=878
-  _globals['_ASSIGNROLERESPONSE']._serialized_start=880
-  _globals['_ASSIGNROLERESPONSE']._serialized_end=918
-  _globals['_UNASSIGNROLEREQUEST']._serialized_start=921
-  _globals['_UNASSIGNROLEREQUEST']._serialized_end=1049
-  _globals['_UNASSIGNROLERESPONSE']._serialized_start=1051
-  _globals['_UNASSIGNROLERESPONSE']._serialized_end=1091
-  _globals['_CREATEFIRSTADMINISTRATORREQUEST']._serialized_start=1093
-  _globals['_CREATEFIRSTADMINISTRATORREQUEST']._serialized_end=1146
-  _globals['_CREATEFIRSTADMINISTRATORRESPONSE']._serialized_start=1148
-  _globals['_CREATEFIRSTADMINISTRATORRESPONSE']._serialized_end=1200
-  _globals['_POLICYSERVICE']._serialized_start=1203
-  _globals['_POLICYSERVICE']._serialized_end=1822
+  _globals['_ENTITY']._serialized_start=153
+  _globals['_ENTITY']._serialized_end=187
+  _globals['_CHECKREQUEST']._serialized_start=190
+  _globals['_CHECKREQUEST']._serialized_end=505
+  _globals['_ASOF']._serialized_start=507
+  _globals['_ASOF']._serialized_end=585
+  _globals['_CHECKRESPONSE']._serialized_start=587
+  _globals['_CHECKRESPONSE']._serialized_end=699
+  _globals['_BATCHCHECKREQUEST']._serialized_start=701
+  _globals['_BATCHCHECKREQUEST']._serialized_end=813
+  _globals['_BATCHCHECKRESPONSE']._serialized_start=815
+  _globals['_BATCHCHECKRESPONSE']._serialized_end=908
+  _globals['_DEFINEROLEREQUEST']._serialized_start=910
+  _globals['_DEFINEROLEREQUEST']._serialized_end=981
+  _globals['_DEFINEROLERESPONSE']._serialized_start=983
+  _globals['_DEFINEROLERESPONSE']._serialized_end=1021
+  _globals['_ASSIGNROLEREQUEST']._serialized_start=1024
+  _globals['_ASSIGNROLEREQUEST']._serialized_end=1198
+  _globals['_ASSIGNROLERESPONSE']._serialized_start=1200
+  _globals['_ASSIGNROLERESPONSE']._serialized_end=1238
+  _globals['_UNASSIGNROLEREQUEST']._serialized_start=1241
+  _globals['_UNASSIGNROLEREQUEST']._serialized_end=1369
+  _globals['_UNASSIGNROLERESPONSE']._serialized_start=1371
+  _globals['_UNASSIGNROLERESPONSE']._serialized_end=1411
+  _globals['_CREATEFIRSTADMINISTRATORREQUEST']._serialized_start=1413
+  _globals['_CREATEFIRSTADMINISTRATORREQUEST']._serialized_end=1466
+  _globals['_CREATEFIRSTADMINISTRATORRESPONSE']._serialized_start=1468
+  _globals['_CREATEFIRSTADMINISTRATORRESPONSE']._serialized_end=1520
+  _globals['_SEARCHSUBJECTSREQUEST']._serialized_start=1523
+  _globals['_SEARCHSUBJECTSREQUEST']._serialized_end=1752
+  _globals['_SEARCHSUBJECTSRESPONSE']._serialized_start=1754
+  _globals['_SEARCHSUBJECTSRESPONSE']._serialized_end=1868
+  _globals['_SEARCHRESOURCESREQUEST']._serialized_start=1871
+  _globals['_SEARCHRESOURCESREQUEST']._serialized_end=2007
+  _globals['_SEARCHRESOURCESRESPONSE']._serialized_start=2009
+  _globals['_SEARCHRESOURCESRESPONSE']._serialized_end=2125
+  _globals['_SEARCHACTIONSREQUEST']._serialized_start=2127
+  _globals['_SEARCHACTIONSREQUEST']._serialized_end=2238
+  _globals['_SEARCHACTIONSRESPONSE']._serialized_start=2240
+  _globals['_SEARCHACTIONSRESPONSE']._serialized_end=2323
+  _globals['_EXPLAINREQUEST']._serialized_start=2325
+  _globals['_EXPLAINREQUEST']._serialized_end=2391
+  _globals['_EXPLAINRESPONSE']._serialized_start=2394
+  _globals['_EXPLAINRESPONSE']._serialized_end=2573
+  _globals['_CHAIN']._serialized_start=2575
+  _globals['_CHAIN']._serialized_end=2613
+  _globals['_POLICY']._serialized_start=2615
+  _globals['_POLICY']._serialized_end=2649
+  _globals['_WRITEFACTSREQUEST']._serialized_start=2651
+  _globals['_WRITEFACTSREQUEST']._serialized_end=2755
+  _globals['_WRITEFACTSRESPONSE']._serialized_start=2757
+  _globals['_WRITEFACTSRESPONSE']._serialized_end=2795
+  _globals['_EXPORTFACTSREQUEST']._serialized_start=2797
+  _globals['_EXPORTFACTSREQUEST']._serialized_end=2817
+  _globals['_EXPORTFACTSRESPONSE']._serialized_start=2819
+  _globals['_EXPORTFACTSRESPONSE']._serialized_end=2900
+  _globals['_POLICYSERVICE']._serialized_start=2903
+  _globals['_POLICYSERVICE']._serialized_end=4124
 # @@protoc_insertion_point(module_scope)

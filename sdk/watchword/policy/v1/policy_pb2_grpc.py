@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PolicyServiceStub:
-    """Roles, assignments and decisions. Deny by default.
+    """Facts and decisions (docs/policy.md). Deny by default.
     """
 
     def __init__(self, channel):
@@ -44,6 +44,36 @@ class PolicyServiceStub:
                 '/watchword.policy.v1.PolicyService/BatchCheck',
                 request_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.BatchCheckRequest.SerializeToString,
                 response_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.BatchCheckResponse.FromString,
+                _registered_method=True)
+        self.SearchSubjects = channel.unary_unary(
+                '/watchword.policy.v1.PolicyService/SearchSubjects',
+                request_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchSubjectsRequest.SerializeToString,
+                response_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchSubjectsResponse.FromString,
+                _registered_method=True)
+        self.SearchResources = channel.unary_unary(
+                '/watchword.policy.v1.PolicyService/SearchResources',
+                request_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchResourcesRequest.SerializeToString,
+                response_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchResourcesResponse.FromString,
+                _registered_method=True)
+        self.SearchActions = channel.unary_unary(
+                '/watchword.policy.v1.PolicyService/SearchActions',
+                request_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchActionsRequest.SerializeToString,
+                response_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchActionsResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/watchword.policy.v1.PolicyService/Explain',
+                request_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.WriteFacts = channel.unary_unary(
+                '/watchword.policy.v1.PolicyService/WriteFacts',
+                request_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.WriteFactsRequest.SerializeToString,
+                response_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.WriteFactsResponse.FromString,
+                _registered_method=True)
+        self.ExportFacts = channel.unary_stream(
+                '/watchword.policy.v1.PolicyService/ExportFacts',
+                request_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExportFactsRequest.SerializeToString,
+                response_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExportFactsResponse.FromString,
                 _registered_method=True)
         self.DefineRole = channel.unary_unary(
                 '/watchword.policy.v1.PolicyService/DefineRole',
@@ -68,7 +98,7 @@ class PolicyServiceStub:
 
 
 class PolicyServiceServicer:
-    """Roles, assignments and decisions. Deny by default.
+    """Facts and decisions (docs/policy.md). Deny by default.
     """
 
     def Check(self, request, context):
@@ -79,6 +109,46 @@ class PolicyServiceServicer:
 
     def BatchCheck(self, request, context):
         """Each item is decided by itself, in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchSubjects(self, request, context):
+        """Who may do an action on a resource, which resources a subject may do it on, and which actions it may do on one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchResources(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchActions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """A decision, with the facts and policies that made it, and for a denial what is missing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteFacts(self, request, context):
+        """Facts are made so and not so, together or not at all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportFacts(self, request, context):
+        """All facts, as of one position.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +192,36 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.BatchCheckRequest.FromString,
                     response_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.BatchCheckResponse.SerializeToString,
             ),
+            'SearchSubjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchSubjects,
+                    request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchSubjectsRequest.FromString,
+                    response_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchSubjectsResponse.SerializeToString,
+            ),
+            'SearchResources': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchResources,
+                    request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchResourcesRequest.FromString,
+                    response_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchResourcesResponse.SerializeToString,
+            ),
+            'SearchActions': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchActions,
+                    request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchActionsRequest.FromString,
+                    response_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.SearchActionsResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExplainRequest.FromString,
+                    response_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExplainResponse.SerializeToString,
+            ),
+            'WriteFacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteFacts,
+                    request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.WriteFactsRequest.FromString,
+                    response_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.WriteFactsResponse.SerializeToString,
+            ),
+            'ExportFacts': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportFacts,
+                    request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExportFactsRequest.FromString,
+                    response_serializer=watchword_dot_policy_dot_v1_dot_policy__pb2.ExportFactsResponse.SerializeToString,
+            ),
             'DefineRole': grpc.unary_unary_rpc_method_handler(
                     servicer.DefineRole,
                     request_deserializer=watchword_dot_policy_dot_v1_dot_policy__pb2.DefineRoleRequest.FromString,
@@ -151,7 +251,7 @@ def add_PolicyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyService:
-    """Roles, assignments and decisions. Deny by default.
+    """Facts and decisions (docs/policy.md). Deny by default.
     """
 
     @staticmethod
@@ -198,6 +298,168 @@ class PolicyService:
             '/watchword.policy.v1.PolicyService/BatchCheck',
             watchword_dot_policy_dot_v1_dot_policy__pb2.BatchCheckRequest.SerializeToString,
             watchword_dot_policy_dot_v1_dot_policy__pb2.BatchCheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchSubjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.policy.v1.PolicyService/SearchSubjects',
+            watchword_dot_policy_dot_v1_dot_policy__pb2.SearchSubjectsRequest.SerializeToString,
+            watchword_dot_policy_dot_v1_dot_policy__pb2.SearchSubjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchResources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.policy.v1.PolicyService/SearchResources',
+            watchword_dot_policy_dot_v1_dot_policy__pb2.SearchResourcesRequest.SerializeToString,
+            watchword_dot_policy_dot_v1_dot_policy__pb2.SearchResourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchActions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.policy.v1.PolicyService/SearchActions',
+            watchword_dot_policy_dot_v1_dot_policy__pb2.SearchActionsRequest.SerializeToString,
+            watchword_dot_policy_dot_v1_dot_policy__pb2.SearchActionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.policy.v1.PolicyService/Explain',
+            watchword_dot_policy_dot_v1_dot_policy__pb2.ExplainRequest.SerializeToString,
+            watchword_dot_policy_dot_v1_dot_policy__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.policy.v1.PolicyService/WriteFacts',
+            watchword_dot_policy_dot_v1_dot_policy__pb2.WriteFactsRequest.SerializeToString,
+            watchword_dot_policy_dot_v1_dot_policy__pb2.WriteFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/watchword.policy.v1.PolicyService/ExportFacts',
+            watchword_dot_policy_dot_v1_dot_policy__pb2.ExportFactsRequest.SerializeToString,
+            watchword_dot_policy_dot_v1_dot_policy__pb2.ExportFactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

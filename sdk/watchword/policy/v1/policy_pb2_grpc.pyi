@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PolicyServiceStub:
-    """Roles, assignments and decisions. Deny by default."""
+    """Facts and decisions (docs/policy.md). Deny by default."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,6 +36,16 @@ class PolicyServiceStub:
     Check: _grpc.UnaryUnaryMultiCallable[_policy_pb2.CheckRequest, _policy_pb2.CheckResponse]
     BatchCheck: _grpc.UnaryUnaryMultiCallable[_policy_pb2.BatchCheckRequest, _policy_pb2.BatchCheckResponse]
     """Each item is decided by itself, in order."""
+    SearchSubjects: _grpc.UnaryUnaryMultiCallable[_policy_pb2.SearchSubjectsRequest, _policy_pb2.SearchSubjectsResponse]
+    """Who may do an action on a resource, which resources a subject may do it on, and which actions it may do on one."""
+    SearchResources: _grpc.UnaryUnaryMultiCallable[_policy_pb2.SearchResourcesRequest, _policy_pb2.SearchResourcesResponse]
+    SearchActions: _grpc.UnaryUnaryMultiCallable[_policy_pb2.SearchActionsRequest, _policy_pb2.SearchActionsResponse]
+    Explain: _grpc.UnaryUnaryMultiCallable[_policy_pb2.ExplainRequest, _policy_pb2.ExplainResponse]
+    """A decision, with the facts and policies that made it, and for a denial what is missing."""
+    WriteFacts: _grpc.UnaryUnaryMultiCallable[_policy_pb2.WriteFactsRequest, _policy_pb2.WriteFactsResponse]
+    """Facts are made so and not so, together or not at all."""
+    ExportFacts: _grpc.UnaryStreamMultiCallable[_policy_pb2.ExportFactsRequest, _policy_pb2.ExportFactsResponse]
+    """All facts, as of one position."""
     DefineRole: _grpc.UnaryUnaryMultiCallable[_policy_pb2.DefineRoleRequest, _policy_pb2.DefineRoleResponse]
     AssignRole: _grpc.UnaryUnaryMultiCallable[_policy_pb2.AssignRoleRequest, _policy_pb2.AssignRoleResponse]
     UnassignRole: _grpc.UnaryUnaryMultiCallable[_policy_pb2.UnassignRoleRequest, _policy_pb2.UnassignRoleResponse]
@@ -44,12 +54,22 @@ class PolicyServiceStub:
 
 @_typing.type_check_only
 class PolicyServiceAsyncStub(PolicyServiceStub):
-    """Roles, assignments and decisions. Deny by default."""
+    """Facts and decisions (docs/policy.md). Deny by default."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Check: _aio.UnaryUnaryMultiCallable[_policy_pb2.CheckRequest, _policy_pb2.CheckResponse]  # type: ignore[assignment]
     BatchCheck: _aio.UnaryUnaryMultiCallable[_policy_pb2.BatchCheckRequest, _policy_pb2.BatchCheckResponse]  # type: ignore[assignment]
     """Each item is decided by itself, in order."""
+    SearchSubjects: _aio.UnaryUnaryMultiCallable[_policy_pb2.SearchSubjectsRequest, _policy_pb2.SearchSubjectsResponse]  # type: ignore[assignment]
+    """Who may do an action on a resource, which resources a subject may do it on, and which actions it may do on one."""
+    SearchResources: _aio.UnaryUnaryMultiCallable[_policy_pb2.SearchResourcesRequest, _policy_pb2.SearchResourcesResponse]  # type: ignore[assignment]
+    SearchActions: _aio.UnaryUnaryMultiCallable[_policy_pb2.SearchActionsRequest, _policy_pb2.SearchActionsResponse]  # type: ignore[assignment]
+    Explain: _aio.UnaryUnaryMultiCallable[_policy_pb2.ExplainRequest, _policy_pb2.ExplainResponse]  # type: ignore[assignment]
+    """A decision, with the facts and policies that made it, and for a denial what is missing."""
+    WriteFacts: _aio.UnaryUnaryMultiCallable[_policy_pb2.WriteFactsRequest, _policy_pb2.WriteFactsResponse]  # type: ignore[assignment]
+    """Facts are made so and not so, together or not at all."""
+    ExportFacts: _aio.UnaryStreamMultiCallable[_policy_pb2.ExportFactsRequest, _policy_pb2.ExportFactsResponse]  # type: ignore[assignment]
+    """All facts, as of one position."""
     DefineRole: _aio.UnaryUnaryMultiCallable[_policy_pb2.DefineRoleRequest, _policy_pb2.DefineRoleResponse]  # type: ignore[assignment]
     AssignRole: _aio.UnaryUnaryMultiCallable[_policy_pb2.AssignRoleRequest, _policy_pb2.AssignRoleResponse]  # type: ignore[assignment]
     UnassignRole: _aio.UnaryUnaryMultiCallable[_policy_pb2.UnassignRoleRequest, _policy_pb2.UnassignRoleResponse]  # type: ignore[assignment]
@@ -57,7 +77,7 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     """Once in a log's life; FAILED_PRECONDITION (administrator_exists) ever after."""
 
 class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Roles, assignments and decisions. Deny by default."""
+    """Facts and decisions (docs/policy.md). Deny by default."""
 
     @_abc_1.abstractmethod
     def Check(
@@ -73,6 +93,52 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_policy_pb2.BatchCheckResponse, _abc.Awaitable[_policy_pb2.BatchCheckResponse]]:
         """Each item is decided by itself, in order."""
+
+    @_abc_1.abstractmethod
+    def SearchSubjects(
+        self,
+        request: _policy_pb2.SearchSubjectsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.SearchSubjectsResponse, _abc.Awaitable[_policy_pb2.SearchSubjectsResponse]]:
+        """Who may do an action on a resource, which resources a subject may do it on, and which actions it may do on one."""
+
+    @_abc_1.abstractmethod
+    def SearchResources(
+        self,
+        request: _policy_pb2.SearchResourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.SearchResourcesResponse, _abc.Awaitable[_policy_pb2.SearchResourcesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SearchActions(
+        self,
+        request: _policy_pb2.SearchActionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.SearchActionsResponse, _abc.Awaitable[_policy_pb2.SearchActionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _policy_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.ExplainResponse, _abc.Awaitable[_policy_pb2.ExplainResponse]]:
+        """A decision, with the facts and policies that made it, and for a denial what is missing."""
+
+    @_abc_1.abstractmethod
+    def WriteFacts(
+        self,
+        request: _policy_pb2.WriteFactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.WriteFactsResponse, _abc.Awaitable[_policy_pb2.WriteFactsResponse]]:
+        """Facts are made so and not so, together or not at all."""
+
+    @_abc_1.abstractmethod
+    def ExportFacts(
+        self,
+        request: _policy_pb2.ExportFactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_policy_pb2.ExportFactsResponse], _abc.AsyncIterator[_policy_pb2.ExportFactsResponse]]:
+        """All facts, as of one position."""
 
     @_abc_1.abstractmethod
     def DefineRole(

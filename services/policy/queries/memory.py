@@ -1,4 +1,4 @@
-"""What is known (rows in this process's memory, and how reliable they are), and the answers that it gives."""
+"""What is known now: facts and people in this process's memory, and how reliable that is."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,20 +6,17 @@ from typing import Any, Protocol
 
 import msgspec
 import structlog
-from prometheus_client import Counter
 
 from chassis.trust import Trust
 from eventlog.errors import Refusal
-from eventlog.projection import MemoryRows, Unlearnt
+from eventlog.projection import MemoryRows
 from eventlog.projection.rows import DATABASE_LOST
-from services.policy.domain.decision import Decision, decide
-from services.policy.domain.entities import ACCOUNT, Entity, Question
-from services.policy.domain.roles import Assignment, Role
-from services.policy.domain.standing import POLICY, TOKEN, Account, Session
-from services.policy.ports import Clock, Known
+from services.policy.domain.entities import ACCOUNT, Entity
+from services.policy.domain.facts import Fact
+from services.policy.domain.standing import TOKEN, Account, Session
+from services.policy.model import Model
+from services.policy.ports import Known
 from watchword.claims import Claims
-
-DECISIONS = Counter("watchword_policy_decisions", "Decisions made", ["code"])
 
 log = structlog.get_logger()
 
@@ -38,12 +35,12 @@ class PersonRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that decisions look at; `domain.decision.Facts`. `known` says how far each log is, by all that folds it.
+    """All that decisions look at; `domain.decision.World`. `known` says how far each log is, by all that folds it.
 
     What it needs of the people that a question is about has to be learnt first.
     """
 
-    roles: MemoryRows = field(default_factory=MemoryRows)
+    facts: Model = field(default_factory=Model)
     accounts: PersonRows = field(default_factory=MemoryRows)
     revoked: PersonRows = field(default_factory=MemoryRows)
     trust: Trust = field(default_factory=Trust)
@@ -58,6 +55,14 @@ class Memory:
             await self.revoked.learn([*(("subject", one) for one in ids), *sessions])
         except (Refusal, *DATABASE_LOST) as error:
             log.warning("people_unknown", reason=repr(error))
+
+    def of(self, stream: str) -> Sequence[Fact]:
+        """See domain.facts.Facts."""
+        return self.facts.of(stream)
+
+    def pointing(self, target: str) -> Collection[str]:
+        """See domain.pointers.Pointers."""
+        return self.facts.pointing(target)
 
     def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
         """See People.doubt. Anything parked makes revocations doubtful, since it may be one (RULES 6)."""
@@ -102,49 +107,6 @@ class Memory:
             spos=session_position,
         )
         return self.trust.refuses(token) is not None
-
-    def role(self, name: str) -> Role | None:
-        row = self.roles.get("role", name)
-        return None if row is None else msgspec.convert(row, Role)
-
-    def assignments(self, subject: Entity) -> list[Assignment]:
-        rows = self.roles.group("assignment", str(subject))
-        return [msgspec.convert(row, Assignment) for row in rows.values()]
-
-    def all_roles(self) -> dict[str, Role]:
-        """Every role by name."""
-        return {name: msgspec.convert(row, Role) for name, row in self.roles.all("role").items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """Decides from this process's memory: it asks no other service, and the database only for whom it has not met."""
-
-    memory: Memory
-    clock: Clock
-
-    @property
-    def position(self) -> int:
-        """The position of policy's log that an answer given now is true for."""
-        return min((one.applied for one in self.memory.known[POLICY]), default=0)
-
-    async def learn(self, *questions: Question) -> None:
-        """Before they are answered, with nothing awaited in between."""
-        asked = [one for one in questions if one.well_formed]
-        sessions = [one.session_id for one in asked if one.session_id is not None]
-        await self.memory.learn([one.subject for one in asked], sessions)
-
-    def answer(self, question: Question) -> Decision:
-        """Denies where it cannot decide: no exception ever allows."""
-        try:
-            decision = decide(question, self.memory, self.clock.now()) if self.clock.known else Decision(False, "stale")
-        except Unlearnt:
-            decision = Decision(False, "stale")
-        except Exception:
-            log.exception("decision_failed")
-            decision = Decision(False, "failed")
-        DECISIONS.labels(decision.code).inc()
-        return decision
 
 
 def _stale(one: Known) -> bool:

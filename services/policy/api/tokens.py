@@ -1,0 +1,44 @@
+"""A subject by its access token: what that says of subject, session and login counts, whatever a request says."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from services.policy.domain.decision import Decision
+from services.policy.domain.entities import ACCOUNT, CLIENT, Entity, Question
+from watchword.claims import Claims
+from watchword.errors import TokenRefused
+from watchword.verifier import Verifier
+
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """`verifier` asks for no audience: a token is shown by whom it was meant for, or by whoever it was given to."""
+
+    verifier: Verifier
+
+    async def subject(self, question: Question, token: str) -> Question | Decision:
+        """The question with the token's subject; a denial where the token is none that holds, or cannot be judged."""
+        if not token:
+            return question
+        try:
+            claims = await self.verifier.verify(token)
+        except TokenRefused as refused:
+            return Decision(False, "stale" if refused.temporary else "token_refused")
+        return of_claims(question, claims)
+
+
+def of_claims(question: Question, claims: Claims) -> Question:
+    """Account ids begin with acc_, and no client's does (RULES 9)."""
+    kind = ACCOUNT if claims.sub.startswith("acc_") else CLIENT
+    return msgspec.structs.replace(
+        question,
+        subject=Entity(kind, claims.sub),
+        session_id=claims.sid,
+        token_position=claims.pos,
+        acr=claims.acr or "",
+        amr=claims.amr,
+        auth_time=(claims.auth_time or 0) * SECOND,
+    )

@@ -1,0 +1,164 @@
+"""load → decide → append, for everything that changes who may do what. Each answers the position at which it is so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from eventlog.errors import Kind, Refusal, unavailable
+from eventlog.log import Attempt, By, Log
+from eventlog.projection import Unlearnt
+from services.policy.commands.desk import Desk, apply
+from services.policy.domain.checks import check, check_exclusions
+from services.policy.domain.entities import ACCOUNT, Entity
+from services.policy.domain.events import AdministratorCreated
+from services.policy.domain.facts import Assignment, Exclusion, Fact, Group, Membership, Role, Share
+from services.policy.domain.form import check as check_form
+from services.policy.domain.form import check_names, normal
+from services.policy.domain.history import FIRST, SUITE
+from services.policy.domain.pointers import below, holders, users
+from services.policy.domain.standing import IDENTITY
+from services.policy.queries import Memory
+
+ADMINISTRATOR = "administrator"
+MOST = 1000
+"""Facts in one change; and holders whose exclusions are looked at for one fact that concerns many. What else breaks an
+exclusion opens nothing (docs/policy.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Policy's commands. `memory` tells which accounts there are: what is granted to nobody is a typing error,
+    and an account that was registered a moment ago is waited for, at most `patience` seconds."""
+
+    log: Log
+    memory: Memory
+    patience: float = 2.0
+
+    async def write(self, by: By, write: Sequence[Fact], remove: Sequence[Fact] = ()) -> int:
+        """Makes facts so, and others not so, together or not at all.
+
+        Raises Refusal as domain.form and domain.checks say; `too_many_facts`, `account_unknown`; of what is to be
+        removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`.
+        """
+        self._check_form(write, remove)
+        write = [normal(fact) for fact in write]
+        await self._must_exist(account for fact in write for account in _accounts(fact))
+        concerned = [holder for fact in write for holder in self._concerned(fact)]
+
+        async def decision(attempt: Attempt) -> int:
+            desk = Desk(attempt)
+            since, missing = await apply(desk, write, remove, lambda fact, facts: check(fact, facts, desk.now))
+            if missing:
+                raise _missing(missing[0])
+            for holder in concerned:
+                await desk.judge(lambda facts, holder=holder: check_exclusions(holder, facts, desk.now))  # type: ignore[misc]
+            return since
+
+        return await self._position(by, decision)
+
+    async def define_role(self, by: By, role: str, actions: Sequence[str], description: str) -> int:
+        """Defining a role anew replaces its actions. Raises as `write`."""
+        return await self.write(by, [Role(role, tuple(actions), description=description)])
+
+    async def create_first_administrator(self, by: By, account_id: str) -> int:
+        """Once in a log's life. Raises Refusal `administrator_exists`, `account_unknown`, `entity_invalid`."""
+        held = Assignment(str(Entity(ACCOUNT, account_id)), ADMINISTRATOR)
+        check_form(held)
+        if not (await self.log.fresh(SUITE, FIRST)).account_id:
+            await self._must_exist([account_id])
+
+        async def decision(attempt: Attempt) -> int:
+            if (await attempt.read(SUITE, FIRST)).account_id:
+                raise Refusal(
+                    Kind.PRECONDITION, "administrator_exists", "the first administrator has been created before"
+                )
+            await attempt.write(SUITE, FIRST, AdministratorCreated(account_id=account_id))
+            desk = Desk(attempt)
+            if not await desk.has(Role(ADMINISTRATOR)):
+                await desk.put(Role(ADMINISTRATOR, ("*",), description="May do everything."))
+            return await desk.put(held)
+
+        return await self._position(by, decision)
+
+    def _check_form(self, write: Sequence[Fact], remove: Sequence[Fact]) -> None:
+        if not 0 < len(write) + len(remove) <= MOST:
+            raise Refusal(Kind.INVALID, "too_many_facts", f"1 to {MOST} facts at once")
+        for fact in write:
+            check_form(fact)
+        for fact in remove:
+            check_names(fact)
+            self._refuse_in_use(fact, {*remove})
+
+    def _refuse_in_use(self, fact: Fact, leaving: Collection[Fact]) -> None:
+        """What is still referred to stays: what refers to it would come back to life with the next of that name."""
+        if isinstance(fact, Role | Group):
+            used = next((one for one in users(fact, self.memory.facts) if one not in leaving), None)
+            if used is not None:
+                kind = "role" if isinstance(fact, Role) else "group"
+                raise Refusal(Kind.PRECONDITION, f"{kind}_in_use", f"{_named(used)} refers to it")
+
+    def _concerned(self, fact: Fact) -> Iterable[str]:
+        """Whose roles may exclude each other after it."""
+        model = self.memory.facts
+        match fact:
+            case Assignment(holder):
+                return below(holder, model, MOST)
+            case Membership(member):
+                return below(member, model, MOST)
+            case Role(name):
+                return holders([name], model, MOST)
+            case Exclusion():
+                return holders(fact.roles, model, MOST)
+        return ()
+
+    async def _position(self, by: By, decision: Callable[[Attempt], Awaitable[int]]) -> int:
+        """Of what was written; where nothing had to be, of what makes it so already."""
+        outcome = await self.log.decide(by, decision)
+        return outcome.position or outcome.value
+
+    async def _must_exist(self, accounts: Iterable[str]) -> None:
+        for account_id in dict.fromkeys(accounts):
+            await self._must_be_known(Entity(ACCOUNT, account_id))
+
+    async def _must_be_known(self, subject: Entity) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.patience):
+                while not await self._known(subject):
+                    await self._identity_moves()
+                return
+        raise Refusal(Kind.NOT_FOUND, "account_unknown", "identity has no such account, as far as is known here")
+
+    async def _known(self, subject: Entity) -> bool:
+        await self.memory.learn([subject])
+        try:
+            return self.memory.account(subject.id) is not None
+        except Unlearnt:
+            raise unavailable("accounts_unknown", "which accounts there are cannot be looked up now") from None
+
+    async def _identity_moves(self) -> None:
+        following = self.memory.known[IDENTITY][0]
+        await following.wait(following.applied + 1, self.patience)
+
+
+def _accounts(fact: Fact) -> Iterable[str]:
+    """The accounts that a fact gives something to, or names as having given it."""
+    named = [getattr(fact, name) for name in ("member", "holder", "owner", "by", "to") if hasattr(fact, name)]
+    return [entity.id for entity in map(Entity.of, named) if entity.type == ACCOUNT]
+
+
+def _missing(fact: Fact) -> Refusal:
+    if isinstance(fact, Assignment):
+        return Refusal(Kind.NOT_FOUND, "not_assigned", "the subject does not hold this role there")
+    return Refusal(Kind.NOT_FOUND, "not_there", f"there is no {_named(fact)} to remove")
+
+
+def _named(fact: Fact) -> str:
+    """Its kind, and what names it."""
+    names = {
+        Membership: ("member", "group"),
+        Assignment: ("holder", "role", "resource"),
+        Share: ("resource", "id"),
+    }.get(type(fact), fact.__struct_fields__[:1])
+    said = " ".join(str(getattr(fact, name)) for name in names if getattr(fact, name) is not None)
+    return f"{fact.__struct_config__.tag} {said}"[:300]

@@ -1,0 +1,95 @@
+"""A change of facts while it is decided: what the log holds, and what this change has added so far."""
+
+from collections.abc import Callable, Sequence
+
+from eventlog.events import Event, Recorded
+from eventlog.log import Attempt
+from services.policy.domain.facts import Fact, Facts, Known, Unread, stream_of
+from services.policy.domain.history import FOLDS, Stated, saying, unsaying
+
+LATEST = 2**62
+"""Stands for the position of what is not in the log yet."""
+
+
+class Desk:
+    """Facts of the streams that were read, which the append guards, with the change laid over them."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._stated: dict[str, Stated] = {}
+        self._known = Known()
+
+    @property
+    def now(self) -> int:
+        return self._attempt.now
+
+    async def has(self, fact: Fact) -> bool:
+        """Whether something of that name is said."""
+        return (await self._read(stream_of(fact))).like(fact) is not None
+
+    async def put(self, fact: Fact) -> int:
+        """Makes it so. Answers the position since which it has been so already; 0 where it was not."""
+        stream = stream_of(fact)
+        before = (await self._read(stream)).like(fact)
+        if before is not None and before.fact == fact:
+            return before.position if before.position < LATEST else 0
+        await self._write(stream, saying(fact))
+        return 0
+
+    async def remove(self, fact: Fact) -> bool:
+        """Whether there was something of that name to be removed."""
+        stream = stream_of(fact)
+        if (await self._read(stream)).like(fact) is None:
+            return False
+        await self._write(stream, unsaying(fact))
+        return True
+
+    async def judge(self, rule: Callable[[Facts], None]) -> None:
+        """Runs a rule on the facts as they would be. Raises what it raises."""
+        while True:
+            try:
+                return rule(self._known)
+            except Unread as unread:
+                await self._read(unread.stream)
+
+    async def _read(self, stream: str) -> Stated:
+        if stream not in self._stated:
+            kind, _, key = stream.partition("/")
+            self._keep(stream, await self._attempt.read(FOLDS[kind], key))
+        return self._stated[stream]
+
+    async def _write(self, stream: str, event: Event) -> None:
+        kind, _, key = stream.partition("/")
+        fold = FOLDS[kind]
+        await self._attempt.write(fold, key, event)
+        self._keep(stream, fold.evolve(self._stated[stream], event, _PENDING))
+
+    def _keep(self, stream: str, stated: Stated) -> None:
+        self._stated[stream], self._known[stream] = stated, stated.facts
+
+
+_PENDING = Recorded(
+    position=LATEST,
+    stream="",
+    version=0,
+    type="",
+    time=0,
+    command_id="",
+    actor="",
+    correlation_id="",
+    body=b"",
+)
+
+
+async def apply(
+    desk: Desk, write: Sequence[Fact], remove: Sequence[Fact], judge: Callable[[Fact, Facts], None]
+) -> tuple[int, Sequence[Fact]]:
+    """Removes, then writes, then judges each fact that was written on the whole of it.
+
+    Answers the latest position since which something has been so already, and what was to be removed and is not there.
+    """
+    missing = [fact for fact in remove if not await desk.remove(fact)]
+    since = [await desk.put(fact) for fact in write]
+    for fact in write:
+        await desk.judge(lambda facts, fact=fact: judge(fact, facts))  # type: ignore[misc]
+    return max(since, default=0), missing

@@ -1,0 +1,110 @@
+"""All that speaks to a question, gathered from the facts: pure, and the same for now and for any other time."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from services.policy.domain.actions import mode_of, permits
+from services.policy.domain.entities import Question
+from services.policy.domain.facts import (
+    Assignment,
+    Facts,
+    Label,
+    Owner,
+    Share,
+    assignments,
+    label,
+    modes,
+    owner,
+    role,
+    stands,
+)
+from services.policy.domain.reach import excluded, given_at, groups_of, inherited, joined, places_of, way
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What may permit it: a fact, who holds it, on which of the places (None: everything), and, for a role, the roles
+    from the one that is held to the one that allows the action."""
+
+    fact: Assignment | Owner | Share
+    holder: str
+    place: str | None
+    roles: tuple[str, ...] = ()
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A question with what speaks to it. `groups` tells of each the member by which the subject is in it; `places` are
+    the resource and those in which it lies."""
+
+    question: Question
+    groups: Mapping[str, str]
+    places: Sequence[str]
+    reads: bool
+    writes: bool
+    subject_label: Label
+    resource_label: Label
+    roles: Sequence[Ground] = ()
+    owners: Sequence[Ground] = ()
+    shares: Sequence[Ground] = ()
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """What it rests on, whichever way it is answered; roles are judged one by one."""
+        holders = [str(self.question.subject), *self.groups]
+        return [
+            *(f"{kind}/{holder}" for holder in holders for kind in ("assignment", "membership")),
+            *(f"{kind}/{place}" for place in self.places for kind in ("resource", "label")),
+            *(f"label/{self.question.subject}", "exclusion/all", "action/all"),
+        ]
+
+
+def gather(question: Question, facts: Facts, now: int) -> Case:
+    """Of a well-formed question. Raises TooDeep, and Unread where facts have to be looked up first."""
+    subject, resource = str(question.subject), question.resource
+    groups = groups_of(facts, subject, now)
+    places = places_of(facts, None if resource is None else str(resource))
+    holders = (subject, *groups)
+    mode = mode_of(question.action, modes(facts))
+    return Case(
+        question,
+        groups,
+        places,
+        mode in ("reads", "both"),
+        mode in ("writes", "both"),
+        label(facts, subject),
+        joined(facts, places),
+        _roles(question.action, facts, holders, places, now),
+        _owners(facts, holders, places),
+        _shares(question.action, facts, holders, places, now),
+    )
+
+
+def _roles(action: str, facts: Facts, holders: Sequence[str], places: Sequence[str], now: int) -> Sequence[Ground]:
+    without = excluded(facts, holders, now)
+    found = []
+    for holder in holders:
+        for one in assignments(facts, holder):
+            if stands(one.expires_at, now) and (one.resource is None or one.resource in places):
+                reached = inherited(facts, one.role, without)
+                if name := next((name for name in reached if _allows(facts, name, action)), None):
+                    found.append(Ground(one, holder, one.resource, tuple(way(reached, name, one.role))))
+    return found
+
+
+def _allows(facts: Facts, name: str, action: str) -> bool:
+    defined = role(facts, name)
+    return defined is not None and permits(defined.actions, action)
+
+
+def _owners(facts: Facts, holders: Sequence[str], places: Sequence[str]) -> Sequence[Ground]:
+    whose = owner(facts, places[0]) if places else None
+    return [Ground(Owner(places[0], whose), whose, places[0])] if whose is not None and whose in holders else []
+
+
+def _shares(action: str, facts: Facts, holders: Sequence[str], places: Sequence[str], now: int) -> Sequence[Ground]:
+    return [
+        Ground(one, one.to, place)
+        for place in places
+        for one in given_at(facts, place, action, now)
+        if one.to in holders
+    ]

@@ -1,0 +1,203 @@
+"""What administrators and owners say (docs/policy.md): values, what names them, and the streams that hold them.
+
+Things are spelled `type/id`. Times are in µs since 1970 by the log's time; None: without an end.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+GROUP = "group"
+Mode = Literal["reads", "writes", "both", "neither"]
+
+
+class Role(msgspec.Struct, frozen=True, tag_field="kind", tag="role", omit_defaults=True):
+    """Who holds it may do these actions, and what the roles that it inherits allow."""
+
+    name: str
+    actions: tuple[str, ...] = ()
+    inherits: tuple[str, ...] = ()
+    description: str = ""
+
+
+class Group(msgspec.Struct, frozen=True, tag_field="kind", tag="group", omit_defaults=True):
+    """There is such a group."""
+
+    id: str
+    description: str = ""
+
+
+class Membership(msgspec.Struct, frozen=True, tag_field="kind", tag="membership", omit_defaults=True):
+    """A subject or a group is a member of a group, given by its id."""
+
+    member: str
+    group: str
+    expires_at: int | None = None
+
+
+class Assignment(msgspec.Struct, frozen=True, tag_field="kind", tag="assignment", omit_defaults=True):
+    """A role is held on a resource; on everything, where that is None."""
+
+    holder: str
+    role: str
+    resource: str | None = None
+    expires_at: int | None = None
+
+
+class Exclusion(msgspec.Struct, frozen=True, tag_field="kind", tag="exclusion", omit_defaults=True):
+    """Nobody may hold two of these roles."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+
+
+class Label(msgspec.Struct, frozen=True, tag_field="kind", tag="label", omit_defaults=True):
+    """How secret a thing is, or how far a subject is trusted."""
+
+    of: str
+    level: int = 0
+    categories: tuple[str, ...] = ()
+
+
+class Owner(msgspec.Struct, frozen=True, tag_field="kind", tag="owner", omit_defaults=True):
+    """Whose a resource is."""
+
+    resource: str
+    owner: str = ""
+
+
+class Parent(msgspec.Struct, frozen=True, tag_field="kind", tag="parent", omit_defaults=True):
+    """In which resource one lies."""
+
+    resource: str
+    parent: str = ""
+
+
+class Share(msgspec.Struct, frozen=True, tag_field="kind", tag="share", omit_defaults=True):
+    """`by` gives `to` some actions on a resource. It rests on the share `under`; on the owner's word, where empty."""
+
+    resource: str
+    id: str
+    by: str = ""
+    to: str = ""
+    actions: tuple[str, ...] = ()
+    pass_on: bool = False
+    under: str = ""
+    expires_at: int | None = None
+
+
+class Action(msgspec.Struct, frozen=True, tag_field="kind", tag="action", omit_defaults=True):
+    """What an action, or all of `a.*`, does to what it touches."""
+
+    pattern: str
+    mode: Mode = "both"
+
+
+Fact = Role | Group | Membership | Assignment | Exclusion | Label | Owner | Parent | Share | Action
+
+
+class Facts(Protocol):
+    """All facts, by the streams that hold them. What has not been looked up raises Unread."""
+
+    def of(self, stream: str) -> Sequence[Fact]: ...
+
+
+class Unread(Exception):
+    """What is asked of a stream is not known until it has been read."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.stream = stream
+
+
+class Known(dict[str, Sequence[Fact]]):
+    """Facts of just the streams that were read."""
+
+    def of(self, stream: str) -> Sequence[Fact]:
+        """Raises Unread."""
+        if stream not in self:
+            raise Unread(stream)
+        return self[stream]
+
+
+EXCLUSIONS, ACTIONS = "exclusion/all", "action/all"
+
+
+def stream_of(fact: Fact) -> str:
+    """The stream that holds a fact."""
+    match fact:
+        case Role(name):
+            return f"role/{name}"
+        case Group(id):
+            return f"group/{id}"
+        case Membership(member):
+            return f"membership/{member}"
+        case Assignment(holder):
+            return f"assignment/{holder}"
+        case Exclusion():
+            return EXCLUSIONS
+        case Label(of):
+            return f"label/{of}"
+        case Action():
+            return ACTIONS
+    return f"resource/{fact.resource}"
+
+
+def key_of(fact: Fact) -> str:
+    """What tells a fact from the others of its stream."""
+    match fact:
+        case Membership(_, group):
+            return f"membership {group}"
+        case Assignment(_, role, resource):
+            return f"assignment {role}" if resource is None else f"assignment {role} {resource}"
+        case Exclusion(name):
+            return f"exclusion {name}"
+        case Share(_, id):
+            return f"share {id}"
+        case Action(pattern):
+            return f"action {pattern}"
+    return str(fact.__struct_config__.tag)
+
+
+def stands(expires_at: int | None, now: int) -> bool:
+    """An end is exclusive."""
+    return expires_at is None or now < expires_at
+
+
+def role(facts: Facts, name: str) -> Role | None:
+    return next((one for one in facts.of(f"role/{name}") if isinstance(one, Role)), None)
+
+
+def assignments(facts: Facts, holder: str) -> Sequence[Assignment]:
+    return [one for one in facts.of(f"assignment/{holder}") if isinstance(one, Assignment)]
+
+
+def memberships(facts: Facts, member: str) -> Sequence[Membership]:
+    return [one for one in facts.of(f"membership/{member}") if isinstance(one, Membership)]
+
+
+def exclusions(facts: Facts) -> Sequence[Exclusion]:
+    return [one for one in facts.of(EXCLUSIONS) if isinstance(one, Exclusion)]
+
+
+def label(facts: Facts, thing: str) -> Label:
+    return next((one for one in facts.of(f"label/{thing}") if isinstance(one, Label)), Label(thing))
+
+
+def owner(facts: Facts, resource: str) -> str | None:
+    return next((one.owner for one in facts.of(f"resource/{resource}") if isinstance(one, Owner)), None)
+
+
+def parent(facts: Facts, resource: str) -> str | None:
+    return next((one.parent for one in facts.of(f"resource/{resource}") if isinstance(one, Parent)), None)
+
+
+def shares(facts: Facts, resource: str) -> Mapping[str, Share]:
+    """By their ids."""
+    return {one.id: one for one in facts.of(f"resource/{resource}") if isinstance(one, Share)}
+
+
+def modes(facts: Facts) -> Mapping[str, Mode]:
+    """What was said of actions, by pattern."""
+    return {one.pattern: one.mode for one in facts.of(ACTIONS) if isinstance(one, Action)}

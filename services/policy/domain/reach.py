@@ -1,0 +1,130 @@
+"""What follows from facts: the groups of a subject, where a resource lies, what roles inherit, which shares stand.
+
+All of it ends, whatever the facts say: circles are refused when they are written, and here they change nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from services.policy.domain.actions import permits
+from services.policy.domain.facts import (
+    Facts,
+    Label,
+    Share,
+    assignments,
+    exclusions,
+    label,
+    memberships,
+    parent,
+    role,
+    shares,
+    stands,
+)
+
+MAX_DEPTH = 32
+"""Resources within resources, shares on shares."""
+
+
+class TooDeep(Exception):
+    """What is written is never so deep; what cannot be seen to its end is not relied on."""
+
+
+def groups_of(facts: Facts, member: str, now: int) -> Mapping[str, str]:
+    """Each group (`group/id`) that somebody is in, through groups within groups, and the member by which they are."""
+    found: dict[str, str] = {}
+    waiting = [member]
+    while waiting:
+        inner = waiting.pop()
+        for one in memberships(facts, inner):
+            group = f"group/{one.group}"
+            if group not in found and group != member and stands(one.expires_at, now):
+                found[group] = inner
+                waiting.append(group)
+    return found
+
+
+def places_of(facts: Facts, resource: str | None) -> Sequence[str]:
+    """A resource, that in which it lies, and so on; none for everything. Raises TooDeep."""
+    found: list[str] = []
+    while resource is not None and resource not in found:
+        found.append(resource)
+        if len(found) > MAX_DEPTH:
+            raise TooDeep(resource)
+        resource = parent(facts, resource)
+    return found
+
+
+def inherited(facts: Facts, name: str, without: Collection[str] = ()) -> Mapping[str, str]:
+    """A role and all that it inherits, each with the one that inherits it (the first: itself); none of `without`."""
+    found = {} if name in without else {name: name}
+    waiting = list(found)
+    while waiting:
+        outer = waiting.pop()
+        defined = role(facts, outer)
+        for inner in defined.inherits if defined else ():
+            if inner not in found and inner not in without:
+                found[inner] = outer
+                waiting.append(inner)
+    return found
+
+
+def way(steps: Mapping[str, str], last: str, first: str) -> Sequence[str]:
+    """From `first` to `last`, as found."""
+    back = [last]
+    while back[-1] != first:
+        back.append(steps[back[-1]])
+    return back[::-1]
+
+
+def held(facts: Facts, holders: Collection[str], now: int) -> Mapping[str, tuple[str, str]]:
+    """Each role that is held anywhere, or inherited by one that is: who holds it, and which one they were given."""
+    found: dict[str, tuple[str, str]] = {}
+    for holder in holders:
+        for one in assignments(facts, holder):
+            if stands(one.expires_at, now):
+                for name in inherited(facts, one.role):
+                    found.setdefault(name, (holder, one.role))
+    return found
+
+
+def excluded(facts: Facts, holders: Collection[str], now: int) -> Collection[str]:
+    """Roles that give these holders nothing, since they hold two of an exclusion."""
+    rules = exclusions(facts)
+    if not rules:
+        return ()
+    have = held(facts, holders, now)
+    return {name for rule in rules if len(have.keys() & set(rule.roles)) > 1 for name in rule.roles}
+
+
+def joined(facts: Facts, places: Sequence[str]) -> Label:
+    """The label of what lies in all these: the highest level, all categories."""
+    labels = [label(facts, place) for place in places]
+    categories = {category for one in labels for category in one.categories}
+    return Label(places[0] if places else "", max((one.level for one in labels), default=0), tuple(sorted(categories)))
+
+
+def chain(share: Share, others: Mapping[str, Share]) -> Sequence[Share] | None:
+    """A share and all on which it rests, the owner's last; None where one of them is gone or may not be passed on.
+
+    Raises TooDeep.
+    """
+    found = [share]
+    while found[-1].under:
+        below = others.get(found[-1].under)
+        if below is None or not below.pass_on:
+            return None
+        found.append(below)
+        if len(found) > MAX_DEPTH:
+            raise TooDeep(share.id)
+    return found
+
+
+def gives(share: Share, others: Mapping[str, Share], action: str, now: int) -> bool:
+    """Whether a share stands, with all on which it rests, and allows an action. Raises TooDeep."""
+    under = chain(share, others)
+    return under is not None and all(stands(one.expires_at, now) and permits(one.actions, action) for one in under)
+
+
+def given_at(facts: Facts, place: str, action: str, now: int) -> Sequence[Share]:
+    """The shares on a place that allow an action. Raises TooDeep."""
+    there = shares(facts, place)
+    return [one for one in there.values() if gives(one, there, action, now)]

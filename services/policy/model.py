@@ -1,0 +1,93 @@
+"""Policy's facts in memory: by the streams that hold them, and by what they point at."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+
+import msgspec
+
+from eventlog.projection import Change, Drop, Put
+from services.policy.domain.facts import Fact, key_of, stream_of
+from services.policy.domain.pointers import pointers
+
+_NONE: tuple[Fact, ...] = ()
+ORDER = ("role", "group", "exclusion", "action", "membership", "assignment", "label", "resource")
+
+
+class Model:
+    """All facts; `domain.facts.Facts` and `domain.pointers.Pointers`. The sink of a projection."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, tuple[Fact, ...]] = {}
+        self._pointing: dict[str, dict[str, int]] = defaultdict(dict)
+
+    def of(self, stream: str) -> Sequence[Fact]:
+        """The facts that a stream holds."""
+        return self._facts.get(stream, _NONE)
+
+    def pointing(self, target: str) -> Collection[str]:
+        """See Pointers."""
+        return self._pointing.get(target, {})
+
+    def every(self) -> Sequence[Fact]:
+        """All facts; what others refer to comes first, so that they can be written in this order."""
+        return [fact for kind in ORDER for fact in self.all(kind)]
+
+    def all(self, kind: str) -> Iterator[Fact]:
+        """The facts of streams of a kind, by the order of their streams."""
+        for stream in sorted(name for name in self._facts if name.startswith(f"{kind}/")):
+            yield from self._facts[stream]
+
+    def reset(self, rows: list[Put]) -> None:
+        """See eventlog.projection.Sink."""
+        self._facts.clear()
+        self._pointing.clear()
+        for row in rows:
+            self.apply(row)
+
+    def apply(self, change: Change) -> None:
+        """See eventlog.projection.Sink."""
+        match change:
+            case Put(value=value):
+                fact = msgspec.convert(value, Fact)
+                self._drop(stream_of(fact), key_of(fact))
+                self._add(fact)
+            case Drop(key=key):
+                self._drop(*parts(key))
+
+    def _add(self, fact: Fact) -> None:
+        stream = stream_of(fact)
+        self._facts[stream] = (*self.of(stream), fact)
+        for target, what in pointers(fact):
+            among = self._pointing[target]
+            among[what] = among.get(what, 0) + 1
+
+    def _drop(self, stream: str, key: str) -> None:
+        before = self.of(stream)
+        rest = tuple(one for one in before if key_of(one) != key)
+        if rest:
+            self._facts[stream] = rest
+        else:
+            self._facts.pop(stream, None)
+        for fact in before:
+            if key_of(fact) == key:
+                self._forget(fact)
+
+    def _forget(self, fact: Fact) -> None:
+        for target, what in pointers(fact):
+            among = self._pointing[target]
+            among[what] -= 1
+            if not among[what]:
+                del among[what]
+            if not among:
+                del self._pointing[target]
+
+
+def row_key(fact: Fact) -> str:
+    """How a fact's row is named: a line for its stream, and one for what tells it from others there."""
+    return f"{stream_of(fact)}\n{key_of(fact)}"
+
+
+def parts(key: str) -> tuple[str, str]:
+    """The stream of a row's key, and the rest."""
+    stream, _, name = key.partition("\n")
+    return stream, name
