@@ -15,7 +15,18 @@ from eventlog.store import MemoryStore
 from services.policy.commands import Commands
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.events import policy_events
-from services.policy.projections import fold_accounts, fold_facts, fold_past, fold_past_accounts, fold_revoked
+from services.policy.domain.facts import stream_of
+from services.policy.domain.rules.engine import Rules
+from services.policy.domain.spelled import read
+from services.policy.model import row_key
+from services.policy.projections import (
+    AccountRegistered,
+    fold_accounts,
+    fold_facts,
+    fold_past,
+    fold_past_accounts,
+    fold_revoked,
+)
 from services.policy.queries import Decisions, Memory
 from services.policy.queries.kept import Shipped
 from services.policy.queries.past import Past
@@ -68,6 +79,7 @@ class MemoryTable(MemoryRows):
     def __init__(self, following: Following) -> None:
         super().__init__()
         self._following = following
+        self.behind = False
 
     async def groups(self, kind: str, belong: Sequence[str]) -> list[Put]:
         return [self.whole(kind, key) for one in belong for key in self.group(kind, one)]
@@ -78,7 +90,7 @@ class MemoryTable(MemoryRows):
         return found
 
     async def applied(self) -> int:
-        return self._following.applied
+        return 0 if self.behind else self._following.applied
 
 
 @dataclass
@@ -87,6 +99,8 @@ class World:
     identity: Following = field(default_factory=Following)
     token: Following = field(default_factory=Following)
     policy: Following = field(default_factory=Following)
+    policies: str = ""
+    schema: str = ""
 
     def __post_init__(self) -> None:
         known = {"identity": [self.identity], "token": [self.token], "policy": [self.policy]}
@@ -97,8 +111,29 @@ class World:
         self.commands = Commands(log, self.memory, patience=0.1)
         self.past, self.past_people = MemoryTable(self.policy), MemoryTable(self.identity)
         kept = Past(self.past, self.past_people, self, self.clock.now)
-        self.decisions = Decisions(self.memory, self.clock, Shipped(), kept)
+        self.decisions = Decisions(self.memory, self.clock, Shipped(Rules.of(self.policies, self.schema)), kept)
         self.searches = Searches(self.decisions)
+
+    async def say(self, *facts: dict[str, object]) -> int:
+        """Writes facts, spelled as in docs/policy.md, and folds them; their position."""
+        position = await self.commands.write(OPERATOR, [read(one) for one in facts])
+        await self.settle()
+        return position
+
+    async def unsay(self, *facts: dict[str, object]) -> int:
+        """Removes facts; the position at which they are gone."""
+        position = await self.commands.write(OPERATOR, [], [read(one) for one in facts])
+        await self.settle()
+        return position
+
+    def meet(self, *accounts: str) -> None:
+        """Identity has these accounts."""
+        for account_id in accounts:
+            self.at_identity(AccountRegistered(account_id=account_id))
+
+    def may(self, subject: str, action: str, resource: str | None = None, **how: object) -> str:
+        """The code of the answer."""
+        return self.code(action, Entity.of(subject), None if resource is None else Entity.of(resource), **how)
 
     async def heads(self) -> tuple[int, int]:
         return self.policy.applied, self.identity.applied
@@ -155,3 +190,9 @@ class World:
         answer = self.decisions.answer(asked)
         assert answer.allowed == (answer.code == "allowed")
         return answer.code
+
+
+def put(fact: dict[str, object]) -> Put:
+    """The row of a fact, as it comes from the log."""
+    said = read(fact)
+    return Put("fact", row_key(said), msgspec.to_builtins(said), belongs=stream_of(said))
