@@ -13,7 +13,8 @@ SCHEMA = """
 entity document in [folder];
 entity folder in [folder];
 action "document.*" in ["*"];
-action "document.read", "document.sign" in ["document.*"] appliesTo { principal: [account], resource: [document], context: Asked };
+action "document.read", "document.sign" in ["document.*"]
+appliesTo { principal: [account], resource: [document], context: Asked };
 """
 POLICIES = """
 @id("sign-with-second-factor")

@@ -1,5 +1,7 @@
 """Roles: groups, inheritance, places, ends and exclusions (NIST RBAC: core, hierarchical, constrained)."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from eventlog.errors import Refusal
@@ -20,7 +22,7 @@ async def world() -> World:
     return world
 
 
-async def refused(world: World, code: str, *facts: dict[str, object]) -> str:
+async def refused(world: World, code: str, *facts: Mapping[str, object]) -> str:
     before = len(world.store.rows)
     with pytest.raises(Refusal) as refusal:
         await world.say(*facts)
@@ -98,7 +100,7 @@ async def test_a_circle_within_one_change_is_refused_too(world: World) -> None:
         ("account_unknown", {"kind": "owner", "resource": "document/9", "owner": "account/acc_x"}),
     ],
 )
-async def test_a_name_that_is_not_there_is_refused(world: World, code: str, fact: dict[str, object]) -> None:
+async def test_a_name_that_is_not_there_is_refused(world: World, code: str, fact: Mapping[str, object]) -> None:
     await refused(world, code, fact)
 
 

@@ -1,5 +1,7 @@
 """Owners and shares: what was given may be given on where that was allowed, and falls with what it came of."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from eventlog.errors import Refusal
@@ -30,7 +32,7 @@ async def world() -> World:
     return world
 
 
-async def refused(world: World, fact: dict[str, object]) -> str:
+async def refused(world: World, fact: Mapping[str, object]) -> str:
     with pytest.raises(Refusal) as refusal:
         await world.say(fact)
     assert refusal.value.code == "may_not_share"

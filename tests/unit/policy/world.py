@@ -1,7 +1,7 @@
 """Policy with nothing outside: a log in memory, facts folded by hand, a clock that is set."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -114,13 +114,13 @@ class World:
         self.decisions = Decisions(self.memory, self.clock, Shipped(Rules.of(self.policies, self.schema)), kept)
         self.searches = Searches(self.decisions)
 
-    async def say(self, *facts: dict[str, object]) -> int:
+    async def say(self, *facts: Mapping[str, object]) -> int:
         """Writes facts, spelled as in docs/policy.md, and folds them; their position."""
         position = await self.commands.write(OPERATOR, [read(one) for one in facts])
         await self.settle()
         return position
 
-    async def unsay(self, *facts: dict[str, object]) -> int:
+    async def unsay(self, *facts: Mapping[str, object]) -> int:
         """Removes facts; the position at which they are gone."""
         position = await self.commands.write(OPERATOR, [], [read(one) for one in facts])
         await self.settle()
@@ -192,7 +192,7 @@ class World:
         return answer.code
 
 
-def put(fact: dict[str, object]) -> Put:
+def put(fact: Mapping[str, object]) -> Put:
     """The row of a fact, as it comes from the log."""
     said = read(fact)
     return Put("fact", row_key(said), msgspec.to_builtins(said), belongs=stream_of(said))
