@@ -12,7 +12,7 @@ from chassis.telemetry import correlation_id
 from eventlog.errors import Kind, Refusal
 from watchword.dpop import ALGORITHMS
 
-# RFC 6749 5.2 and 4.1.2.1, RFC 6750 3.1, RFC 7009 2.2.1, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707, RFC 9449,
+# RFC 6749 5.2 and 4.1.2.1, RFC 6750 3.1, RFC 7009 2.2.1, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707, RFC 9101, RFC 9449,
 # OpenID Connect Core 3.1.2.6
 _OAUTH_CODES = frozenset(
     [
@@ -32,6 +32,7 @@ _OAUTH_CODES = frozenset(
         "invalid_redirect_uri",
         "invalid_client_metadata",
         "invalid_target",
+        "invalid_request_object",
         "use_dpop_nonce",
         "invalid_dpop_proof",
         "interaction_required",

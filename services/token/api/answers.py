@@ -231,6 +231,7 @@ PUSH = _form(
             "invalid_target",
             "unauthorized_client",
             "unsupported_response_type",
+            "invalid_request_object",
             "invalid_dpop_proof",
             "use_dpop_nonce",
         )

@@ -1,6 +1,7 @@
 """AuthorizationService: decode, call, encode. Identity alone may ask (DESIGN, "Who goes there?")."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -23,7 +24,6 @@ from services.token.domain.errors import NoSuchAddress
 from services.token.domain.family import IDLE
 from services.token.domain.logout import logout_page
 from services.token.domain.redirects import origin
-from services.token.domain.said import IdTokenHint
 from services.token.parts import Involvement
 from services.token.ports import Token
 from services.token.queries import OwnKeys, clients, id_token_hint
@@ -45,7 +45,7 @@ ALLOWED = {
 class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
     def __init__(self, token: Token, keys: OwnKeys, parts: Involvement, revoking: Revoking) -> None:
         self._token = token
-        self._keys = keys
+        self._hints = partial(id_token_hint, keys, token.issuer)
         self._parts = parts
         self._revoking = revoking
 
@@ -54,7 +54,7 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
     ) -> pb.BeginAuthorizationResponse:
         try:
             form = _parsed(request.parameters)
-            begun = await begin(self._token, form.values, form.all("resource"), await self._hint(form))
+            begun = await begin(self._token, form.values, form.all("resource"), self._hints)
         except NoSuchAddress as wrong:
             return pb.BeginAuthorizationResponse(error=_error(wrong))
         if isinstance(begun, Destination):
@@ -80,7 +80,7 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
     async def JudgeLogout(self, request: pb.JudgeLogoutRequest, context: Any) -> pb.JudgeLogoutResponse:
         try:
             form = _parsed(request.parameters)
-            asked = await judge_logout(self._token, form.values, await self._hint(form))
+            asked = await judge_logout(self._token, form.values, self._hints)
         except NoSuchAddress as wrong:
             return pb.JudgeLogoutResponse(error=_error(wrong))
         return pb.JudgeLogoutResponse(
@@ -135,10 +135,6 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
                 return pb.DecideDeviceResponse(overtaken_by=decided.by)
         positions.note("token", decided.position)
         return pb.DecideDeviceResponse(allowed=decided.allowed, position=decided.position)
-
-    async def _hint(self, form: Form) -> IdTokenHint | None:
-        presented = form.get("id_token_hint")
-        return None if presented is None else await id_token_hint(self._keys, self._token.issuer, presented)
 
 
 def _parsed(parameters: bytes) -> Form:

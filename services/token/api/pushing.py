@@ -1,6 +1,7 @@
 """POST /oauth2/par: decode, call, encode (RFC 9126)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +10,6 @@ from chassis.web import Hot, Json, oauth_form
 from services.token.api import answers
 from services.token.api.client_auth import client_of
 from services.token.api.proof import jkt_of
-from services.token.commands.authorize import hinted_account
 from services.token.commands.push import push
 from services.token.ports import Token
 from services.token.queries import OwnKeys, id_token_hint
@@ -32,9 +32,7 @@ class Pushing:
         """A request is judged as at the authorization endpoint; what is wrong is told at once."""
         form = await oauth_form(request)
         client = await client_of(self.token, request, form)
-        hint = form.get("id_token_hint")
-        said = None if hint is None else await id_token_hint(self.keys, self.token.issuer, hint)
-        hinted = hinted_account(client, form.values, said)
         jkt = await jkt_of(self.token, request)
-        pushed = await push(self.token, client, form.values, form.all("resource"), hinted, jkt)
+        hints = partial(id_token_hint, self.keys, self.token.issuer)
+        pushed = await push(self.token, client, form.values, form.all("resource"), hints, jkt)
         return Json(pushed, 201, NO_STORE)

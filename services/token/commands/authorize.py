@@ -11,7 +11,7 @@ from eventlog.log import Attempt, By
 from services.token.adapters.codes import derived_code
 from services.token.commands.issue import Overtaken, refresh_key
 from services.token.commands.push import PREFIX, PUSHED, pulled
-from services.token.commands.request_objects import opened
+from services.token.commands.request_objects import Hints, judged, opened
 from services.token.domain import MINUTE
 from services.token.domain.authorization import (
     OPENID,
@@ -27,7 +27,6 @@ from services.token.domain.authorization import (
     SignedIn,
     answering,
     before_login,
-    judge,
     next_step,
 )
 from services.token.domain.client import CLIENT, Client
@@ -36,7 +35,6 @@ from services.token.domain.errors import AuthorizationRefused, NoSuchAddress
 from services.token.domain.events import CodeIssued, GrantGiven
 from services.token.domain.grant import GRANT, grant_key
 from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
-from services.token.domain.said import IdTokenHint
 from services.token.ports import Token
 
 KEPT = 10 * MINUTE
@@ -69,14 +67,9 @@ class Asked(msgspec.Struct, frozen=True):
         return f"Asked({self.request.client_id!r})"
 
 
-async def begin(
-    token: Token, asked: Parameters, resources: Sequence[str], hint: IdTokenHint | None
-) -> Asked | Destination:
-    """Judges a request and keeps it. Raises NoSuchAddress where the client cannot be told what is wrong with it.
-
-    `hint` is what its id_token_hint says, where that is an ID token of this issuer.
-    """
-    client = await token.log.fresh(CLIENT, asked.get("client_id", ""))
+async def begin(token: Token, asked: Parameters, resources: Sequence[str], hints: Hints) -> Asked | Destination:
+    """Judges a request and keeps it. Raises NoSuchAddress where the client cannot be told what is wrong with it."""
+    client, heard = await token.log.fresh(CLIENT, asked.get("client_id", "")), asked
     if not client.known:
         raise NoSuchAddress("the client is unknown")
     try:
@@ -86,11 +79,11 @@ async def begin(
             raise AuthorizationRefused("invalid_request", "the client pushes its requests, and this is none (RFC 9126)")
         else:
             said = await opened(token, client, asked, resources)
-            hinted = hinted_account(client, said.parameters, hint)
-            request = judge(client, said.parameters, said.resources, hinted, token.log.now())
+            heard = said.parameters
+            request = await judged(token, client, said, hints)
     except AuthorizationRefused as refused:
-        to = _whereto(client, asked, refused)
-        if client.self_registered and asked.get("prompt") != "none":
+        to = _whereto(client, heard, refused)
+        if client.self_registered and heard.get("prompt") != "none":
             # RFC 9700 4.11.2: nobody vouched for the address, and nobody who is there has been asked anything.
             raise NoSuchAddress(refused.detail, refused.code) from None
         return refusal(token, to, refused.code, refused.detail)
@@ -105,15 +98,6 @@ def _whereto(client: Client, asked: Parameters, refused: AuthorizationRefused) -
         return answering(client, asked)
     except NoSuchAddress as nowhere:
         raise (nowhere if "redirect_uri" in asked else NoSuchAddress(refused.detail, refused.code)) from None
-
-
-def hinted_account(client: Client, asked: Parameters, hint: IdTokenHint | None) -> str:
-    """Whom an id_token_hint names; empty where there is none. Raises AuthorizationRefused for one that is not."""
-    if "id_token_hint" not in asked:
-        return ""
-    if hint is None or hint.client_id != client.id:
-        raise AuthorizationRefused("invalid_request", "id_token_hint is no ID token of this issuer for this client")
-    return hint.subject
 
 
 async def proceed(

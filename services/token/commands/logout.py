@@ -2,11 +2,11 @@
 
 import msgspec
 
+from services.token.commands.request_objects import Hints
 from services.token.domain.authorization import Parameters
 from services.token.domain.client import CLIENT
 from services.token.domain.errors import NoSuchAddress
 from services.token.domain.redirects import registered
-from services.token.domain.said import IdTokenHint
 from services.token.ports import Token
 
 
@@ -22,10 +22,11 @@ class LogoutAsked(msgspec.Struct, frozen=True):
     ui_locales: tuple[str, ...] = ()
 
 
-async def judge_logout(token: Token, asked: Parameters, hint: IdTokenHint | None) -> LogoutAsked:
+async def judge_logout(token: Token, asked: Parameters, hints: Hints) -> LogoutAsked:
     """What a request asks for. Raises NoSuchAddress where it would send the browser to what is not registered (section
     3), or says two things at once.
     """
+    hint = await hints(asked["id_token_hint"]) if "id_token_hint" in asked else None
     if "id_token_hint" in asked and hint is None:
         raise NoSuchAddress("id_token_hint is no ID token of this issuer")
     client_id = asked.get("client_id", hint.client_id if hint else "")

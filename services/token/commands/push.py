@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.token.commands.request_objects import opened
+from services.token.commands.request_objects import Hints, judged, opened
 from services.token.domain import SECOND
-from services.token.domain.authorization import AuthorizationRequest, Parameters, judge
+from services.token.domain.authorization import AuthorizationRequest, Parameters
 from services.token.domain.client import Client
 from services.token.domain.errors import AuthorizationRefused, InvalidRequest
 from services.token.ports import Token
@@ -28,17 +28,16 @@ class Pushed(msgspec.Struct, frozen=True):
 
 
 async def push(
-    token: Token, client: Client, asked: Parameters, resources: Sequence[str], hinted: str, jkt: str
+    token: Token, client: Client, asked: Parameters, resources: Sequence[str], hints: Hints, jkt: str
 ) -> Pushed:
     """Judges a request as if a browser had brought it, and keeps it. `jkt` is the key that the client has proven
     (RFC 9449 10.1). Raises Refusal as the authorization endpoint would tell the client.
     """
     if "request_uri" in asked:
         raise InvalidRequest("a pushed request names no request_uri (RFC 9126 2.1)")
-    if jkt and asked.get("dpop_jkt") not in (None, jkt):
+    request = await judged(token, client, await opened(token, client, asked, resources), hints)
+    if jkt and request.dpop_jkt not in (None, jkt):
         raise InvalidRequest("dpop_jkt is not the key of the DPoP proof (RFC 9449 10.1)")
-    said = await opened(token, client, asked, resources)
-    request = judge(client, said.parameters, said.resources, hinted, token.log.now())
     uri = PREFIX + secrets.token_urlsafe(32)
     kept = msgspec.structs.replace(request, pushed=uri, dpop_jkt=jkt or request.dpop_jkt)
     await token.kept.keep(PUSHED, uri, msgspec.msgpack.encode(kept), request.asked_at + LIFE)

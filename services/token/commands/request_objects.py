@@ -1,14 +1,18 @@
-"""Opening request objects, by value or from where a client publishes them (RFC 9101 5)."""
+"""Opening request objects, by value or from where a client publishes them (RFC 9101 5), and judging what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from services.token.commands.prove import signed_by
-from services.token.domain.authorization import Parameters
+from services.token.domain.authorization import AuthorizationRequest, Parameters, judge
 from services.token.domain.client import Client
 from services.token.domain.errors import AuthorizationRefused, InvalidClient
 from services.token.domain.request_object import TYPES, UNSIGNED, Opened, algorithms, read_object
+from services.token.domain.said import IdTokenHint
 from services.token.ports import NotFetched, Token
 from watchword.signed import Signed, read_signed
+
+Hints = Callable[[str], Awaitable[IdTokenHint | None]]
+"""What an id_token_hint says; None where it is no ID token of this issuer."""
 
 
 async def opened(token: Token, client: Client, asked: Parameters, resources: Sequence[str]) -> Opened:
@@ -27,6 +31,22 @@ async def opened(token: Token, client: Client, asked: Parameters, resources: Seq
     if signed.alg != UNSIGNED and not await _is_the_clients(token, client, signed):
         raise AuthorizationRefused("invalid_request_object", "the request object's signature is not the client's")
     return read_object(signed.claims, client, token.issuer, token.log.now())
+
+
+async def judged(token: Token, client: Client, said: Opened, hints: Hints) -> AuthorizationRequest:
+    """The request, where what was opened is good. Raises NoSuchAddress, AuthorizationRefused."""
+    hinted = await _hinted_account(client, said.parameters, hints)
+    return judge(client, said.parameters, said.resources, hinted, token.log.now())
+
+
+async def _hinted_account(client: Client, asked: Parameters, hints: Hints) -> str:
+    """Whom an id_token_hint names; empty where there is none."""
+    if "id_token_hint" not in asked:
+        return ""
+    hint = await hints(asked["id_token_hint"])
+    if hint is None or hint.client_id != client.id:
+        raise AuthorizationRefused("invalid_request", "id_token_hint is no ID token of this issuer for this client")
+    return hint.subject
 
 
 async def _is_the_clients(token: Token, client: Client, signed: Signed) -> bool:

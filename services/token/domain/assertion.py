@@ -45,11 +45,11 @@ def judge_assertion(
         raise InvalidClient("the assertion is not by and about the client (iss, sub)")
     if not _meant_for_us(claims.get("aud"), client, issuer, endpoints):
         raise InvalidClient("the assertion is meant for another (aud)")
-    expires_at = _instant(claims, "exp")
+    expires_at = instant(claims, "exp")
     if expires_at is None or not now - SKEW < expires_at <= now + MAX_LIFE + SKEW:
         raise InvalidClient("the assertion has expired, or lives longer than an hour (exp)")
     for name in ("iat", "nbf"):
-        if name in claims and ((made := _instant(claims, name)) is None or made > now + SKEW):
+        if name in claims and ((made := instant(claims, name)) is None or made > now + SKEW):
             raise InvalidClient(f"the assertion is of the future ({name})")
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_JTI:
@@ -65,7 +65,7 @@ def _meant_for_us(aud: object, client: Client, issuer: str, endpoints: Collectio
     return any(isinstance(name, str) and (name == issuer or name in endpoints) for name in named)
 
 
-def _instant(claims: Mapping[str, object], name: str) -> int | None:
+def instant(claims: Mapping[str, object], name: str) -> int | None:
     """A NumericDate (RFC 7519 2) in µs; None for what is none."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 40:

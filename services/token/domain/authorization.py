@@ -18,7 +18,7 @@ RESPONSE_MODES = ("query", "fragment", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 ACR = "urn:watchword:acr:password"
 OPENID, OFFLINE = "openid", "offline_access"
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 Parameters = Mapping[str, str]
@@ -183,7 +183,11 @@ def _plain_challenge(client: Client, asked: Parameters) -> bool:
     """RFC 7636 4.3: without a method it is `plain`, which whoever sees the request can answer (RFC 9700 2.1.1)."""
     if "code_challenge" not in asked:
         return "code_challenge_method" in asked
-    return asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(asked["code_challenge"])
+    return asked.get("code_challenge_method") != "S256" or not _SHA256.fullmatch(asked["code_challenge"])
+
+
+def _odd_key(client: Client, asked: Parameters) -> bool:
+    return "dpop_jkt" in asked and not _SHA256.fullmatch(asked["dpop_jkt"])
 
 
 def _odd_prompt(client: Client, asked: Parameters) -> bool:
@@ -202,6 +206,7 @@ _RULES = (
     (_other_mode, ("invalid_request", f"response_mode is one of {', '.join(RESPONSE_MODES)}")),
     (_plain_challenge, ("invalid_request", "a code_challenge is 43 characters of method S256 (RFC 7636)")),
     (_no_challenge, ("invalid_request", "code_challenge is missing: PKCE is required (RFC 7636)")),
+    (_odd_key, ("invalid_request", "dpop_jkt is no thumbprint of a key (RFC 9449 10)")),
     (_odd_prompt, ("invalid_request", "prompt is none alone, or some of login, consent, select_account")),
     (_odd_age, ("invalid_request", "max_age is a number of seconds")),
 )

@@ -10,6 +10,7 @@ import msgspec
 from services.token.commands.authorize import Asked, Destination, begin, proceed
 from services.token.commands.issue import Answered
 from services.token.commands.redeem import redeem
+from services.token.commands.request_objects import Hints
 from services.token.domain.authorization import Decision, SignedIn
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import Client
@@ -58,7 +59,7 @@ class Browser:
         """A request that is good, but for what a test changes; None leaves a parameter out."""
         said = {"client_id": self.client.id} | GOOD | changes
         asked = {name: value for name, value in said.items() if value is not None}
-        return await begin(self.at.token, asked, self.resources, hint)
+        return await begin(self.at.token, asked, self.resources, saying(hint))
 
     async def kept(self, **changes: str | None) -> str:
         asked = await self.asks(None, **changes)
@@ -100,6 +101,15 @@ class Browser:
         shown = Shown(redirect_uri, verifier)
         proven = await self.world.known(client or self.client, self.at)
         return await redeem(self.at.token, proven, code, shown, list(resources), IDENTITY, binding)
+
+
+def saying(hint: IdTokenHint | None) -> Hints:
+    """As if every id_token_hint said this; None: as if none were an ID token."""
+
+    async def read(presented: str) -> IdTokenHint | None:
+        return hint
+
+    return read
 
 
 def error_of(going: Any) -> str:

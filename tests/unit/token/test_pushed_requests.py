@@ -8,7 +8,7 @@ from services.token.commands.push import LIFE, push
 from services.token.domain.binding import Binding
 from services.token.domain.client import Client
 from services.token.domain.errors import AuthorizationRefused, InvalidGrant, InvalidRequest, NoSuchAddress
-from tests.unit.token.authorizing import GOOD, OWN, SHOP, Browser, error_of
+from tests.unit.token.authorizing import GOOD, OWN, SHOP, Browser, error_of, saying
 from tests.unit.token.world import World
 
 PUSHER = msgspec.structs.replace(OWN, id="pusher", require_pushed_authorization_requests=True)
@@ -22,7 +22,7 @@ async def world() -> World:
 
 async def pushed(world: World, client: Client = OWN, jkt: str = "", **changes: str) -> str:
     """The request_uri of a good request, but for what a test changes."""
-    made = await push(world.b.token, client, GOOD | {"client_id": client.id} | changes, [], "", jkt)
+    made = await push(world.b.token, client, GOOD | {"client_id": client.id} | changes, [], saying(None), jkt)
     assert made.expires_in == LIFE // 1_000_000
     assert made.request_uri not in repr(made)
     return made.request_uri
@@ -85,4 +85,4 @@ async def test_the_key_that_was_proven_is_the_one_that_redeems(world: World) -> 
             await browser.redeem(code, binding=wrong)
     assert (await browser.redeem(code, binding=Binding("key-of-the-client"))).answer.token_type == "DPoP"
     with pytest.raises(InvalidRequest):
-        await pushed(world, jkt="one", dpop_jkt="another")
+        await pushed(world, jkt="o" * 43, dpop_jkt="a" * 43)

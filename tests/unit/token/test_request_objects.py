@@ -9,11 +9,14 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.token.commands.authorize import Asked
+from services.token.commands.authorize import Asked, Destination
+from services.token.commands.push import push
 from services.token.domain.client import Client
+from services.token.domain.errors import InvalidRequest
+from services.token.domain.said import IdTokenHint
 from services.token.ports import Fetched, NotFetched
-from tests.unit.token.authorizing import GOOD, OWN, Browser, error_of
-from tests.unit.token.world import ISSUER, World
+from tests.unit.token.authorizing import CALLBACK, GOOD, OWN, Browser, error_of, saying
+from tests.unit.token.world import ALICE, ISSUER, World
 from watchword.signed import base64url
 
 KEY, OTHER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -62,6 +65,12 @@ def signed(client: Client = OBJECTS, key: ec.EllipticCurvePrivateKey = KEY, **cl
     return jwt.encode({k: v for k, v in said.items() if v is not None}, key, "ES256", {"typ": "oauth-authz-req+jwt"})
 
 
+def odd(**claims: Any) -> str:
+    """Signed, with claims that a library would not write."""
+    said = GOOD | {"client_id": OBJECTS.id, "aud": ISSUER} | claims
+    return jwt.api_jws.encode(msgspec.json.encode(said), KEY, "ES256", {"typ": "oauth-authz-req+jwt"})
+
+
 def unsigned(client: Client = OBJECTS) -> str:
     header, claims = {"alg": "none"}, GOOD | {"client_id": client.id}
     return ".".join(base64url(msgspec.json.encode(part)) for part in (header, claims)) + "."
@@ -84,7 +93,10 @@ async def test_a_signed_request_says_all_and_what_stands_beside_it_nothing(world
         pytest.param(signed(iss="shop"), id="another issuer"),
         pytest.param(signed(client_id="own"), id="another client"),
         pytest.param(signed(aud="https://elsewhere.example"), id="another audience"),
+        pytest.param(odd(iss=["objects"]), id="an issuer that is no text"),
+        pytest.param(odd(client_id={}), id="a client that is no text"),
         pytest.param(signed(exp=1), id="expired"),
+        pytest.param(odd(exp="never"), id="an end that is no time"),
         pytest.param(signed(nbf=1 << 39), id="of the future"),
         pytest.param(signed(sub="objects"), id="an assertion"),
         pytest.param(signed(request_uri=ADDRESS), id="a request in a request"),
@@ -119,3 +131,37 @@ async def test_an_address_where_nobody_answers_is_said_to_be_wrong(world: World)
 async def test_one_request_has_one_request_object(world: World) -> None:
     both = BARE | {"request": signed(), "request_uri": ADDRESS}
     assert error_of(await browser(world).asks(None, **both)) == "invalid_request"
+
+
+async def test_a_time_may_have_a_fraction(world: World) -> None:
+    """RFC 7519 2: a NumericDate."""
+    end = world.clock.now() / 1_000_000 + 60.5
+    assert isinstance(await browser(world).asks(None, **BARE | {"request": odd(exp=end, nbf=end - 120)}), Asked)
+
+
+async def test_what_is_wrong_is_told_to_where_the_request_object_says(world: World) -> None:
+    going = await browser(world).asks(None, **BARE | {"request": signed(prompt="dance", state="within")})
+    assert isinstance(going, Destination)
+    assert going.to.redirect_uri == CALLBACK
+    assert dict(going.parameters)["state"] == "within"
+
+
+async def test_an_id_token_hint_within_a_request_object_says_who_it_has_to_be(world: World) -> None:
+    hint = IdTokenHint(ALICE, OBJECTS.id, "")
+    within = BARE | {"request": signed(id_token_hint="a.b.c")}
+    going = await browser(world).asks(hint, **within)
+    assert isinstance(going, Asked)
+    assert going.request.account_id == ALICE
+    assert error_of(await browser(world).asks(None, **within)) == "invalid_request"
+
+
+async def test_a_pushed_request_object_is_heard_to_the_last_of_what_it_says(world: World) -> None:
+    """Whom its hint names, and the key that it names (RFC 9449 10.1)."""
+    token, hints = browser(world).at.token, saying(IdTokenHint(ALICE, OBJECTS.id, ""))
+    asked = {"client_id": OBJECTS.id, "request": signed(id_token_hint="a.b.c", dpop_jkt="k" * 43)}
+    pushed = await push(token, OBJECTS, asked, [], hints, "k" * 43)
+    going = await browser(world).asks(None, **BARE | {"request_uri": pushed.request_uri})
+    assert isinstance(going, Asked)
+    assert going.request.account_id == ALICE
+    with pytest.raises(InvalidRequest):
+        await push(token, OBJECTS, asked, [], hints, "o" * 43)
