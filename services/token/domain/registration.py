@@ -28,7 +28,8 @@ CODE = "authorization_code"
 OWN_TOKENS = ("client_credentials", exchange.GRANT_TYPE, bearer.GRANT_TYPE)
 """Those that ask no person: for clients alone that prove who they are."""
 GRANT_TYPES = (CODE, "refresh_token", device.GRANT_TYPE, *OWN_TOKENS)
-SELF_GRANT_TYPES = frozenset({CODE, "refresh_token", device.GRANT_TYPE})
+ASKS_PEOPLE = frozenset({CODE, device.GRANT_TYPE})
+SELF_GRANT_TYPES = ASKS_PEOPLE | {"refresh_token"}
 """Those of a client that registered itself: all of them ask a person."""
 BY_MAC = "client_secret_jwt"
 BY_SECRET = ("client_secret_basic", "client_secret_post", BY_MAC)
@@ -55,7 +56,8 @@ _KEY_TYPES = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
 def completed(client: Client) -> Client:
     """With the scopes of a client that names none; of its keys, what RFC 7517 to 7518 know."""
-    scopes = client.scopes or (OPENID_SCOPES if CODE in client.grant_types else ())
+    asks_people = not ASKS_PEOPLE.isdisjoint(client.grant_types)
+    scopes = client.scopes or (OPENID_SCOPES if asks_people else ())
     pkce = client.require_pkce or client.held_to_fapi
     keys = _known(client.jwks)
     # RS256 is what a document that names none means (OpenID Connect Dynamic Client Registration 2), and RFC 7591 2 lets

@@ -80,6 +80,17 @@ async def test_a_device_is_given_tokens_of_whoever_said_yes(world: World) -> Non
     assert (await world.refresh(answer.refresh_token or "", client=TV)).answer.access_token
 
 
+async def test_a_device_that_was_registered_without_scopes_keeps_what_it_was_given() -> None:
+    plain = msgspec.structs.replace(TV, scopes=())
+    world = await World.made(plain, algs=("ES256", "RS256"))
+    asked = await begun(world, "openid profile offline_access", await world.known(plain))
+    await decided(world, asked, Decision(True, ("openid", "profile", "offline_access")))
+    first = (await asks(world, asked, await world.known(plain))).answer
+    again = (await world.refresh(first.refresh_token or "", client=plain)).answer
+    assert again.scope == first.scope == "openid profile offline_access"
+    assert again.id_token is not None
+
+
 async def test_a_user_code_is_short_no_word_and_however_it_is_typed(world: World) -> None:
     asked = await begun(world)
     assert len(asked.user_code) == 9
