@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 SELF, NONE = "'self'", "'none'"
 _HTTP_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
-_IPV6_ORIGIN = re.compile(r"(https?:)//\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
+_OTHER_ORIGIN = re.compile(r"(https?:)//(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{0,5})?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -43,11 +43,11 @@ def _hash(script: str) -> str:
 def source(origin: str) -> str:
     """An address as a source of a policy: its origin, or its scheme where an app has one of its own; '' for neither.
 
-    A policy has no word for an IPv6 address: there its scheme stands.
+    A policy has no word for an IPv6 address, nor for a host with an underscore: there its scheme stands.
     """
     if _HTTP_ORIGIN.fullmatch(origin):
         return origin
-    if match := _IPV6_ORIGIN.fullmatch(origin):
+    if match := _OTHER_ORIGIN.fullmatch(origin):
         return match.group(1)
     scheme = origin.partition(":")[0] + ":"
     return scheme if _SCHEME.fullmatch(scheme) and scheme.lower() not in _NEVER else ""

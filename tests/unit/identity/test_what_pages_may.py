@@ -126,6 +126,8 @@ async def test_style_and_logo_are_kept_by_browsers_under_addresses_that_change_w
         ("https://app.example/cb?x=1", "https://app.example"),
         ("http://127.0.0.1:4711/cb", "http://127.0.0.1:4711"),
         ("http://[::1]:4711/cb", "http:"),
+        ("https://our_app.example:8443/cb", "https:"),
+        ("https://app.example:/cb", "https:"),
         ("com.example.app:/cb", "com.example.app:"),
         ("javascript:alert(1)", ""),
         ("data:text/html,x", ""),
