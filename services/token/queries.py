@@ -148,20 +148,32 @@ class OwnKeys:
             await self.jwks()
         return self._parsed.get(kid)
 
+    async def ever(self, kid: str) -> VerificationKey | None:
+        """A key that signs or has signed; None of one that was compromised, and of one that never was."""
+        found = next((key for ring in await self._rings() if (key := ring.find(kid)) is not None), None)
+        if found is None or found.public_key is None or found.state == "compromised":
+            return None
+        return _read(found.public_key)
+
+    async def _rings(self) -> Sequence[Keyring]:
+        return await self._token.log.fresh_each(KEYRING, [signing_ring(alg) for alg in ALGORITHMS])
+
     async def jwks(self) -> dict[str, Any]:
         """The key set: what is published, signs or verifies still."""
-        rings = await self._token.log.fresh_each(KEYRING, [signing_ring(alg) for alg in ALGORITHMS])
-        keys = [key for ring in rings for key in _public(ring)]
+        keys = [key for ring in await self._rings() for key in _public(ring)]
         # Of a key id there is one key for ever, and parsing it costs more than all else here.
         self._parsed = {key["kid"]: self._parsed.get(key["kid"]) or _read(key) for key in keys}
         return {"keys": keys}
 
 
 async def id_token_hint(keys: OwnKeys, issuer: str, presented: str) -> IdTokenHint | None:
-    """What a hint says; None where it is no ID token that one of the keys of today has signed."""
+    """What a hint says; None where it is no ID token of this issuer.
+
+    Its key may be gone: people sign out of sessions that are older than any rotation (RP-Initiated Logout 1.0, 4).
+    """
     try:
         compact = split(presented, ID_TOKEN)
-        key = await keys.key(compact.kid)
+        key = await keys.ever(compact.kid)
         if key is None or key.alg != compact.alg or not key.verifies(compact.signing_input, compact.signature):
             return None
         said = decode_object(compact.payload)
