@@ -40,10 +40,14 @@ class Form:
         return value
 
 
+def is_form(request: Request) -> bool:
+    """Whether the body is said to be a form."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == MEDIA_TYPE
+
+
 async def oauth_form(request: Request) -> Form:
     """Reads the body as a form. Raises Refusal `invalid_request` for another media type, as parse_form does besides."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != MEDIA_TYPE:
+    if not is_form(request):
         raise invalid(f"the body must be {MEDIA_TYPE}")
     return parse_form(await request.body())
 

@@ -46,6 +46,10 @@ _OAUTH_CODES = frozenset(
 )
 
 
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+"""RFC 6749 5.1: answers that nobody keeps."""
+
+
 class Json(Response):
     """A JSON answer, encoded by msgspec."""
 
@@ -108,7 +112,7 @@ def oauth_error(status: int, code: str, detail: str, headers: Mapping[str, str] 
     body = {"error": error, "error_description": _plain(detail), "reference": correlation_id()}
     if error != code:
         body["code"] = code
-    return Json(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})})
+    return Json(body, status, {**NO_STORE, **(headers or {})})
 
 
 def oauth_code(status: int, code: str) -> str:

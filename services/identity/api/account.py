@@ -23,7 +23,6 @@ from services.identity.commands.grants import take_back
 from services.identity.commands.login import log_in
 from services.identity.commands.sessions import Person, Visitor, end_session, sign_out
 from services.identity.pages.agents import device
-from services.identity.pages.words import Words
 from services.identity.ports import Authorizations, Grants
 from services.identity.queries import Queries
 
@@ -86,7 +85,7 @@ class AccountPage:
     async def _show(self, request: Request, there: Visitor) -> Response:
         say, person = self.site.say(request), Person(there.account, there.session.id, by_cookie=True)
         values = {
-            "problem": _stale(request, say),
+            "problem": self.site.stale(request, say),
             "username": there.account.username,
             "action": self.site.pages.base + PATH,
             "form": await self.site.proof(_bound(there)),
@@ -102,7 +101,7 @@ class AccountPage:
         """Signing in for no application. The form is bound to a cookie of its own."""
         say, entry = self.site.say(request), self.site.cookies.of(request, ENTRY) or secrets.token_urlsafe(16)
         common: dict[str, object] = {
-            "problem": _stale(request, say),
+            "problem": self.site.stale(request, say),
             "action": self.site.pages.base + PATH,
             "form": await self.site.proof(f"entry/{entry}"),
             "client": "",
@@ -140,10 +139,6 @@ class AccountPage:
 
 def _bound(there: Visitor) -> str:
     return f"account/{there.session.id}"
-
-
-def _stale(request: Request, say: Words) -> str:
-    return say("problem.stale") if "stale" in request.query_params else ""
 
 
 async def _unless_gone(ending: Awaitable[T]) -> T | None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.web import Form
+from chassis.web import Form, is_form
 from chassis.web.forms import MEDIA_TYPE
 from services.identity.api import choose, consent, signin
 from services.identity.api.clicks import Clicks
@@ -49,7 +49,7 @@ class Authorize:
 
     async def post(self, request: Request) -> Response:
         """Judges a request that another site may have sent: by its form alone, whatever cookies came along."""
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        if not is_form(request):
             raise Trouble("request", 400, error="invalid_request", description=f"the body must be {MEDIA_TYPE}")
         begun = await self.token.begin(await request.body())
         if isinstance(begun, Kept):

@@ -6,6 +6,7 @@ from chassis.web import Form
 from services.identity.api.way import Way, shown
 from services.identity.commands.authorize import Answers
 from services.identity.commands.sessions import Visitor
+from services.identity.pages.words import Words
 from services.identity.ports import Asked, ConsentNeeded, Decision
 
 SCOPE = "scope."
@@ -14,16 +15,20 @@ SCOPE = "scope."
 async def show(way: Way, needed: ConsentNeeded, there: Visitor) -> Response:
     """The page."""
     say = way.say(needed.asked)
-    lasts = say("consent.offline", duration=say.duration(needed.offline)) if needed.offline else say("consent.session")
     values = {
         "username": there.account.username,
         "fresh": needed.scopes,
         "had": needed.granted,
-        "lasts": lasts,
+        "lasts": lasts(say, needed.offline),
         "leads": shown(needed.asked.redirect_origin) if needed.asked.redirect_origin else "",
         "links": _links(needed.asked),
     }
     return await way.show("consent", needed.asked, values, session_id=there.session.id)
+
+
+def lasts(say: Words, offline: int) -> str:
+    """For how long an application may have what it asks for: as long as the session, or `offline` seconds unused."""
+    return say("consent.offline", duration=say.duration(offline)) if offline else say("consent.session")
 
 
 def _links(asked: Asked) -> list[tuple[str, str]]:

@@ -12,14 +12,13 @@ from chassis.web import Form
 from eventlog.errors import Kind, Refusal
 from services.identity.api import requests
 from services.identity.api.callers import SESSION
-from services.identity.api.consent import decision_of
+from services.identity.api.consent import decision_of, lasts
 from services.identity.api.signin import BLANK, Problem, typed
 from services.identity.api.site import Site, Trouble
 from services.identity.api.way import MAX_SHOWN, shown
 from services.identity.commands.connect import decide, look_up
 from services.identity.commands.login import log_in
 from services.identity.commands.sessions import Visitor
-from services.identity.pages.words import Words
 from services.identity.ports import Connected, Device, Devices, Ended, Wrong
 
 PATH = "/device"
@@ -88,18 +87,15 @@ class DevicePages:
     async def _ask(self, request: Request, device: Device, there: Visitor) -> Response:
         """RFC 8628 5.4: with the code, so that whoever was sent it by somebody else can see that it is not theirs."""
         say = self.site.say(request, device.asked.ui_locales)
-        lasts = say("consent.session")
-        if device.offline:
-            lasts = say("consent.offline", duration=say.duration(device.offline))
         name = device.asked.client_name or device.asked.client_id
         values = {
-            "problem": _stale(request, say),
+            "problem": self.site.stale(request, say),
             "code": device.user_code,
             "client": shown(name),
             "name": name[:MAX_SHOWN],
             "username": there.account.username,
             "scopes": device.scopes,
-            "lasts": lasts,
+            "lasts": lasts(say, device.offline),
             "action": self.site.pages.base + CONFIRM,
             "form": await self.site.proof(_asked(device, there)),
         }
@@ -110,7 +106,7 @@ class DevicePages:
     ) -> Response:
         say = self.site.say(request, device.asked.ui_locales)
         common: dict[str, object] = {
-            "problem": _stale(request, say),
+            "problem": self.site.stale(request, say),
             "action": self.site.pages.base + CONFIRM,
             "form": await self.site.proof(_signing_in(device)),
             "client": "",
@@ -175,10 +171,6 @@ def _signing_in(device: Device) -> str:
 
 def _asked(device: Device, there: Visitor) -> str:
     return f"device/{there.session.id}/{device.user_code}"
-
-
-def _stale(request: Request, say: Words) -> str:
-    return say("problem.stale") if "stale" in request.query_params else ""
 
 
 def _used(wrong: Wrong) -> Trouble:

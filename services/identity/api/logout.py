@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chassis import positions
 from chassis.telemetry import correlation_id
+from chassis.web import is_form
 from chassis.web.forms import MEDIA_TYPE
 from eventlog.log import By
 from services.identity.api.leaving import On, pages_of, signed_out
@@ -42,7 +43,7 @@ class Logout:
 
     async def post(self, request: Request) -> Response:
         """The same by a form. Another site may have sent it, so who is there shows in the GET that follows."""
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        if not is_form(request):
             raise Trouble("signout", 400, error="invalid_request", description=f"the body must be {MEDIA_TYPE}")
         return await self._ask(await self._judged(await request.body()))
 
@@ -101,7 +102,7 @@ class Logout:
         say = self.site.say(request, asked.ui_locales)
         name = asked.client_name or asked.client_id
         values = {
-            "problem": say("problem.stale") if "stale" in request.query_params else "",
+            "problem": self.site.stale(request, say),
             "client": shown(name) if name else "",
             "username": there.account.username,
             "action": self.site.pages.base + PAGE,

@@ -54,6 +54,10 @@ class Site:
         """In which language."""
         return self.pages.languages.choose(wanted, request.headers.get("accept-language", ""))
 
+    def stale(self, request: Request, say: Words) -> str:
+        """What whoever sent a form that was not up to date is told: nothing was done."""
+        return say("problem.stale") if "stale" in request.query_params else ""
+
     def show(
         self,
         name: str,

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from chassis.auth import scoped
 from chassis.proofs import Presented, Proofs, certified
-from chassis.web import Hot, Json, oauth_form
-from chassis.web.forms import MEDIA_TYPE, invalid
+from chassis.web import NO_STORE, Hot, Json, is_form, oauth_form
+from chassis.web.forms import invalid
 from eventlog.errors import Kind, Refusal
 from services.identity.api import answers
 from services.identity.api.callers import Callers
@@ -18,7 +18,6 @@ from services.identity.domain.profile import profile
 from services.identity.ports import Authorizations
 
 OPENID = "openid"
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class SigningClients(Protocol):
@@ -69,7 +68,7 @@ class UserInfo:
         One that is bound to a key comes by header (RFC 9449 7.1).
         """
         header = await self.proofs.presented(request)
-        posted = request.method == "POST" and request.headers.get("content-type", "").startswith(MEDIA_TYPE)
+        posted = request.method == "POST" and is_form(request)
         in_form = (await oauth_form(request)).get("access_token") if posted else None
         if header is not None and in_form is not None:
             raise invalid("the token is presented by one method, not by two")

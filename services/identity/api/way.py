@@ -133,7 +133,7 @@ class Way:
         """A page whose form is for that session. It may lead to the application at once: its policy names whereto."""
         say, client = self.say(asked), asked.client_name or asked.client_id
         common: dict[str, object] = {
-            "problem": say("problem.stale") if "stale" in self.request.query_params else "",
+            "problem": self.site.stale(self.request, say),
             "client": shown(client),
             "name": client[:MAX_SHOWN],
             "action": self.action,

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.web import Hot, Json, oauth_form
+from chassis.web import NO_STORE, Hot, Json, oauth_form
 from services.token.api import answers
 from services.token.api.client_auth import client_of
 from services.token.commands.device import begin_device
@@ -15,7 +15,6 @@ from services.token.domain.device import INTERVAL, LIFE
 from services.token.ports import Token
 
 PATH = "/oauth2/device_authorization"
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)

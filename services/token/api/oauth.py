@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from chassis import positions
 from chassis.telemetry import correlation_id
-from chassis.web import Form, Hot, Json, oauth_form
+from chassis.web import NO_STORE, Form, Hot, Json, oauth_form
 from eventlog.errors import Refusal
 from eventlog.log import By
 from services.token.adapters.refresh_secrets import PREFIX
@@ -34,7 +34,6 @@ from watchword.verifier import Verifier
 
 GRANTED = Counter("watchword_token_requests", "Requests for tokens", ["grant_type", "outcome"])
 _granted = lru_cache(maxsize=256)(GRANTED.labels)
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class OAuth:

@@ -6,15 +6,13 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.web import Hot, Json, oauth_form
+from chassis.web import NO_STORE, Hot, Json, oauth_form
 from services.token.api import answers
 from services.token.api.client_auth import client_of
 from services.token.api.proof import jkt_of
 from services.token.commands.push import push
 from services.token.ports import Token
 from services.token.queries import OwnKeys, id_token_hint
-
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from chassis import positions
 from chassis.auth import bearer_of
 from chassis.limits import WindowLimits, source_of
 from chassis.telemetry import correlation_id
-from chassis.web import Json
+from chassis.web import NO_STORE, Json
 from chassis.web.described import ANYBODY, BEARER, refuses
 from chassis.web.gate import check_media_type
 from services.token.api.documents import read_document
@@ -33,7 +33,6 @@ from services.token.ports import Token
 
 PATH = "/oauth2/register"
 LIMIT = "registration"
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _METADATA: dict[int, tuple[str, ...]] = {
     400: ("invalid_client_metadata", "invalid_redirect_uri", "malformed_json"),
     415: ("unsupported_media_type",),

@@ -66,6 +66,9 @@ async def test_the_token_may_come_in_a_form_and_never_in_the_address(door: Door,
     token = bearer["Authorization"].removeprefix("Bearer ")
     posted = await door.client.post("/oauth2/userinfo", content=f"access_token={token}", headers=FORM)
     assert posted.json() == {"sub": alice["account_id"]}
+    shouted = {"Content-Type": "APPLICATION/X-WWW-FORM-URLENCODED; charset=UTF-8"}
+    posted = await door.client.post("/oauth2/userinfo", content=f"access_token={token}", headers=shouted)
+    assert posted.json() == {"sub": alice["account_id"]}
     twice = await door.client.post("/oauth2/userinfo", content=f"access_token={token}", headers=FORM | bearer)
     assert (twice.status_code, twice.json()["error"]) == (400, "invalid_request")
     for response in (
