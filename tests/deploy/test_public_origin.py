@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.deploy.kustomized import OVERLAYS, SERVICES, overlay
+from tests.harness.applications import registered
 from tests.harness.nginx import LISTENS, NAMED, Nginx, nginx
 from tests.harness.running import Running, free_fleet
 
@@ -81,6 +82,27 @@ def test_every_path_reaches_its_service_through_nginx(suite: Running, proxy: Ngi
             elsewhere = [one for one in SERVICES if one != service and asked[one] == 405]
             assert httpx2.request("PATCH", f"{proxy.url}{path}", json={}).status_code == 405, (service, path)
             assert elsewhere == [], path
+
+
+async def test_what_an_application_wants_back_comes_back_through_nginx_however_long(
+    suite: Running, proxy: Nginx
+) -> None:
+    app = await registered(
+        suite, confidential=True, grant_types=["authorization_code"], redirect_uris=["https://app.example/callback"]
+    )
+    asked = {
+        "client_id": app.client_id,
+        "response_type": "code",
+        "redirect_uri": "https://app.example/callback",
+        "scope": "openid",
+        "code_challenge": "c" * 43,
+        "code_challenge_method": "S256",
+        "prompt": "none",
+        "state": "s" * 30_000,
+    }
+    answer = httpx2.get(f"{proxy.url}/oauth2/authorize", params=asked)
+    assert answer.status_code == 303, answer.text
+    assert f"&state={asked['state']}&" in answer.headers["location"]
 
 
 def test_what_is_meant_for_operators_stays_behind_nginx(proxy: Nginx) -> None:
