@@ -34,6 +34,7 @@ from services.token.domain.code import CODE, LIFE
 from services.token.domain.errors import AuthorizationRefused, NoSuchAddress
 from services.token.domain.events import CodeIssued, GrantGiven
 from services.token.domain.grant import GRANT, grant_key
+from services.token.domain.requested import within
 from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
 from services.token.ports import Token
 
@@ -207,6 +208,7 @@ async def _issued(
     step: Give,
     code_id: str,
 ) -> CodeIssued:
+    scopes = [scope for scope in request.scopes if scope in step.scopes]
     return CodeIssued(
         code_id=code_id,
         client_id=client.id,
@@ -214,8 +216,8 @@ async def _issued(
         session_id=who.session_id,
         session_position=who.session_position,
         seen=who.seen,
-        scope=" ".join(step.scopes),
-        audience=audience_of(token, client, request.resources, step.scopes),
+        scope=" ".join(scopes),
+        audience=audience_of(token, client, request.resources, scopes),
         redirect_uri=request.answering.redirect_uri,
         auth_time=who.auth_time,
         acr=who.acr,
@@ -225,7 +227,7 @@ async def _issued(
         code_challenge=request.code_challenge,
         nonce=request.nonce,
         jkt=request.dpop_jkt,
-        userinfo_claims=list(request.claims.userinfo),
+        userinfo_claims=within(request.claims.userinfo, step.scopes),
     )
 
 

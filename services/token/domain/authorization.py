@@ -34,7 +34,8 @@ class Answering(msgspec.Struct, frozen=True):
 
 class AuthorizationRequest(msgspec.Struct, frozen=True):
     """A request that was found good. `asked_at` in µs by the log's time, `max_age` in seconds; `account_id` is whom it
-    has to be, where it says so; `pushed` the address under which it was pushed (RFC 9126).
+    has to be, where it says so; `pushed` the address under which it was pushed (RFC 9126); `named` are the scopes of
+    claims that it asks for by name, where it does not ask for those scopes.
     """
 
     client_id: str
@@ -51,8 +52,14 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     display: str = ""
     resources: tuple[str, ...] = ()
     claims: Requested = Requested()
+    named: tuple[str, ...] = ()
     pushed: str = ""
     dpop_jkt: str | None = None
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """What a person is asked for: to ask for a claim by name is to ask for what its scope would let it know."""
+        return (*self.scopes, *self.named)
 
     @property
     def silent(self) -> bool:
@@ -105,7 +112,7 @@ class Refuse(msgspec.Struct, frozen=True):
 
 
 class Give(msgspec.Struct, frozen=True):
-    """The client is given a code for these scopes. `consented`: the person has just said so."""
+    """The client is given a code for what it asked for of these scopes. `consented`: the person has just said so."""
 
     scopes: tuple[str, ...]
     consented: bool
@@ -140,10 +147,11 @@ def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: s
     if hinted and claims.subject not in ("", hinted):
         raise AuthorizationRefused("invalid_request", "claims and id_token_hint name two accounts")
     _allowed_resources(client, resources)
+    scopes = asked_scopes(client, asked.get("scope"))
     return AuthorizationRequest(
         client_id=client.id,
         answering=to,
-        scopes=asked_scopes(client, asked.get("scope")),
+        scopes=scopes,
         asked_at=now,
         nonce=asked.get("nonce"),
         code_challenge=asked.get("code_challenge"),
@@ -155,6 +163,7 @@ def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: s
         display=asked.get("display", ""),
         resources=tuple(resources),
         claims=claims,
+        named=tuple(name for name in client.authorizable if name in claims.scopes and name not in scopes),
         dpop_jkt=asked.get("dpop_jkt"),
     )
 
@@ -273,16 +282,16 @@ def _lately_enough(request: AuthorizationRequest, who: SignedIn, now: int) -> bo
 def _consent(
     request: AuthorizationRequest, client: Client, granted: Sequence[str], decision: Decision | None
 ) -> Refuse | Consent | Give:
-    asks = client.ask_consent and not client.first_party and not set(request.scopes) <= set(granted)
+    asks = client.ask_consent and not client.first_party and not set(request.wants) <= set(granted)
     if not asks and "consent" not in request.prompt:
-        return Give(request.scopes, consented=False)
+        return Give(request.wants, consented=False)
     if request.silent:
         return Refuse("consent_required", "the person has to be asked first")
     if decision is None:
-        known = tuple(scope for scope in request.scopes if scope in granted)
-        return Consent(tuple(scope for scope in request.scopes if scope not in granted), known)
+        known = tuple(scope for scope in request.wants if scope in granted)
+        return Consent(tuple(scope for scope in request.wants if scope not in granted), known)
     # Never more than was asked for, whatever the page sent back.
-    allowed = tuple(scope for scope in request.scopes if scope in decision.scopes or scope == OPENID)
-    if not decision.allow or not allowed:
+    allowed = tuple(scope for scope in request.wants if scope in decision.scopes or scope == OPENID)
+    if not decision.allow or set(request.scopes).isdisjoint(allowed):
         return Refuse("access_denied", "the person said no")
     return Give(allowed, consented=True)

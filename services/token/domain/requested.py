@@ -1,5 +1,6 @@
 """The `claims` parameter of an authorization request (OpenID Connect Core 5.5)."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -7,6 +8,18 @@ import msgspec
 from services.token.domain.errors import AuthorizationRefused
 
 MAX_CLAIMS = 50
+BY_SCOPE = {
+    "profile": frozenset(
+        {
+            *("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile"),
+            *("picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
+        }
+    ),
+    "email": frozenset({"email", "email_verified"}),
+    "address": frozenset({"address"}),
+    "phone": frozenset({"phone_number", "phone_number_verified"}),
+}
+"""OpenID Connect Core 5.4: what each scope lets an application know."""
 
 
 class Requested(msgspec.Struct, frozen=True):
@@ -18,6 +31,18 @@ class Requested(msgspec.Struct, frozen=True):
     userinfo: tuple[str, ...] = ()
     subject: str = ""
     acr: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes that would let an application know them."""
+        named = {*self.id_token, *self.userinfo}
+        return frozenset(scope for scope, claims in BY_SCOPE.items() if not named.isdisjoint(claims))
+
+
+def within(claims: Collection[str], scopes: Collection[str]) -> list[str]:
+    """Those of the claims that one of the scopes lets an application know."""
+    let = frozenset[str]().union(*(BY_SCOPE.get(scope, frozenset()) for scope in scopes))
+    return [claim for claim in claims if claim in let]
 
 
 def read_claims(text: str | None) -> Requested:

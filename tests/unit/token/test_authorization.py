@@ -228,6 +228,25 @@ async def test_never_more_is_granted_than_was_asked_for(world: World) -> None:
     assert answered.answer.scope == "openid email"
 
 
+async def test_to_ask_for_a_claim_by_name_is_to_ask_for_its_scope(world: World) -> None:
+    """OpenID Connect Core 5.5: no application learns that way what people were not asked for."""
+    shop, claims = Browser(world, SHOP), '{"userinfo": {"email": null, "nickname": null, "groups": null}}'
+    handle = await shop.kept(scope="openid", claims=claims)
+    assert await shop.goes_on(handle, shop.alice()) == Consent(("openid", "profile", "email"), ())
+    some = await shop.goes_on(handle, shop.alice(), Decision(True, ("openid", "email")))
+    answered = await shop.redeem(dict(some.parameters)["code"])
+    assert answered.answer.scope == "openid"
+    assert (await world.a.verified(answered.answer.access_token)).userinfo_claims == ("email",)
+    again = await shop.kept(scope="openid", claims='{"userinfo": {"email": null}}')
+    assert isinstance(await shop.goes_on(again, shop.alice()), Destination)
+
+
+async def test_a_claim_of_a_scope_that_a_client_may_not_have_is_not_asked_for(world: World) -> None:
+    shop = Browser(world, SHOP)
+    handle = await shop.kept(scope="openid", claims='{"userinfo": {"phone_number": null}}')
+    assert await shop.goes_on(handle, shop.alice()) == Consent(("openid",), ())
+
+
 @pytest.mark.parametrize("decision", [Decision(False, ("openid",)), Decision(False)])
 async def test_no_is_no(world: World, decision: Decision) -> None:
     shop = Browser(world, SHOP)
