@@ -20,6 +20,7 @@ from eventlog.projection import Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
 from services.token.adapters.client_keys import PublishedKeys
 from services.token.adapters.fetch import Fetcher
+from services.token.adapters.people import PeoplePeer
 from services.token.adapters.sectors import published
 from services.token.adapters.vault import KEYS, EncryptedVault, PostgresWrappedKeys
 from services.token.api.authorization import ALLOWED as ANSWERS
@@ -61,7 +62,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         settings.dpop_nonces,
         fetcher,
     )
-    token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept, proving)
+    people = PeoplePeer(connect(settings.identity_grpc, base.tls, "identity"))
+    token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept, proving, people)
 
     own, identity = base.own(), base.peer("identity", settings.identity_grpc)
     trust, registered = WatchedTrust(), KnownClients(token.log)

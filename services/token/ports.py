@@ -1,6 +1,6 @@
 """What token needs from outside."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -77,6 +77,25 @@ class NoFetch:
         raise NotFetched("nothing is fetched here")
 
 
+class People(Protocol):
+    """What identity knows of people."""
+
+    async def claims(self, account_id: str, names: Sequence[str]) -> Mapping[str, Any]:
+        """Of the claims of OpenID Connect Core 5.1 that are named, those that are known.
+
+        Raises Refusal `peer_unavailable`.
+        """
+        ...
+
+
+class Nobody:
+    """Where nobody is known."""
+
+    async def claims(self, account_id: str, names: Sequence[str]) -> Mapping[str, Any]:
+        """See People."""
+        return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Proving:
     """What it takes to judge how clients prove who they are.
@@ -107,6 +126,7 @@ class Token:
     parked: Parked
     kept: Kept
     proving: Proving = field(default_factory=Proving)
+    people: People = field(default_factory=Nobody)
 
     def addresses(self, path: str) -> list[str]:
         """The addresses under which clients know an endpoint: the operator's word, never a Host header's."""

@@ -221,6 +221,16 @@ async def test_claims_essential(app: Party, browser: Browser, person: Person) ->
     assert told["preferred_username"] == person.username
 
 
+async def test_claims_in_the_id_token(parties: Parties, browser: Browser, person: Person) -> None:
+    """OpenID Connect Core 5.5: by name, and where the person let the application know."""
+    app = await parties(scopes=["openid", "profile"])
+    asked = {"id_token": {"preferred_username": {"essential": True}, "email": None, "auth_time": {"essential": True}}}
+    said = claims((await app.tokens(browser, person, scope="openid", claims=json.dumps(asked)))["id_token"])
+    assert said["preferred_username"] == person.username
+    assert said["auth_time"]
+    assert "email" not in said
+
+
 async def test_ensure_registered_redirect_uri(app: Party, browser: Browser) -> None:
     """oidcc-ensure-registered-redirect-uri: a person is told, and goes nowhere."""
     page = await browser.open(app.asking(redirect_uri="https://app.example/other"))

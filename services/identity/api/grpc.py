@@ -1,4 +1,4 @@
-"""IdentityService: people's administration, for operators and administrators."""
+"""IdentityService: people's administration, for operators and administrators; and what token says of people."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from eventlog.errors import Kind, Refusal
 from services.identity.commands import Done, Identity
 from services.identity.commands.accounts import Applicant, disable_account, enable_account, register
 from services.identity.commands.names import find, key_of
-from services.identity.domain.account import known
+from services.identity.domain.account import ACCOUNT, known
+from services.identity.domain.profile import profile
 from watchword.identity.v1 import identity_pb2, identity_pb2_grpc
 
 _SERVICE = "watchword.identity.v1.IdentityService"
@@ -16,7 +17,7 @@ _SERVICE = "watchword.identity.v1.IdentityService"
 ALLOWED: rpc.Allowed = {
     f"{_SERVICE}/{method}": {rpc.ADMINISTRATOR}
     for method in ("CreateAccount", "DisableAccount", "EnableAccount", "FindAccount")
-}
+} | {f"{_SERVICE}/GetClaims": frozenset({"service/token"})}
 ACTIONS = {
     f"{_SERVICE}/CreateAccount": "identity.account.create",
     f"{_SERVICE}/DisableAccount": "identity.account.disable",
@@ -27,7 +28,7 @@ MAX_REASON = 200
 
 
 class IdentityRpc(identity_pb2_grpc.IdentityServiceServicer):
-    """Each method wants an administrator."""
+    """Each method wants an administrator, but for the one that token asks."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -67,6 +68,14 @@ class IdentityRpc(identity_pb2_grpc.IdentityServiceServicer):
         log = self._identity.log
         account = known(await find(log, await key_of(log, request.username)))
         return identity_pb2.FindAccountResponse(account_id=account.id, disabled=account.disabled)
+
+    async def GetClaims(self, request: identity_pb2.GetClaimsRequest, context: Any) -> identity_pb2.GetClaimsResponse:
+        """What an application was let know of somebody by name (OpenID Connect Core 5.5)."""
+        account = known(await self._identity.log.fresh(ACCOUNT, request.account_id))
+        said = profile(account, (), request.names)
+        response = identity_pb2.GetClaimsResponse()
+        response.claims.update({name: said[name] for name in request.names if name in said})
+        return response
 
 
 def _reason(reason: str) -> str:

@@ -228,6 +228,7 @@ async def _issued(
         nonce=request.nonce,
         jkt=request.dpop_jkt,
         userinfo_claims=within(request.claims.userinfo, step.scopes),
+        id_token_claims=within(request.claims.id_token, step.scopes),
     )
 
 

@@ -1,6 +1,7 @@
 """Issuing (RULES 7, 9): append first, then sign; no token without its event."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -82,7 +83,7 @@ class IdSigning(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What a family is for. `offline`: it outlives its session."""
+    """What a family is for. `offline`: it outlives its session. `told`: see Identified."""
 
     scope: str
     audience: tuple[str, ...]
@@ -91,6 +92,7 @@ class Given(msgspec.Struct, frozen=True):
     code_id: str | None = None
     nonce: str | None = None
     binding: Binding = UNBOUND
+    told: Mapping[str, Any] = {}
 
 
 async def signing_key(attempt: Attempt, client: Client) -> Key:
@@ -214,7 +216,7 @@ async def begin_family(attempt: Attempt, client: Client, new: NewFamily, given: 
     issued = TokenIssued(**said, session_id=session_id or None, family_id=started.family_id)
     attempt.start(FAMILY, started.family_id, started, issued)
     generation = 1 if "refresh_token" in client.grant_types else 0
-    identified = await identifies(attempt, client, given.scope, Identified(new.session_id, given.nonce))
+    identified = await identifies(attempt, client, given.scope, Identified(new.session_id, given.nonce, given.told))
     return Signing(issued, key, client.access_token_alg, family_of(started), generation, refresh.id, identified)
 
 

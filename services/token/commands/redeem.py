@@ -1,6 +1,7 @@
 """The authorization_code grant (RFC 6749 4.1.3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 import structlog
@@ -25,10 +26,16 @@ log = structlog.get_logger()
 
 
 class Redeeming(msgspec.Struct, frozen=True):
-    """By which grant type a code is redeemed, and what judges it: of the code, the client and the time now."""
+    """By which grant type a code is redeemed, and what judges it: of the code, the client and the time now. `told` is
+    what identity says of the person for the ID token.
+    """
 
     grant_type: str
     judge: Callable[[Code, str, int], None]
+    told: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"Redeeming({self.grant_type!r})"
 
 
 async def redeem(
@@ -41,14 +48,25 @@ async def redeem(
     binding: Binding = UNBOUND,
 ) -> Answered:
     """The tokens for a code. Raises InvalidGrant: for a forged code nothing happens; one that was redeemed before
-    (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2).
+    (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2). Raises
+    Refusal `peer_unavailable`, and the code stays good, where identity cannot say what the ID token was to.
     """
 
     def judge(code: Code, client_id: str, now: int) -> None:
         judge_redemption(code, client_id, shown, now, binding)
 
     genuine = await open_code(token.vault, presented)
-    return await give(token, client, genuine, Redeeming("authorization_code", judge), resources, by, binding)
+    redeeming = Redeeming("authorization_code", judge, await _told(token, genuine))
+    return await give(token, client, genuine, redeeming, resources, by, binding)
+
+
+async def _told(token: Token, genuine: PresentedCode) -> Mapping[str, Any]:
+    """What the request asked for by name, and the person let the client know: asked before the code is used up."""
+    code = await token.log.fresh(CODE, genuine.code_id)
+    if not code.id_token_claims or code.redeemed_at:
+        return {}
+    said = await token.people.claims(code.subject, code.id_token_claims)
+    return {name: value for name, value in said.items() if name in code.id_token_claims}
 
 
 async def give(
@@ -72,7 +90,8 @@ async def give(
         own.may(redeeming.grant_type)
         redeeming.judge(code, own.id, attempt.now)
         await _still_stands(token, attempt, code, own)
-        signing = await begin_family(attempt, own, _session(code), _given(code, own, resources, binding))
+        given = _given(code, own, resources, binding, redeeming.told)
+        signing = await begin_family(attempt, own, _session(code), given)
         family_id = signing.issue.family_id or ""
         redeemed = CodeRedeemed(code_id=code.id, client_id=own.id, family_id=family_id)
         await attempt.write(CODE, code.id, redeemed)
@@ -124,7 +143,7 @@ def _session(code: Code) -> NewFamily:
     )
 
 
-def _given(code: Code, client: Client, resources: list[str], binding: Binding) -> Given:
+def _given(code: Code, client: Client, resources: list[str], binding: Binding, told: Mapping[str, Any]) -> Given:
     """RFC 8707 2.2: the first access token may be for less than what was granted."""
     if not set(resources) <= set(code.audience):
         raise InvalidTarget
@@ -136,4 +155,5 @@ def _given(code: Code, client: Client, resources: list[str], binding: Binding) -
         code_id=code.id,
         nonce=code.nonce,
         binding=binding,
+        told=told,
     )

@@ -39,6 +39,7 @@ class Code(msgspec.Struct, frozen=True):
     nonce: str | None = None
     jkt: str | None = None
     userinfo_claims: tuple[str, ...] = ()
+    id_token_claims: tuple[str, ...] = ()
     issued_at: int = 0
     redeemed_at: int = 0
     family_id: str = ""

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,10 +18,16 @@ ID_TOKEN_LIFE = 600
 
 
 class Identified(msgspec.Struct, frozen=True):
-    """What an ID token says besides: the session, whether the family outlives it or not, and the request's nonce."""
+    """What an ID token says besides: the session, whether the family outlives it or not, the request's nonce, and what
+    identity says of the person, where the request asked for it by name.
+    """
 
     session_id: str = ""
     nonce: str | None = None
+    told: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"Identified({self.session_id!r})"
 
 
 class IdTokenHint(msgspec.Struct, frozen=True):
@@ -83,8 +89,8 @@ def acting(actors: Sequence[str]) -> dict[str, Any]:
 
 
 def id_claims(issuer: str, family: Family, said: Identified, access_token: str, alg: str, time: int) -> dict[str, Any]:
-    """The claims of OpenID Connect Core 2 and 3.1.3.6. Nothing of a profile: token knows none."""
-    claims: dict[str, Any] = {
+    """The claims of OpenID Connect Core 2 and 3.1.3.6. Of a profile only what it was told: token knows none."""
+    claims: dict[str, Any] = dict(said.told) | {
         "iss": issuer,
         "sub": family.subject,
         "aud": family.client_id,

@@ -22,31 +22,36 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$watchword/identity/v1/identity.proto\x12\x15watchword.identity.v1\"X\n\x14\x43reateAccountRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x12\n\x05\x65mail\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_email\"=\n\x15\x43reateAccountResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\";\n\x15\x44isableAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\";\n\x16\x44isableAccountResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x08\":\n\x14\x45nableAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\":\n\x15\x45nableAccountResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x08\"&\n\x12\x46indAccountRequest\x12\x10\n\x08username\x18\x01 \x01(\t\";\n\x13\x46indAccountResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x10\n\x08\x64isabled\x18\x02 \x01(\x08\x32\xbe\x03\n\x0fIdentityService\x12j\n\rCreateAccount\x12+.watchword.identity.v1.CreateAccountRequest\x1a,.watchword.identity.v1.CreateAccountResponse\x12m\n\x0e\x44isableAccount\x12,.watchword.identity.v1.DisableAccountRequest\x1a-.watchword.identity.v1.DisableAccountResponse\x12j\n\rEnableAccount\x12+.watchword.identity.v1.EnableAccountRequest\x1a,.watchword.identity.v1.EnableAccountResponse\x12\x64\n\x0b\x46indAccount\x12).watchword.identity.v1.FindAccountRequest\x1a*.watchword.identity.v1.FindAccountResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$watchword/identity/v1/identity.proto\x12\x15watchword.identity.v1\x1a\x1cgoogle/protobuf/struct.proto\"X\n\x14\x43reateAccountRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x12\n\x05\x65mail\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_email\"=\n\x15\x43reateAccountResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\";\n\x15\x44isableAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\";\n\x16\x44isableAccountResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x08\":\n\x14\x45nableAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\":\n\x15\x45nableAccountResponse\x12\x10\n\x08position\x18\x01 \x01(\x04\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x08\"&\n\x12\x46indAccountRequest\x12\x10\n\x08username\x18\x01 \x01(\t\";\n\x13\x46indAccountResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x10\n\x08\x64isabled\x18\x02 \x01(\x08\"5\n\x10GetClaimsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\r\n\x05names\x18\x02 \x03(\t\"<\n\x11GetClaimsResponse\x12\'\n\x06\x63laims\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct2\x9e\x04\n\x0fIdentityService\x12j\n\rCreateAccount\x12+.watchword.identity.v1.CreateAccountRequest\x1a,.watchword.identity.v1.CreateAccountResponse\x12m\n\x0e\x44isableAccount\x12,.watchword.identity.v1.DisableAccountRequest\x1a-.watchword.identity.v1.DisableAccountResponse\x12j\n\rEnableAccount\x12+.watchword.identity.v1.EnableAccountRequest\x1a,.watchword.identity.v1.EnableAccountResponse\x12\x64\n\x0b\x46indAccount\x12).watchword.identity.v1.FindAccountRequest\x1a*.watchword.identity.v1.FindAccountResponse\x12^\n\tGetClaims\x12\'.watchword.identity.v1.GetClaimsRequest\x1a(.watchword.identity.v1.GetClaimsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'watchword.identity.v1.identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEACCOUNTREQUEST']._serialized_start=63
-  _globals['_CREATEACCOUNTREQUEST']._serialized_end=151
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=153
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=214
-  _globals['_DISABLEACCOUNTREQUEST']._serialized_start=216
-  _globals['_DISABLEACCOUNTREQUEST']._serialized_end=275
-  _globals['_DISABLEACCOUNTRESPONSE']._serialized_start=277
-  _globals['_DISABLEACCOUNTRESPONSE']._serialized_end=336
-  _globals['_ENABLEACCOUNTREQUEST']._serialized_start=338
-  _globals['_ENABLEACCOUNTREQUEST']._serialized_end=396
-  _globals['_ENABLEACCOUNTRESPONSE']._serialized_start=398
-  _globals['_ENABLEACCOUNTRESPONSE']._serialized_end=456
-  _globals['_FINDACCOUNTREQUEST']._serialized_start=458
-  _globals['_FINDACCOUNTREQUEST']._serialized_end=496
-  _globals['_FINDACCOUNTRESPONSE']._serialized_start=498
-  _globals['_FINDACCOUNTRESPONSE']._serialized_end=557
-  _globals['_IDENTITYSERVICE']._serialized_start=560
-  _globals['_IDENTITYSERVICE']._serialized_end=1006
+  _globals['_CREATEACCOUNTREQUEST']._serialized_start=93
+  _globals['_CREATEACCOUNTREQUEST']._serialized_end=181
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=183
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=244
+  _globals['_DISABLEACCOUNTREQUEST']._serialized_start=246
+  _globals['_DISABLEACCOUNTREQUEST']._serialized_end=305
+  _globals['_DISABLEACCOUNTRESPONSE']._serialized_start=307
+  _globals['_DISABLEACCOUNTRESPONSE']._serialized_end=366
+  _globals['_ENABLEACCOUNTREQUEST']._serialized_start=368
+  _globals['_ENABLEACCOUNTREQUEST']._serialized_end=426
+  _globals['_ENABLEACCOUNTRESPONSE']._serialized_start=428
+  _globals['_ENABLEACCOUNTRESPONSE']._serialized_end=486
+  _globals['_FINDACCOUNTREQUEST']._serialized_start=488
+  _globals['_FINDACCOUNTREQUEST']._serialized_end=526
+  _globals['_FINDACCOUNTRESPONSE']._serialized_start=528
+  _globals['_FINDACCOUNTRESPONSE']._serialized_end=587
+  _globals['_GETCLAIMSREQUEST']._serialized_start=589
+  _globals['_GETCLAIMSREQUEST']._serialized_end=642
+  _globals['_GETCLAIMSRESPONSE']._serialized_start=644
+  _globals['_GETCLAIMSRESPONSE']._serialized_end=704
+  _globals['_IDENTITYSERVICE']._serialized_start=707
+  _globals['_IDENTITYSERVICE']._serialized_end=1249
 # @@protoc_insertion_point(module_scope)

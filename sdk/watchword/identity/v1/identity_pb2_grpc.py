@@ -55,6 +55,11 @@ class IdentityServiceStub:
                 request_serializer=watchword_dot_identity_dot_v1_dot_identity__pb2.FindAccountRequest.SerializeToString,
                 response_deserializer=watchword_dot_identity_dot_v1_dot_identity__pb2.FindAccountResponse.FromString,
                 _registered_method=True)
+        self.GetClaims = channel.unary_unary(
+                '/watchword.identity.v1.IdentityService/GetClaims',
+                request_serializer=watchword_dot_identity_dot_v1_dot_identity__pb2.GetClaimsRequest.SerializeToString,
+                response_deserializer=watchword_dot_identity_dot_v1_dot_identity__pb2.GetClaimsResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -86,6 +91,14 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetClaims(self, request, context):
+        """What an application was let know of a person by name, for the ID token that token is about to sign: it alone asks,
+        and keeps nothing. NOT_FOUND where there is no such account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -108,6 +121,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.FindAccount,
                     request_deserializer=watchword_dot_identity_dot_v1_dot_identity__pb2.FindAccountRequest.FromString,
                     response_serializer=watchword_dot_identity_dot_v1_dot_identity__pb2.FindAccountResponse.SerializeToString,
+            ),
+            'GetClaims': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClaims,
+                    request_deserializer=watchword_dot_identity_dot_v1_dot_identity__pb2.GetClaimsRequest.FromString,
+                    response_serializer=watchword_dot_identity_dot_v1_dot_identity__pb2.GetClaimsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -219,6 +237,33 @@ class IdentityService:
             '/watchword.identity.v1.IdentityService/FindAccount',
             watchword_dot_identity_dot_v1_dot_identity__pb2.FindAccountRequest.SerializeToString,
             watchword_dot_identity_dot_v1_dot_identity__pb2.FindAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClaims(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.identity.v1.IdentityService/GetClaims',
+            watchword_dot_identity_dot_v1_dot_identity__pb2.GetClaimsRequest.SerializeToString,
+            watchword_dot_identity_dot_v1_dot_identity__pb2.GetClaimsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,10 @@ class IdentityServiceStub:
     EnableAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.EnableAccountRequest, _identity_pb2.EnableAccountResponse]
     FindAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.FindAccountRequest, _identity_pb2.FindAccountResponse]
     """The account that has this username; NOT_FOUND where there is none."""
+    GetClaims: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetClaimsRequest, _identity_pb2.GetClaimsResponse]
+    """What an application was let know of a person by name, for the ID token that token is about to sign: it alone asks,
+    and keeps nothing. NOT_FOUND where there is no such account.
+    """
 
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
@@ -49,6 +53,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     EnableAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.EnableAccountRequest, _identity_pb2.EnableAccountResponse]  # type: ignore[assignment]
     FindAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.FindAccountRequest, _identity_pb2.FindAccountResponse]  # type: ignore[assignment]
     """The account that has this username; NOT_FOUND where there is none."""
+    GetClaims: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetClaimsRequest, _identity_pb2.GetClaimsResponse]  # type: ignore[assignment]
+    """What an application was let know of a person by name, for the ID token that token is about to sign: it alone asks,
+    and keeps nothing. NOT_FOUND where there is no such account.
+    """
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """People: accounts and their administration."""
@@ -81,5 +89,15 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.FindAccountResponse, _abc.Awaitable[_identity_pb2.FindAccountResponse]]:
         """The account that has this username; NOT_FOUND where there is none."""
+
+    @_abc_1.abstractmethod
+    def GetClaims(
+        self,
+        request: _identity_pb2.GetClaimsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.GetClaimsResponse, _abc.Awaitable[_identity_pb2.GetClaimsResponse]]:
+        """What an application was let know of a person by name, for the ID token that token is about to sign: it alone asks,
+        and keeps nothing. NOT_FOUND where there is no such account.
+        """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

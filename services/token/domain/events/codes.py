@@ -42,6 +42,8 @@ class CodeIssued(Event):
     jkt: str | None = None
     userinfo_claims: list[str] = msgspec.field(default_factory=list)
     """What it asked to learn of the person besides, by the names of OpenID Connect."""
+    id_token_claims: list[str] = msgspec.field(default_factory=list)
+    """What its ID token says of the person, by the same names."""
 
 
 @events.event("code.denied")
