@@ -12,6 +12,7 @@ clock.py       the log's time here, and since when the process is ready
 positions.py   Watchword-Position: its grammar, waiting for it, naming what was written
 auth.py        bearer → claims, scopes, administrators
 trust.py       what every process believes of token's log: revocations, grants, certificates
+origins.py     the web origins that clients registered
 foundation.py  what every service stands on: database, log, time, peers, readers
 administration.py  policy's word on what administrators do
 

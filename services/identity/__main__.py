@@ -13,13 +13,14 @@ from chassis.auth import Bearers
 from chassis.foundation import Foundation, lay
 from chassis.kept import PostgresKept
 from chassis.limits import PostgresStorage, WindowLimits
+from chassis.origins import Origins
 from chassis.process import Parts, Process, main
 from chassis.proofs import Proofs
 from chassis.rpc import Admission, RpcServer, connect
 from chassis.tracing.events import reacting
 from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
-from chassis.web import application
+from chassis.web import Share, application
 from eventlog.errors import Refusal, unavailable
 from eventlog.projection import Projections, Reaction, Rows, TableProjection, foreign
 from eventlog.projection.parked import Parked
@@ -39,6 +40,7 @@ from services.identity.api.grpc import ACTIONS, ALLOWED, IdentityRpc
 from services.identity.api.logout import Logout
 from services.identity.api.rest import Api
 from services.identity.api.site import Site
+from services.identity.api.userinfo import PATH as USERINFO
 from services.identity.api.userinfo import UserInfo
 from services.identity.commands import Identity
 from services.identity.commands.failures import Failures
@@ -46,7 +48,7 @@ from services.identity.commands.turns import Turns
 from services.identity.domain.events import events
 from services.identity.migrate import SCHEMA
 from services.identity.pages.rendering import Pages
-from services.identity.projections import TOLD, TRUST, sessions, token_events
+from services.identity.projections import ORIGINS, TOLD, TRUST, sessions, token_events
 from services.identity.queries import Queries
 from services.identity.reactions import NAME as REACTION
 from services.identity.reactions import TakeOver
@@ -64,13 +66,15 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     token = base.peer("token", settings.token_grpc)
     trusted = base.follow(TRUST, token, trust)
     trusted.memory.on_time(trust.forget)
+    origins = Origins()
+    shared = base.follow(ORIGINS, token, origins)
     listed = base.keep(sessions(log.decode, log.open_keys), base.own())
     told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, base.reader(token, "told-table"))
     react = reacting(REACTION, TakeOver(log))
     take_over = Reaction(
         REACTION, Rows(base.pool, REACTION), token, base.reader(token, "reaction"), foreign(token_events), react
     )
-    projections = base.run(process, [trusted, listed], [told, take_over])
+    projections = base.run(process, [trusted, shared, listed], [told, take_over])
     parked = Parked()
     process.step("parked", partial(parked.look, take_over.rows))
     process.background("parked", partial(parked.follow, take_over.rows))
@@ -124,6 +128,7 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
             *pages(settings, callers, queries, authorizations, DevicePeer(channel)),
         ],
         hot=UserInfo(callers, Proofs(kept, log.now, known_at(settings)), queries, authorizations).endpoints(),
+        shares=[Share(frozenset({USERINFO}), "GET, POST", origins.share)],
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
         certificate_header=settings.client_certificate_header,

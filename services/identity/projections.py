@@ -5,6 +5,8 @@ Token's events are declared here with just the fields that are read.
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from chassis.trust import fold_trust
 from chassis.trust import token_events as trusted_events
 from eventlog.events import Event, Recorded, Registry, rfc3339
@@ -78,6 +80,27 @@ class SubjectRevoked(Event):
     before_session_position: int | None = None
 
 
+origin_events = Registry("token")
+"""Just the origins: what else changes of a client does not touch them here."""
+
+
+@origin_events.event("client.registered")
+class OriginsRegistered(Event):
+    client_id: str
+    cors_origins: list[str] = msgspec.field(default_factory=list)
+
+
+@origin_events.event("client.updated")
+class OriginsUpdated(Event):
+    client_id: str
+    cors_origins: list[str] = msgspec.field(default_factory=list)
+
+
+@origin_events.event("client.deleted")
+class OriginsGone(Event):
+    client_id: str
+
+
 def fold_sessions(event: Event, row: Recorded) -> Iterable[Change]:
     """Identity's own log → rows `session`, which belong to their account, for as long as they go on."""
     match event:
@@ -130,6 +153,15 @@ def fold_told(event: Event, row: Recorded) -> Iterable[Change]:
             yield Drop("grant", f"{event.subject}/{event.client_id}")
 
 
+def fold_origins(event: Event, row: Recorded) -> Iterable[Change]:
+    """Token's log → rows `client` for chassis.origins, of those that registered origins."""
+    match event:
+        case OriginsRegistered() | OriginsUpdated() if event.cors_origins:
+            yield Put("client", event.client_id, {"origins": event.cors_origins})
+        case OriginsRegistered() | OriginsUpdated() | OriginsGone():
+            yield Drop("client", event.client_id)
+
+
 def sessions(decode: Decode, open_keys: Prepare) -> Projection:
     """`decode` opens the sealed parts, which stay in this service's own tables; `open_keys` finds a page's keys first.
 
@@ -147,3 +179,4 @@ def sessions(decode: Decode, open_keys: Prepare) -> Projection:
 
 TRUST = Projection("trust", "token", foreign(trusted_events), fold_trust)
 TOLD = Projection("told", "token", foreign(token_events), fold_told)
+ORIGINS = Projection("origins", "token", foreign(origin_events), fold_origins)

@@ -1,10 +1,8 @@
 """The clients as this process has heard of them: which there are, and whose pages may read what token answers."""
 
-from collections import Counter
-from typing import Any
-
+from chassis.origins import Origins
 from eventlog.log import Log
-from eventlog.projection import Change, DropGroup, MemoryRows, Put
+from eventlog.projection import Change, DropGroup, Put
 from services.token.domain.client import CLIENT
 
 
@@ -15,34 +13,23 @@ class KnownClients:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._rows = MemoryRows()
-        self._origins: Counter[str] = Counter()
+        self._origins = Origins()
 
     def ids(self) -> list[str]:
-        return list(self._rows.all("client"))
+        return self._origins.clients()
 
     def shares_with(self, origin: str) -> bool:
-        """Whether some client registered the origin (RULES 10). Takes no longer the more clients there are."""
-        return origin in self._origins
+        """See Origins.share."""
+        return self._origins.share(origin)
 
     def reset(self, rows: list[Put]) -> None:
         """See eventlog.projection.memory.Sink."""
         for key in {*self.ids(), *(row.key for row in rows)}:
             self._log.forget(CLIENT, key)
-        self._rows.reset(rows)
-        self._origins = Counter(origin for row in rows for origin in set(row.value["origins"]))
+        self._origins.reset(rows)
 
     def apply(self, change: Change) -> None:
         """See eventlog.projection.memory.Sink."""
         assert not isinstance(change, DropGroup), "clients belong to nobody"
         self._log.forget(CLIENT, change.key)
-        before = _origins(self._rows.get("client", change.key))
-        self._rows.apply(change)
-        after = _origins(self._rows.get("client", change.key))
-        self._origins.update(after - before)
-        self._origins.subtract(before - after)
-        self._origins = +self._origins if before - after else self._origins
-
-
-def _origins(row: dict[str, Any] | None) -> set[str]:
-    return set() if row is None else set(row["origins"])
+        self._origins.apply(change)

@@ -155,7 +155,9 @@ MEMBERS = (
         "WHAT",
     ),
     Member("grants", "--grant", list, "Such as introspect:any; may be repeated.", "GRANT"),
-    Member("cors_origins", "--cors-origin", list, "A web origin whose pages may call token and revoke.", "ORIGIN"),
+    Member(
+        "cors_origins", "--cors-origin", list, "A web origin whose pages may call token, revoke and userinfo.", "ORIGIN"
+    ),
     Member(
         "subject_type",
         "--subject-type",

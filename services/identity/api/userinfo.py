@@ -17,6 +17,7 @@ from services.identity.commands.sessions import of_claims
 from services.identity.domain.profile import profile
 from services.identity.ports import Authorizations
 
+PATH = "/oauth2/userinfo"
 OPENID = "openid"
 
 
@@ -39,10 +40,9 @@ class UserInfo:
 
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
-        path = "/oauth2/userinfo"
         return [
-            Hot("GET", path, self.userinfo, answers.USERINFO, answers.Profile),
-            Hot("POST", path, self.userinfo, answers.USERINFO, answers.Profile),
+            Hot("GET", PATH, self.userinfo, answers.USERINFO, answers.Profile),
+            Hot("POST", PATH, self.userinfo, answers.USERINFO, answers.Profile),
         ]
 
     async def userinfo(self, request: Request) -> Response:

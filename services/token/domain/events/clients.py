@@ -37,7 +37,7 @@ class Described(Event, kw_only=True):
     grants: list[str] = msgspec.field(default_factory=list)
     """What it may do beyond others, such as `introspect:any`."""
     cors_origins: list[str] = msgspec.field(default_factory=list)
-    """The web origins whose pages may ask for tokens."""
+    """The web origins whose pages may ask for tokens, and read userinfo."""
     redirect_uris: list[str] = msgspec.field(default_factory=list)
     """Where a browser may be sent back to with a code (RFC 6749 3.1.2)."""
     post_logout_redirect_uris: list[str] = msgspec.field(default_factory=list)
