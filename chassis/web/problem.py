@@ -31,6 +31,7 @@ _OAUTH_CODES = frozenset(
         "unsupported_token_type",
         "invalid_redirect_uri",
         "invalid_client_metadata",
+        "unapproved_software_statement",
         "invalid_target",
         "invalid_request_object",
         "use_dpop_nonce",

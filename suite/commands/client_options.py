@@ -178,6 +178,23 @@ MEMBERS = (
     Member("client_uri", "--client-uri", str, "Its home page.", "URI"),
     Member("policy_uri", "--policy-uri", str, "What it does with what it learns of people.", "URI"),
     Member("tos_uri", "--tos-uri", str, "Its terms of service.", "URI"),
+    Member(
+        "initiate_login_uri",
+        "--initiate-login-uri",
+        str,
+        "Where others may send a person so that it starts their sign-in.",
+        "URI",
+    ),
+    Member("contacts", "--contact", list, "Who answers for it, such as a mail address; may be repeated.", "WHOM"),
+    Member("software_id", "--software-id", str, "The software of which it is an installation.", "ID"),
+    Member("software_version", "--software-version", str, "Of which version that is.", "VERSION"),
+    Member("default_acr_values", "--acr", list, "How it would have people sign in, where that can be had.", "ACR"),
+    Member(
+        "require_auth_time",
+        "--auth-time/--no-auth-time",
+        bool,
+        "Its ID tokens must say when the person signed in; all do.",
+    ),
     Member("request_uris", "--request-uri", list, "Where its requests may be fetched from (RFC 9101).", "URI"),
     Member("request_object_alg", "--request-object-alg", str, "What its requests are signed with.", "ALG"),
 )

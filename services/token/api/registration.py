@@ -34,7 +34,7 @@ from services.token.ports import Token
 PATH = "/oauth2/register"
 LIMIT = "registration"
 _METADATA: dict[int, tuple[str, ...]] = {
-    400: ("invalid_client_metadata", "invalid_redirect_uri", "malformed_json"),
+    400: ("invalid_client_metadata", "invalid_redirect_uri", "unapproved_software_statement", "malformed_json"),
     415: ("unsupported_media_type",),
 }
 _TOKEN: dict[int, tuple[str, ...]] = {401: ("invalid_token",)}
@@ -57,6 +57,17 @@ class Metadata(BaseModel):
     post_logout_redirect_uris: list[str] = []
     backchannel_logout_uri: str = ""
     frontchannel_logout_uri: str = ""
+    default_max_age: int | None = None
+    default_acr_values: list[str] = []
+    require_auth_time: bool = False
+    contacts: list[str] = []
+    logo_uri: str = ""
+    client_uri: str = ""
+    policy_uri: str = ""
+    tos_uri: str = ""
+    initiate_login_uri: str = ""
+    software_id: str = ""
+    software_version: str = ""
 
 
 class Information(Metadata):

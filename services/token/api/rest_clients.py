@@ -93,6 +93,12 @@ class ClientMembers(BaseModel):
     request_uris: list[str] = []
     request_object_alg: str = ""
     may_act: str = Field(default="", description="the client that may exchange its tokens (RFC 8693)")
+    default_acr_values: list[str] = []
+    require_auth_time: bool = Field(default=False, description="its ID tokens say auth_time; all do")
+    initiate_login_uri: str = ""
+    software_id: str = ""
+    software_version: str = ""
+    contacts: list[str] = Field(default=[], description="who answers for it; sealed, and in no event's body")
 
     def client(self, client_id: str) -> Client:
         return msgspec.convert(self.model_dump() | {"id": client_id}, Client)

@@ -100,6 +100,12 @@ class Client(msgspec.Struct, frozen=True):
     old_secret_until: int = 0
     deleted: bool = False
     may_act: str = ""
+    default_acr_values: tuple[str, ...] = ()
+    require_auth_time: bool = False
+    initiate_login_uri: str = ""
+    software_id: str = ""
+    software_version: str = ""
+    contacts: tuple[str, ...] = ()
     revoked_at: int = 0
 
     @property

@@ -7,7 +7,7 @@ import msgspec
 
 from services.token.domain.addresses import host_of, wrong_endpoint
 from services.token.domain.client import Client
-from services.token.domain.errors import InvalidClientMetadata
+from services.token.domain.errors import InvalidClientMetadata, UnapprovedSoftwareStatement
 from services.token.domain.registration import CODE
 
 _NAMES = {
@@ -25,6 +25,8 @@ _SAME = frozenset(
         *("frontchannel_logout_session_required", "require_pushed_authorization_requests"),
         *("dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens", "tls_client_auth_subject_dn"),
         *("tls_client_auth_san_dns", "tls_client_auth_san_uri", "tls_client_auth_san_ip", "tls_client_auth_san_email"),
+        *("default_acr_values", "require_auth_time", "contacts", "initiate_login_uri"),
+        *("software_id", "software_version"),
     }
 ) & frozenset(Client.__struct_fields__)
 _OTHERS = frozenset({"scope", "response_types", "application_type", "sector_identifier_uri"})
@@ -35,7 +37,13 @@ _OPERATORS = frozenset(
     }
 )
 """What only an operator's document says, under our own names."""
-MEMBERS = _NAMES.keys() | _SAME | _OTHERS | _OPERATORS | {"client_id", "client_secret"}
+_ENCRYPTED = (
+    *("id_token_encrypted_response_alg", "id_token_encrypted_response_enc"),
+    *("userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc"),
+    *("request_object_encryption_alg", "request_object_encryption_enc"),
+)
+"""What asks for encryption, which is not offered: whoever relies on it must not be told that they have it."""
+MEMBERS = _NAMES.keys() | _SAME | _OTHERS | _OPERATORS | {*_ENCRYPTED, "client_id", "client_secret"}
 """All that is read of a document."""
 Document = Mapping[str, Any]
 
@@ -55,8 +63,11 @@ class Read(msgspec.Struct, frozen=True):
 def read_registration(document: Document) -> Read:
     """What a client says of itself. What is not known is ignored (RFC 7591 2); what only an operator says is, too.
 
-    Raises InvalidClientMetadata.
+    Raises InvalidClientMetadata, UnapprovedSoftwareStatement.
     """
+    if document.get("software_statement") is not None:
+        # What it says would come before what the document says (RFC 7591 3.1.1): without it the client is another.
+        raise UnapprovedSoftwareStatement
     said = _said(document)
     confidential = said.get("token_endpoint_auth_method") != "none"
     # RFC 9700 2.1.1 is for the client to follow; what certifies providers registers confidential ones without PKCE.
@@ -95,6 +106,9 @@ def _said(document: Document) -> dict[str, Any]:
         said["scopes"] = scope.split()
     if _text(document, "application_type") not in ("", "web", "native"):
         raise InvalidClientMetadata("application_type is web or native")
+    for name in _ENCRYPTED:
+        if document.get(name) is not None:
+            raise InvalidClientMetadata(f"{name}: encryption is not offered")
     return said
 
 

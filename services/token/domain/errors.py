@@ -119,6 +119,12 @@ class InvalidClientMetadata(Refusal):
         super().__init__(Kind.UNPROCESSABLE, "invalid_client_metadata", detail)
 
 
+class UnapprovedSoftwareStatement(Refusal):
+    def __init__(self) -> None:
+        reason = "no publisher of software statements is trusted here: register without one"
+        super().__init__(Kind.UNPROCESSABLE, "unapproved_software_statement", reason)
+
+
 class SessionOver(Refusal):
     """The session was ended at identity: nothing is issued for it again."""
 

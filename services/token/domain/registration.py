@@ -36,12 +36,14 @@ BY_SECRET = ("client_secret_basic", "client_secret_post", BY_MAC)
 BY_KEY = ("private_key_jwt", "self_signed_tls_client_auth")
 METHODS = ("none", *BY_SECRET, *BY_KEY, "tls_client_auth")
 MAX_NAME = 200
+MAX_CONTACT = 320
 MAX_LIST = 100
 MAX_AGE = 2**31
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
 _AUDIENCE = re.compile(r"[!-~]{1,256}")
 _GRANT = re.compile(r"[!-~]{1,128}")
+_ACR = re.compile(r"[!-~]{1,256}")
 _SECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?")
 _CERTIFICATE_NAMES = (
     "tls_client_auth_subject_dn",
@@ -97,14 +99,25 @@ def _redirects(client: Client) -> Iterator[str]:
 def _names(client: Client) -> Rules:
     yield "a client id does not begin with acc_", client.id.startswith("acc_")
     yield "client_id has 1 to 64 of A-Z a-z 0-9 _ . -", not ID.fullmatch(client.id)
-    too_long = len(client.name) > MAX_NAME
-    yield f"a name has at most {MAX_NAME} printable characters", too_long or not client.name.isprintable()
+    yield f"a name has at most {MAX_NAME} printable characters", not _is_word(client.name)
     yield "may_act is a client's id", bool(client.may_act) and not ID.fullmatch(client.may_act)
     yield "a grant is 1 to 128 visible ASCII characters", not _all(_GRANT, client.grants)
     yield "a scope is 1 to 128 of the characters of RFC 6749 3.3", not _all(_SCOPE, client.scopes)
     yield "an audience is 1 to 256 visible ASCII characters", not _all(_AUDIENCE, client.audiences)
+    yield "an acr value is 1 to 256 visible ASCII characters", not _all(_ACR, client.default_acr_values)
+    for name in ("software_id", "software_version"):
+        yield f"{name} has at most {MAX_NAME} printable characters", not _is_word(getattr(client, name))
+    yield f"a contact has 1 to {MAX_CONTACT} printable characters", not all(map(_is_contact, client.contacts))
     lists = (getattr(client, name) for name in client.__struct_fields__)
     yield f"a list has at most {MAX_LIST} entries", any(isinstance(one, tuple) and len(one) > MAX_LIST for one in lists)
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= MAX_NAME and text.isprintable()
+
+
+def _is_contact(text: str) -> bool:
+    return 0 < len(text) <= MAX_CONTACT and text.isprintable()
 
 
 def _addresses(client: Client) -> Rules:
@@ -118,6 +131,7 @@ def _addresses(client: Client) -> Rules:
     http = client.confidential and not client.self_registered
     yield from _wrong("backchannel_logout_uri", [client.backchannel_logout_uri], partial(wrong_endpoint, http=http))
     yield from _wrong("frontchannel_logout_uri", [client.frontchannel_logout_uri], wrong_endpoint)
+    yield from _wrong("initiate_login_uri", [client.initiate_login_uri], wrong_endpoint)
     yield from _wrong("jwks_uri", [client.jwks_uri], wrong_endpoint)
     yield from _wrong("request_uris", client.request_uris, wrong_request_uri)
     for page in ("logo_uri", "client_uri", "policy_uri", "tos_uri"):

@@ -2,14 +2,15 @@
 
 import asyncio
 
+import jwt
 import msgspec
 import pytest
 
 from services.token.commands.authorize import Asked, Destination, give_up
 from services.token.commands.issue import Overtaken
 from services.token.commands.revoke import revoke_session, revoke_subject
-from services.token.domain import MINUTE
-from services.token.domain.authorization import Choose, Consent, Decision, Login
+from services.token.domain import MINUTE, SECOND
+from services.token.domain.authorization import ACR, Choose, Consent, Decision, Login
 from services.token.domain.errors import NoSuchAddress
 from services.token.domain.said import IdTokenHint
 from tests.unit.token.authorizing import CALLBACK, CHALLENGE, OWN, PHONE, SHOP, Browser, error_of
@@ -163,6 +164,23 @@ async def test_max_age_wants_a_login_that_is_no_older(browser: Browser) -> None:
     handle = await browser.kept(max_age="30")
     assert await browser.goes_on(handle, who) == Login()
     assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
+
+
+async def test_a_client_may_say_once_and_for_all_how_old_a_login_may_be(world: World) -> None:
+    strict = msgspec.structs.replace(OWN, id="strict", default_max_age=30, default_acr_values=("gold",))
+    await world.register(strict)
+    browser = Browser(world, strict)
+    who = browser.alice(auth_time=world.clock.now() - 31 * SECOND)
+    assert isinstance(await browser.goes_on(await browser.kept(), who), Login)
+    assert isinstance(await browser.goes_on(await browser.kept(max_age="31"), who), Destination)
+
+
+async def test_ways_to_sign_in_that_a_client_would_rather_have_are_no_condition(world: World) -> None:
+    would = msgspec.structs.replace(OWN, id="would", default_acr_values=("gold",), require_auth_time=True)
+    await world.register(would)
+    answered = await Browser(world, would).redeem(await Browser(world, would).code())
+    said = jwt.decode(answered.answer.id_token or "", options={"verify_signature": False})
+    assert (said["acr"], said["auth_time"]) == (ACR, world.clock.now() // SECOND)
 
 
 async def test_max_age_zero_is_a_new_login_and_no_circle(browser: Browser) -> None:

@@ -47,6 +47,10 @@ SHOP = {
     "id_token_alg": "ES256",
     "default_max_age": 3600,
     "cors_origins": ["https://shop.example"],
+    "contacts": ["ops@shop.example"],
+    "software_id": "4NRB1",
+    "require_auth_time": True,
+    "default_acr_values": ["gold"],
 }
 
 
@@ -138,6 +142,8 @@ async def test_the_life_of_a_client_over_grpc(doors: Doors) -> None:
     found = (await ask(stub.GetClient, pb.GetClientRequest(client_id="shop"))).client
     assert found == made.client
     assert (found.require_pkce, found.ask_consent, found.default_max_age.seconds) == (False, False, 3600)
+    assert (found.contacts, found.default_acr_values) == (["ops@shop.example"], ["gold"])
+    assert (found.software_id, found.require_auth_time) == ("4NRB1", True)
     assert found.jwks["keys"][0]["kty"] == "OKP"
     assert list(found.scopes) == ["openid", "profile", "email", "address", "phone", "offline_access"]
     found.name = "A better shop"
@@ -176,13 +182,18 @@ async def test_a_client_is_brought_from_elsewhere_with_its_id_its_secret_and_wha
     doors: Doors,
 ) -> None:
     told = {name: value for name, value in SHOP.items() if name not in ("name", "scopes", "id_token_alg")}
-    foreign = {"client_name": "The shop", "client_secret": SECRET, "scope": "openid orders:read", "contacts": ["a@b.c"]}
+    foreign = {
+        "client_name": "The shop",
+        "client_secret": SECRET,
+        "scope": "openid orders:read",
+        "software_statement": "a.b.c",
+    }
     sector = {"sector_identifier_uri": "https://family.example/uris"}
     own = {"first_party": True, "audiences": ["orders"]}
     document = told | foreign | sector | own | {"id_token_signed_response_alg": "PS256"}
     request = pb.CreateClientRequest(document=json.dumps(document).encode())
     made = await ask(doors.stub().CreateClient, request)
-    assert (made.client_secret, list(made.ignored)) == ("", ["contacts"])
+    assert (made.client_secret, list(made.ignored)) == ("", ["software_statement"])
     client = made.client
     assert (client.client_id, client.name, client.first_party, client.ask_consent) == ("shop", "The shop", True, False)
     assert (list(client.scopes), list(client.audiences)) == (["openid", "orders:read"], ["orders"])

@@ -165,6 +165,9 @@ async def test_a_client_that_proves_itself_by_a_key_is_given_no_secret(door: Doo
         ({"client_name": 5}, "invalid_client_metadata"),
         ({"client_name": "a\u202eb"}, "invalid_client_metadata"),
         ({"default_max_age": "1"}, "invalid_client_metadata"),
+        ({"contacts": "ops@shop.example"}, "invalid_client_metadata"),
+        ({"initiate_login_uri": "http://shop.example/"}, "invalid_client_metadata"),
+        ({"software_id": "a\nb"}, "invalid_client_metadata"),
         ({"logo_uri": "javascript:alert(1)"}, "invalid_client_metadata"),
         ({"backchannel_logout_uri": "http://10.0.0.1/"}, "invalid_client_metadata"),
         (
@@ -175,6 +178,53 @@ async def test_a_client_that_proves_itself_by_a_key_is_given_no_secret(door: Doo
 )
 async def test_wrong_metadata_is_refused_by_the_names_of_rfc_7591(door: Door, wrong: Any, error: str) -> None:
     assert await door.refused(SHOP | wrong) == error
+
+
+async def test_what_is_said_of_the_software_and_of_logins_is_kept_and_told(door: Door) -> None:
+    said = {
+        "contacts": ["ops@shop.example", "Ada"],
+        "default_acr_values": ["urn:mace:incommon:iap:silver"],
+        "default_max_age": 60,
+        "require_auth_time": True,
+        "initiate_login_uri": "https://shop.example/start",
+        "software_id": "4NRB1-0XZABZI9E6-5SM3R",
+        "software_version": "2.1",
+    }
+    told = await door.registered(**said)
+    other = await opened(door.world, process=door.world.b)
+    own = f"/oauth2/register/{told['client_id']}", told["registration_access_token"]
+    shown = (await other.ask("GET", own[0], bearer=own[1])).json()
+    for answer in (told, shown):
+        assert {name: answer[name] for name in said} == said
+    less = (await other.ask("PUT", own[0], SHOP | {"client_id": told["client_id"]}, own[1])).json()
+    assert not said.keys() & less.keys()
+    assert not said.keys() & (await door.ask("GET", own[0], bearer=own[1])).json().keys()
+    await closed(other)
+
+
+async def test_who_answers_for_a_client_leaves_in_no_events_body(door: Door) -> None:
+    told = await door.registered(contacts=["ops@shop.example"])
+    own = f"/oauth2/register/{told['client_id']}", told["registration_access_token"]
+    await door.ask("PUT", own[0], SHOP | {"client_id": told["client_id"], "contacts": ["ada@shop.example"]}, own[1])
+    assert (await door.ask("GET", own[0], bearer=own[1])).json()["contacts"] == ["ada@shop.example"]
+    assert b"@" not in b"".join(row.body for row in door.world.store.rows)
+
+
+@pytest.mark.parametrize("kind", ["alg", "enc"])
+@pytest.mark.parametrize(
+    "what", ["id_token_encrypted_response", "userinfo_encrypted_response", "request_object_encryption"]
+)
+async def test_encryption_that_is_not_offered_is_refused_by_name(door: Door, what: str, kind: str) -> None:
+    asked = {f"{what}_{kind}": "RSA-OAEP-256" if kind == "alg" else "A256GCM"}
+    answer = await door.ask("POST", body=SHOP | asked)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
+    assert answer.json()["error_description"].startswith(f"{what}_{kind}: ")
+    assert set(asked) - (await door.registered(**dict.fromkeys(asked))).keys()
+
+
+async def test_a_software_statement_is_refused_and_not_passed_over(door: Door) -> None:
+    assert await door.refused(SHOP | {"software_statement": "a.b.c"}) == "unapproved_software_statement"
+    assert "software_statement" not in await door.registered(software_statement=None)
 
 
 async def test_a_refusal_names_the_member_as_the_document_does(door: Door) -> None:

@@ -100,6 +100,17 @@ class Described(Event, kw_only=True):
     """The algorithm that its authorization requests are signed with; empty: any, or unsigned from `request_uris`."""
     may_act: str = ""
     """The application that may exchange its tokens (RFC 8693 4.4)."""
+    default_acr_values: list[str] = msgspec.field(default_factory=list)
+    """How it would have people sign in, where it can be had (OpenID Connect Dynamic Client Registration 2)."""
+    require_auth_time: bool = False
+    """Whether its ID tokens must say when the person signed in. All do."""
+    initiate_login_uri: str = ""
+    """Where others may send a person so that it starts their sign-in (OpenID Connect Core 4)."""
+    software_id: str = ""
+    """The software of which it is an installation (RFC 7591 2), by its maker's word."""
+    software_version: str = ""
+    """Of which version that is."""
+    contacts: Sealed[list[str]] = msgspec.field(default_factory=list)
 
 
 @events.event("client.registered")
