@@ -122,6 +122,8 @@ class Asked:
     client_id: str
     client_name: str = ""
     first_party: bool = False
+    self_registered: bool = False
+    logo_uri: str = ""
     client_uri: str = ""
     policy_uri: str = ""
     tos_uri: str = ""

@@ -50,6 +50,8 @@ NEEDS = {
     "test_envoy.py": no_envoy,
     "test_apache.py": no_apache,
     "test_chromium.py": no_browser,
+    "test_chromium_devices.py": no_browser,
+    "test_chromium_logos.py": no_browser,
     "test_chromium_signs_out.py": no_chromium,
 }
 

@@ -2,29 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Request, Route, async_playwright
+from playwright.async_api import BrowserContext, Page, Request, Route
 
 from tests.harness.people import Person
+from tests.oidc.chromium import LOOKS, Chromium, chromium, listened, looked_at, sign_in
 from tests.oidc.conftest import Parties
 from tests.oidc.party import Party
-from tests.oidc.programs import AXE, program
 from tests.oidc.served import free_site, serving
 from tests.oidc.test_authlib import application
 
-Chromium = Browser
-SERIOUS = ("serious", "critical")
-
-
-@pytest_asyncio.fixture
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program("chromium"))
-        yield browser
-        await browser.close()
+__all__ = ["chromium"]
 
 
 @pytest_asyncio.fixture
@@ -41,22 +31,6 @@ async def sites(parties: Parties) -> AsyncIterator[list[tuple[str, Party]]]:
         yield found
 
 
-def listened(page: Page) -> list[str]:
-    """What the browser complains of: a policy that was broken, a script that failed."""
-    said: list[str] = []
-    page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
-    page.on("pageerror", lambda one: said.append(str(one)))
-    return said
-
-
-async def sign_in(page: Page, person: Person) -> None:
-    """By keyboard: the first field has the focus."""
-    await page.keyboard.type(person.username)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(person.password)
-    await page.keyboard.press("Enter")
-
-
 async def received(page: Page, app: Party) -> list[Request]:
     """What comes to an application that is nowhere."""
     came: list[Request] = []
@@ -67,15 +41,6 @@ async def received(page: Page, app: Party) -> list[Request]:
 
     await page.route(f"{app.back}**", take)
     return came
-
-
-async def found_by_axe(page: Page) -> list[str]:
-    """What axe calls serious of a page. Its script comes by the debugger: the page's policy allows none."""
-    await page.evaluate(AXE.read_text())
-    result: dict[str, Any] = await page.evaluate("() => axe.run()")
-    assert result["passes"], "axe looked at nothing"
-    wrong = [one for one in result["violations"] if one["impact"] in SERIOUS]
-    return [f"{one['id']}: {node['html'][:120]}" for one in wrong for node in one["nodes"]]
 
 
 async def test_sign_in_once_enter_two_applications_and_leave(
@@ -141,12 +106,6 @@ async def test_without_javascript(chromium: Chromium, app: Party, person: Person
     assert await page.locator("input[name=password]").count() == 1
 
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark, on a phone": {"color_scheme": "dark", "viewport": {"width": 360, "height": 640}, "locale": "de-DE"},
-}
-
-
 @pytest.mark.parametrize("look", LOOKS)
 async def test_axe_finds_nothing_serious(chromium: Chromium, app: Party, person: Person, look: str) -> None:
     context: BrowserContext = await chromium.new_context(**LOOKS[look])
@@ -154,10 +113,7 @@ async def test_axe_finds_nothing_serious(chromium: Chromium, app: Party, person:
     complaints, seen = listened(page), {}
 
     async def look_at(what: str) -> None:
-        seen[what] = await found_by_axe(page)
-        width = await page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-        if width > 0:
-            seen[what].append(f"{width} pixels too wide")
+        seen[what] = await looked_at(page)
 
     await page.goto(app.asking(prompt="consent"))
     await look_at("sign in")

@@ -116,6 +116,8 @@ def asked_of(asked: pb.AskedFor) -> Asked:
         client_id=asked.client_id,
         client_name=asked.client_name,
         first_party=asked.first_party,
+        self_registered=asked.self_registered,
+        logo_uri=asked.logo_uri,
         client_uri=asked.client_uri,
         policy_uri=asked.policy_uri,
         tos_uri=asked.tos_uri,

@@ -105,6 +105,7 @@ class AccountPage:
             "action": self.site.pages.base + PATH,
             "form": await self.site.proof(f"entry/{entry}"),
             "client": "",
+            "logo": "",
         }
         response = self.site.show("signin", say, BLANK | common | (values or {}), status=status)
         self.site.cookies.give(response, ENTRY, entry, ENTRY_LIFE)

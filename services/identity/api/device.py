@@ -15,7 +15,7 @@ from services.identity.api.callers import SESSION
 from services.identity.api.consent import decision_of, lasts
 from services.identity.api.signin import BLANK, Problem, typed
 from services.identity.api.site import Site, Trouble
-from services.identity.api.way import MAX_SHOWN, shown
+from services.identity.api.way import MAX_SHOWN, pictured, shown
 from services.identity.commands.connect import decide, look_up
 from services.identity.commands.login import log_in
 from services.identity.commands.sessions import Visitor
@@ -88,18 +88,21 @@ class DevicePages:
         """RFC 8628 5.4: with the code, so that whoever was sent it by somebody else can see that it is not theirs."""
         say = self.site.say(request, device.asked.ui_locales)
         name = device.asked.client_name or device.asked.client_id
+        # Whoever is sent a code by a stranger decides here: a picture that the stranger chose would speak for them.
+        logo = pictured(device.asked, consenting=False)
         values = {
             "problem": self.site.stale(request, say),
             "code": device.user_code,
             "client": shown(name),
             "name": name[:MAX_SHOWN],
+            "logo": logo.uri if logo else "",
             "username": there.account.username,
             "scopes": device.scopes,
             "lasts": lasts(say, device.offline),
             "action": self.site.pages.base + CONFIRM,
             "form": await self.site.proof(_asked(device, there)),
         }
-        return self.site.show("connect", say, values)
+        return self.site.show("connect", say, values, images=(logo.source,) if logo else ())
 
     async def _sign_in_page(
         self, request: Request, device: Device, values: dict[str, object] | None = None, status: int = 200
@@ -110,6 +113,7 @@ class DevicePages:
             "action": self.site.pages.base + CONFIRM,
             "form": await self.site.proof(_signing_in(device)),
             "client": "",
+            "logo": "",
         }
         return self.site.show("signin", say, BLANK | common | (values or {}), status=status)
 

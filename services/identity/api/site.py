@@ -68,10 +68,13 @@ class Site:
         leads_to: tuple[str, ...] = (SELF,),
         script: str = "",
         frames: tuple[str, ...] = (),
+        images: tuple[str, ...] = (),
     ) -> Response:
-        """A page. `leads_to` is where its forms may lead, `frames` whose pages it may show within."""
+        """A page. `leads_to` is where its forms may lead, `frames` whose pages it may show within, `images` whose
+        pictures it may show besides our own.
+        """
         headers = {
-            "Content-Security-Policy": policy(*leads_to, script=script, frames=frames),
+            "Content-Security-Policy": policy(*leads_to, script=script, frames=frames, images=images),
             "Referrer-Policy": _REFERRER,
             "Content-Language": say.tag,
         }

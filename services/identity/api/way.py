@@ -15,6 +15,7 @@ from services.identity.api.session import origin_at, session_state
 from services.identity.api.site import Site, Trouble
 from services.identity.commands.authorize import NOTHING, Answers, Next, proceed
 from services.identity.commands.sessions import Visitor
+from services.identity.pages.logo import Logo, logo_at
 from services.identity.pages.policy import SELF, origin_of, source
 from services.identity.pages.rendering import SCRIPT
 from services.identity.pages.words import Words
@@ -75,6 +76,13 @@ def shown(text: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(cut)
 
 
+def pictured(asked: Asked, *, consenting: bool) -> Logo | None:
+    """The application's picture, where it may be shown. Of one that nobody vouches for only where people decide on it:
+    elsewhere it would lend the page where they sign in a face that anybody can choose.
+    """
+    return None if asked.self_registered and not consenting else logo_at(asked.logo_uri)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """Where the browser is on it: `flow` is what its cookie says."""
@@ -132,15 +140,18 @@ class Way:
     ) -> Response:
         """A page whose form is for that session. It may lead to the application at once: its policy names whereto."""
         say, client = self.say(asked), asked.client_name or asked.client_id
+        logo = pictured(asked, consenting=name == "consent")
         common: dict[str, object] = {
             "problem": self.site.stale(self.request, say),
             "client": shown(client),
             "name": client[:MAX_SHOWN],
+            "logo": logo.uri if logo else "",
             "action": self.action,
             "form": await self.site.proof(self._bound(name, session_id)),
         }
         leads_to = tuple(dict.fromkeys(filter(None, [SELF, source(asked.redirect_origin)])))
-        return self.site.show(name, say, common | dict(values), status=status, leads_to=leads_to)
+        images = (logo.source,) if logo else ()
+        return self.site.show(name, say, common | dict(values), status=status, leads_to=leads_to, images=images)
 
     async def fits(self, form: Form, page: str, session_id: str = "") -> bool:
         """Whether a form is one that this browser was shown here, in that session."""

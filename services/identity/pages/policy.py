@@ -1,4 +1,4 @@
-"""The Content-Security-Policy of a page (CSP 3): its own style and logo, and forms that lead where they may."""
+"""The Content-Security-Policy of a page (CSP 3): its own style, logos, and forms that lead where they may."""
 
 import base64
 import re
@@ -12,14 +12,14 @@ _OTHER_ORIGIN = re.compile(r"(https?:)//(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def policy(*leads_to: str, script: str = "", frames: Sequence[str] = ()) -> str:
+def policy(*leads_to: str, script: str = "", frames: Sequence[str] = (), images: Sequence[str] = ()) -> str:
     """`leads_to`: sources that forms may lead to. `script`: the one script that may run. `frames`: sources that frames
-    may show.
+    may show. `images`: sources of pictures besides our own.
     """
     said = [
         f"default-src {NONE}",
         f"style-src {SELF}",
-        f"img-src {SELF}",
+        f"img-src {' '.join((SELF, *images))}",
         f"form-action {' '.join(leads_to) or NONE}",
         f"frame-ancestors {NONE}",
         f"base-uri {NONE}",

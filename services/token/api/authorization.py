@@ -164,6 +164,7 @@ def _asking(client: Client, expires_at: int) -> pb.AskedFor:
         client_id=client.id,
         client_name=client.name,
         first_party=client.first_party,
+        self_registered=client.self_registered,
         logo_uri=client.logo_uri,
         client_uri=client.client_uri,
         policy_uri=client.policy_uri,

@@ -1,6 +1,7 @@
 """Devices that wait for somebody to enter their code, as token keeps them, in memory."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.identity.ports import Asked, Connected, Device, Ended, Overtaken, SignedIn, Wrong
 from tests.unit.identity.house import SmallToken
@@ -16,8 +17,8 @@ class SmallDevices:
     waiting: dict[str, Device] = field(default_factory=dict)
     decided: list[SignedIn] = field(default_factory=list)
 
-    def wait(self, code: str = CODE, *scopes: str, offline: int = 0) -> None:
-        asked = Asked(client_id="tv", client_name="The TV")
+    def wait(self, code: str = CODE, *scopes: str, offline: int = 0, **about: Any) -> None:
+        asked = Asked(client_id="tv", client_name="The TV", **about)
         self.waiting[code] = Device(code, asked, scopes or ("openid", "films:watch"), offline)
 
     async def look_up(self, user_code: str) -> Device | Wrong:

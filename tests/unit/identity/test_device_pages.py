@@ -64,6 +64,19 @@ async def test_an_address_with_the_code_fills_it_in_and_does_nothing(reception: 
     assert CODE in reception.devices.waiting
 
 
+@pytest.mark.parametrize("self_registered", [False, True])
+async def test_a_devices_logo_is_shown_where_an_operator_registered_it(
+    reception: Reception, browser: Browser, self_registered: bool
+) -> None:
+    reception.devices.wait(CODE, logo_uri="https://tv.example/logo.png", self_registered=self_registered)
+    page = await entered(browser)
+    assert not page.has("img", src="https://tv.example/logo.png")
+    page = await sign_in(browser, page)
+    assert page.has("img", src="https://tv.example/logo.png", alt="Logo of The TV") is not self_registered
+    named = "https://tv.example" in page.response.headers["content-security-policy"]
+    assert named is not self_registered
+
+
 async def test_no_is_told_the_device(reception: Reception, browser: Browser) -> None:
     page = await browser.submit(await sign_in(browser, await entered(browser)), DENY)
     assert page.title.startswith("The device is not connected")

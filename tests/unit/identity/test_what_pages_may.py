@@ -99,6 +99,63 @@ async def test_what_an_application_calls_itself_is_text_and_not_more(reception: 
     assert (await browser.open(page.url)).links.keys() == {"Not you?", "Terms of service"}
 
 
+def picture(page: Page) -> dict[str, str] | None:
+    """The application's; the operator's own has no alternative text."""
+    return next((found for tag, found in page.attributes if tag == "img" and found["alt"]), None)
+
+
+def images(page: Page) -> str:
+    """What the policy lets a page show."""
+    (said,) = page.response.headers.get_list("content-security-policy")
+    (sources,) = [part for part in said.split("; ") if part.startswith("img-src ")]
+    return sources.removeprefix("img-src ")
+
+
+LOGO = "https://cdn.app.example/logo.png?v=2"
+
+
+@pytest.mark.parametrize("what", ["signin", "consent", "choose"])
+async def test_an_applications_logo_is_shown_and_its_origin_alone_may_be_asked(
+    reception: Reception, browser: Browser, what: str
+) -> None:
+    reception.token.apps["one"] = App(name="The <App>", about={"logo_uri": LOGO})
+    page = await shown(reception, browser, what)
+    found = picture(page)
+    assert found is not None
+    assert (found["src"], found["alt"], found["referrerpolicy"]) == (LOGO, "Logo of The <App>", "no-referrer")
+    assert images(page) == "'self' https://cdn.app.example"
+
+
+@pytest.mark.parametrize("what", PAGES)
+async def test_a_self_registered_applications_logo_is_shown_where_people_decide_on_it_alone(
+    reception: Reception, browser: Browser, what: str
+) -> None:
+    reception.token.apps["one"] = App(about={"logo_uri": LOGO, "self_registered": True})
+    page = await shown(reception, browser, what)
+    asked = what == "consent"
+    assert (picture(page) is not None, images(page)) == (asked, "'self'" + " https://cdn.app.example" * asked)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("http://app.example/logo.png", "data:image/png;base64,AAAA", "javascript:alert(1)", "//app.example/logo.png"),
+        *("https://[2001:db8::1]/logo.png", "https://a.example;img-src/", "https://a@b.example/", ""),
+    ],
+)
+async def test_a_logo_is_https_and_of_an_origin_that_a_policy_can_name(
+    reception: Reception, browser: Browser, uri: str
+) -> None:
+    reception.token.apps["one"] = App(about={"logo_uri": uri})
+    page = await shown(reception, browser, "consent")
+    assert (picture(page), images(page)) == (None, "'self'")
+
+
+async def test_a_logo_on_loopback_is_for_those_who_develop(reception: Reception, browser: Browser) -> None:
+    reception.token.apps["one"] = App(about={"logo_uri": "http://127.0.0.1:3000/logo.png"})
+    assert images(await browser.open(reception.asking())) == "'self' http://127.0.0.1:3000"
+
+
 async def test_style_and_logo_are_kept_by_browsers_under_addresses_that_change_with_them(
     reception: Reception, browser: Browser, house: House, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ class AskedFor(_message.Message):
     UI_LOCALES_FIELD_NUMBER: _builtins.int
     DISPLAY_FIELD_NUMBER: _builtins.int
     REDIRECT_ORIGIN_FIELD_NUMBER: _builtins.int
+    SELF_REGISTERED_FIELD_NUMBER: _builtins.int
     handle: _builtins.str
     """Opens the request: a secret between token, identity and this browser."""
     client_id: _builtins.str
@@ -108,6 +109,8 @@ class AskedFor(_message.Message):
     display: _builtins.str
     redirect_origin: _builtins.str
     """Where the answer goes: scheme, host and port, for the one page whose form leads there."""
+    self_registered: _builtins.bool
+    """It came by dynamic registration (RFC 7591): nobody vouches for what it says of itself."""
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -128,10 +131,11 @@ class AskedFor(_message.Message):
         ui_locales: _abc.Iterable[_builtins.str] | None = ...,
         display: _builtins.str = ...,
         redirect_origin: _builtins.str = ...,
+        self_registered: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_name", b"client_name", "client_uri", b"client_uri", "display", b"display", "expires_at", b"expires_at", "first_party", b"first_party", "handle", b"handle", "login_hint", b"login_hint", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "redirect_origin", b"redirect_origin", "tos_uri", b"tos_uri", "ui_locales", b"ui_locales"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_name", b"client_name", "client_uri", b"client_uri", "display", b"display", "expires_at", b"expires_at", "first_party", b"first_party", "handle", b"handle", "login_hint", b"login_hint", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "redirect_origin", b"redirect_origin", "self_registered", b"self_registered", "tos_uri", b"tos_uri", "ui_locales", b"ui_locales"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
