@@ -8,10 +8,11 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, SecretStr, ValidationError
+from limits import parse
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -24,6 +25,18 @@ LogFormat = Literal["json", "console"]
 
 HEADER = r"^([A-Za-z][A-Za-z0-9-]{0,63})?$"
 """The name of a header, or none."""
+
+
+def _a_limit(text: str) -> str:
+    try:
+        parse(text)
+    except ValueError:
+        raise ValueError("it is not a limit") from None
+    return text
+
+
+Limit = Annotated[str, AfterValidator(_a_limit)]
+"""How often something may happen, such as "10 per 15 minutes"."""
 
 # Kubernetes adds these for a Service named watchword-<service>.
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_\w+)?)")

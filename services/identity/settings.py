@@ -2,12 +2,11 @@
 
 import os
 
-from limits import parse
 from pydantic import DirectoryPath, Field, FilePath, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.addresses import Target, Url
-from chassis.settings import HEADER, ServiceSettings
+from chassis.settings import HEADER, Limit, ServiceSettings
 from services.identity.pages.brand import DARK, LIGHT, Brand, brand, picture, readable
 from services.identity.pages.words import Languages, load
 
@@ -37,13 +36,16 @@ class IdentitySettings(ServiceSettings):
     hash_share: int = Field(default=128, ge=1, examples=[128])
     name_at_once: int = Field(default=4, ge=1, examples=[4])
 
-    limit_address: str = Field(default="120 per minute", examples=["120 per minute"])
-    limit_name: str = Field(default="20 per 15 minutes", examples=["20 per 15 minutes"])
-    limit_name_address: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
-    limit_device: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
-    limit_password: str = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
-    limit_user_code: str = Field(default="20 per 15 minutes", examples=["20 per 15 minutes"])
-    limit_registration: str = Field(default="600 per minute", examples=["600 per minute"])
+    limit_address: Limit = Field(default="120 per minute", examples=["120 per minute"])
+    limit_name: Limit = Field(default="20 per 15 minutes", examples=["20 per 15 minutes"])
+    limit_name_address: Limit = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
+    limit_device: Limit = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
+    limit_password: Limit = Field(default="10 per 15 minutes", examples=["10 per 15 minutes"])
+    limit_user_code: Limit = Field(default="20 per 15 minutes", examples=["20 per 15 minutes"])
+    limit_authorize: Limit = Field(default="600 per minute", examples=["600 per minute"])
+    limit_authorize_client: Limit = Field(default="6000 per minute", examples=["6000 per minute"])
+    limit_authorize_session: Limit = Field(default="120 per minute", examples=["120 per minute"])
+    limit_registration: Limit = Field(default="600 per minute", examples=["600 per minute"])
 
     client_certificate_header: str = Field(default="", pattern=HEADER, examples=["X-Client-Certificate"])
     mtls_url: Url | None = Field(default=None, examples=["https://mtls.id.example.org"])
@@ -87,25 +89,8 @@ class IdentitySettings(ServiceSettings):
         """What the pages say."""
         return load(self.words)
 
-    @field_validator(
-        "limit_address",
-        "limit_name",
-        "limit_name_address",
-        "limit_device",
-        "limit_password",
-        "limit_user_code",
-        "limit_registration",
-    )
-    @classmethod
-    def _a_limit(cls, text: str) -> str:
-        try:
-            parse(text)
-        except ValueError:
-            raise ValueError("it is not a limit") from None
-        return text
-
     @property
     def limits(self) -> dict[str, str]:
         """The limits by name."""
-        named = ("address", "name", "name_address", "device", "password", "user_code", "registration")
-        return {name: getattr(self, f"limit_{name}") for name in named}
+        named = (name for name in type(self).model_fields if name.startswith("limit_"))
+        return {name.removeprefix("limit_"): getattr(self, name) for name in named}

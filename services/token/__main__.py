@@ -140,6 +140,9 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     rpc.add(authorization_pb2_grpc.add_AuthorizationServiceServicer_to_server, authorizing, ANSWERS)
     base.serve_log(rpc, projections)
     browsers = settings.identity_url or settings.issuer
+    asking = WindowLimits(
+        counters, {name: parse(getattr(settings, f"limit_{name}")) for name in ("requests", "public_requests")}
+    )
     rest = application(
         title="Watchword token",
         readiness=process.readiness,
@@ -151,8 +154,8 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         ],
         hot=[
             *OAuth(token, introspecting, keys, revoking, browsers, settings.registration != "off").endpoints(),
-            *Pushing(token, keys).endpoints(),
-            *Devices(token, f"{settings.identity_url or settings.issuer}/device").endpoints(),
+            *Pushing(token, keys, asking).endpoints(),
+            *Devices(token, f"{browsers}/device", asking).endpoints(),
         ],
         shares=shares(registered),
         waiting=waiting,

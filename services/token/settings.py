@@ -6,7 +6,7 @@ from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.addresses import Networks, Target, Url
-from chassis.settings import HEADER, ServiceSettings, WrongSetting
+from chassis.settings import HEADER, Limit, ServiceSettings, WrongSetting
 
 Registration = Literal["off", "token", "open"]
 
@@ -21,6 +21,8 @@ class TokenSettings(ServiceSettings):
     whether a DPoP proof needs a nonce of ours.
     `registration` says which clients may register themselves: none, those that were given `registration_token`, or any,
     of which each address may so many an hour.
+    Limits are written as "10 per 15 minutes". `limit_requests`: pushed requests, and devices that wait, of a client
+    that proves itself; `limit_public_requests`: the same of an address, for clients that do not.
     """
 
     model_config = SettingsConfigDict(env_prefix="WATCHWORD_TOKEN_")
@@ -36,6 +38,8 @@ class TokenSettings(ServiceSettings):
     registration: Registration = Field(default="off", examples=["token"])
     registration_token: SecretStr | None = Field(default=None, min_length=32, examples=["…"])
     registration_limit: int = Field(default=600, ge=1, examples=["60"])
+    limit_requests: Limit = Field(default="6000 per minute", examples=["6000 per minute"])
+    limit_public_requests: Limit = Field(default="120 per minute", examples=["120 per minute"])
 
     @property
     def initial_access_token(self) -> str:

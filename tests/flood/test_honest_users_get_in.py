@@ -12,13 +12,16 @@ import httpx2
 
 from services.identity.settings import IdentitySettings
 from tests.flood.floods import watched
+from tests.harness.applications import registered
+from tests.harness.feeds import heads
 from tests.harness.people import PASSWORD, People, Person
 from tests.harness.running import Running
 
 WRONG = "a wrong password 8 x"
 AT_ONCE = 16
-NAME, ADDRESS = (
-    int(IdentitySettings.model_fields[f"limit_{limit}"].default.split()[0]) for limit in ("name", "address")
+NAME, ADDRESS, AUTHORIZE = (
+    int(IdentitySettings.model_fields[f"limit_{limit}"].default.split()[0])
+    for limit in ("name", "address", "authorize")
 )
 
 
@@ -103,6 +106,33 @@ async def test_while_one_address_guesses_at_many_accounts(suite: Running, people
             assert attacker.answers[401] <= ADDRESS or attacker.seconds > 60, "more only where a new window began"
             assert attacker.answers[429] > 0
             assert service.grown < 48
+
+
+async def test_while_one_address_asks_for_authorization_without_end(suite: Running, people: People) -> None:
+    """Of what nobody answers no more is kept than the limit lets through; it is a metric, and no event."""
+    back = "https://app.example/callback"
+    client = await registered(suite, confidential=True, grant_types=["authorization_code"], redirect_uris=[back])
+    asked = {"client_id": client.client_id, "redirect_uri": back, "response_type": "code", "scope": "openid"}
+    asked |= {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
+    url = f"{suite.url('identity')}/oauth2/authorize"
+    answers: Counter[int] = Counter()
+
+    async def asks(http: httpx2.AsyncClient, times: int) -> None:
+        for _ in range(times):
+            http.cookies.clear()
+            answers[(await http.get(url, params=asked)).status_code] += 1
+
+    begun, person = time.monotonic(), await people.register()
+    before = (await heads(suite))["token"]
+    async with browser("198.51.100.9") as attacker, browser("203.0.113.5") as honest:
+        await asyncio.gather(*(asks(attacker, AUTHORIZE // 8) for _ in range(AT_ONCE)))
+        assert answers.keys() <= {303, 429}
+        assert answers[303] <= AUTHORIZE or time.monotonic() - begun > 60, "more only where a new window began"
+        assert answers[429] > 0
+        assert (await heads(suite))["token"] == before
+        assert (await honest.get(url, params=asked)).status_code == 303, "to the page to sign in"
+        assert await logged_in(suite, attacker, person) == 200
+        assert (await attacker.get(url, params=asked)).status_code == 303, "who is signed in goes on from there, too"
 
 
 async def test_a_new_account_can_be_made_meanwhile(suite: Running, people: People) -> None:

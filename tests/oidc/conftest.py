@@ -31,6 +31,7 @@ collect_ignore = sorted(MISSING)
 SETTINGS = {
     # All people come from one address, and all applications are there.
     "WATCHWORD_IDENTITY_LIMIT_ADDRESS": "10000 per minute",
+    "WATCHWORD_IDENTITY_LIMIT_AUTHORIZE": "10000 per minute",
     "WATCHWORD_TOKEN_FETCH_ALLOWED": "127.0.0.0/8",
     "WATCHWORD_TOKEN_REGISTRATION": "open",
 }

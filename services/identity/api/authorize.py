@@ -1,6 +1,6 @@
 """/oauth2/authorize: token judges and decides; here a browser is led from one of its answers to the next."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fastapi import APIRouter
@@ -8,14 +8,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.web import Form, is_form
-from chassis.web.forms import MEDIA_TYPE
+from chassis.web.forms import MEDIA_TYPE, parse_form
+from eventlog.errors import Refusal
 from services.identity.api import choose, consent, signin
 from services.identity.api.clicks import Clicks
 from services.identity.api.flows import Flow, Flows, begin
 from services.identity.api.requests import authorize
 from services.identity.api.site import Site, Trouble
 from services.identity.api.way import PATH, Way, leave
+from services.identity.commands import Browser
+from services.identity.commands.asking import ask
 from services.identity.commands.authorize import Next
+from services.identity.commands.counted import Counted, give_all_back
 from services.identity.ports import (
     Authorizations,
     ChoiceNeeded,
@@ -38,23 +42,26 @@ class Authorize:
 
     async def get(self, request: Request) -> Response:
         """Judges a request. Whoever need not be asked anything is on their way at once, and needs no cookie for it."""
-        begun = await self.token.begin(request.scope["query_string"])
+        counted = await self._ask(query := request.scope["query_string"], self.site.callers.browser(request))
+        begun = await self.token.begin(query)
         if not isinstance(begun, Kept):
-            return leave(self.site, request, begun)
+            return await self._leave(request, begun, counted)
         way = self._way(request, begin(begun.handle))
         found = await way.proceed()
         if isinstance(found.step, Destination | Wrong):
-            return leave(self.site, request, found.step)
+            return await self._leave(request, found.step, counted)
         return self._bind(way)
 
     async def post(self, request: Request) -> Response:
         """Judges a request that another site may have sent: by its form alone, whatever cookies came along."""
         if not is_form(request):
             raise Trouble("request", 400, error="invalid_request", description=f"the body must be {MEDIA_TYPE}")
-        begun = await self.token.begin(await request.body())
+        form = await request.body()
+        counted = await self._ask(form, replace(self.site.callers.browser(request), session=None))
+        begun = await self.token.begin(form)
         if isinstance(begun, Kept):
             return self._bind(self._way(request, begin(begun.handle)))
-        return leave(self.site, request, begun)
+        return await self._leave(request, begun, counted)
 
     async def page(self, request: Request) -> Response:
         """The page of whatever comes next."""
@@ -71,6 +78,20 @@ class Authorize:
         form = await self.site.own_form(request)
         way = self._found(request)
         return await self.clicks.once(way.flow.handle, await request.body(), partial(_answer, way, form))
+
+    async def _ask(self, parameters: bytes, where: Browser) -> Counted:
+        """Counts a request, by the client that it says it comes from. What cannot be read says none."""
+        try:
+            client_id = parse_form(parameters).get("client_id") or ""
+        except Refusal:
+            client_id = ""
+        return await ask(self.site.callers.identity, client_id, where)
+
+    async def _leave(self, request: Request, step: Destination | Wrong, counted: Counted) -> Response:
+        """An application that is answered at once leaves nothing behind that would have to be kept."""
+        if isinstance(step, Destination):
+            await give_all_back(self.site.callers.identity.limits, counted)
+        return leave(self.site, request, step)
 
     def _way(self, request: Request, flow: Flow) -> Way:
         return Way(self.site, self.flows, self.token, request, flow)

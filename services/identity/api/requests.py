@@ -42,7 +42,7 @@ _REFUSED = (400, 500, 503)
 def authorize(method: str) -> dict[str, Any]:
     """GET or POST /oauth2/authorize."""
     said = {"summary": "Ask for an authorization code (OAuth 2.1, OpenID Connect)"}
-    return said | _brought(method, _AUTHORIZE, _REQUIRED) | pages(200, *_REFUSED)
+    return said | _brought(method, _AUTHORIZE, _REQUIRED) | pages(200, 429, *_REFUSED)
 
 
 def logout(method: str) -> dict[str, Any]:

@@ -102,19 +102,23 @@ class Site:
         return shown
 
     def _refused(self, request: Request, refusal: Refusal) -> Response:
-        if refusal.kind is Kind.UNAVAILABLE:
-            trouble = Trouble("unavailable", 503, error=refusal.code)
-        else:
-            trouble = Trouble("request", refusal.kind.http, error=refusal.code, description=refusal.detail)
+        match refusal.kind:
+            case Kind.UNAVAILABLE:
+                trouble = Trouble("unavailable", 503, error=refusal.code)
+            case Kind.TOO_MANY:
+                wait = self.say(request).duration(refusal.retry_after or 1)
+                trouble = Trouble("busy", 429, error="temporarily_unavailable", wait=wait)
+            case _:
+                trouble = Trouble("request", refusal.kind.http, error=refusal.code, description=refusal.detail)
         response = self.trouble(request, trouble)
-        if trouble.status == 503:
+        if trouble.status in (429, 503):
             response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
         return response
 
     def trouble(self, request: Request, trouble: Trouble) -> Response:
         """The page that says why somebody cannot go on, with a reference that the log has, too."""
         logger.info("page_of_error", page=trouble.what, error=trouble.error, at=route(request))
-        again = trouble.what in ("unavailable", "internal") and request.method == "GET"
+        again = trouble.what in ("unavailable", "internal", "busy") and request.method == "GET"
         return self.show(
             "error",
             self.say(request),

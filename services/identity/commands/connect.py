@@ -4,6 +4,7 @@ import asyncio
 
 from services.identity.commands import Browser, Identity
 from services.identity.commands.authorize import signed_in, visitor
+from services.identity.commands.counted import give_all_back, take_all
 from services.identity.commands.login import PATIENCE, wait_for_token
 from services.identity.ports import Connected, Decision, Device, Devices, Ended, Overtaken, Wrong
 
@@ -15,13 +16,11 @@ async def look_up(identity: Identity, devices: Devices, typed: str, where: Brows
 
     Raises Refusal `too_many_attempts`.
     """
-    guessing = [f"address/{where.source}", *([f"session/{session_id}"] if session_id else [])]
-    for key in guessing:
-        await identity.limits.take(LIMIT, key)
+    keys = [f"address/{where.source}", *([f"session/{session_id}"] if session_id else [])]
+    guessing = await take_all(identity.limits, [(LIMIT, key) for key in keys])
     found = await devices.look_up(typed)
     if isinstance(found, Device):
-        for key in guessing:
-            await identity.limits.give_back(LIMIT, key)
+        await give_all_back(identity.limits, guessing)
     return found
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.log import Attempt, By
 from services.identity.commands import Browser, Identity, devices
+from services.identity.commands.counted import Counted, give_all_back, take_all
 from services.identity.commands.names import find, key_of
 from services.identity.commands.sessions import end_by_cookie, end_session
 from services.identity.domain.account import ACCOUNT, Account, invalid_credentials, may_sign_in, rehash
@@ -96,7 +97,7 @@ async def log_in(
     return LoggedIn(account.id, started.session_id, position, cookie, new_device, tokens, step)
 
 
-def _limits(name_key: str, device: str | None, browser: Browser) -> list[tuple[str, str]]:
+def _limits(name_key: str, device: str | None, browser: Browser) -> Counted:
     """A known device has tries of its own, so that nobody else's can lock its owner out."""
     if device is not None:
         return [("device", device)]
@@ -104,10 +105,10 @@ def _limits(name_key: str, device: str | None, browser: Browser) -> list[tuple[s
 
 
 @asynccontextmanager
-async def _counted(identity: Identity, limits: list[tuple[str, str]], source: str) -> AsyncIterator[None]:
+async def _counted(identity: Identity, limits: Counted, source: str) -> AsyncIterator[None]:
     """Counts an attempt before it is made, so that many at once cannot pass; only failures stay counted."""
     async with identity.turns.turn("/".join(limits[-1]), source):
-        taken = await _take(identity, limits)
+        taken = await take_all(identity.limits, limits)
         failed = False
         try:
             yield
@@ -116,21 +117,7 @@ async def _counted(identity: Identity, limits: list[tuple[str, str]], source: st
             raise
         finally:
             if not failed:
-                await _give_back(identity, taken)
-
-
-async def _take(identity: Identity, limits: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    answers = await asyncio.gather(*(identity.limits.take(*one) for one in limits), return_exceptions=True)
-    refusals = [answer for answer in answers if isinstance(answer, BaseException)]
-    taken = [one for one, answer in zip(limits, answers, strict=True) if answer is None]
-    if refusals:
-        await _give_back(identity, taken)
-        raise refusals[0]
-    return taken
-
-
-async def _give_back(identity: Identity, taken: list[tuple[str, str]]) -> None:
-    await asyncio.gather(*(identity.limits.give_back(*one) for one in taken))
+                await give_all_back(identity.limits, taken)
 
 
 async def _verify(

@@ -207,7 +207,7 @@ class Revoked(BaseModel):
 def _form(summary: str, form: type[BaseModel], codes: Codes) -> dict[str, Any]:
     content = {"application/x-www-form-urlencoded": {"schema": form.model_json_schema()}}
     body = {"summary": summary, "requestBody": {"required": True, "content": content}}
-    merged = {status: [*names, *codes.get(status, ())] for status, names in _CLIENT.items()}
+    merged = {status: [*_CLIENT.get(status, ()), *codes.get(status, ())] for status in _CLIENT.keys() | codes.keys()}
     return body | refuses(merged, [CLIENT, ANYBODY])
 
 
@@ -234,13 +234,14 @@ PUSH = _form(
             "invalid_request_object",
             "invalid_dpop_proof",
             "use_dpop_nonce",
-        )
+        ),
+        429: ("too_many_attempts",),
     },
 )
 DEVICE = _form(
     "A code for a device, and one for whoever stands before it (RFC 8628)",
     DeviceForm,
-    {400: ("invalid_scope", "invalid_target", "unauthorized_client")},
+    {400: ("invalid_scope", "invalid_target", "unauthorized_client"), 429: ("too_many_attempts",)},
 )
 INTROSPECT = _form("Introspection (RFC 7662)", PresentedToken, {400: ("unauthorized_client",)})
 REVOKE = _form("Revocation (RFC 7009)", PresentedToken, {400: ("unauthorized_client",)})

@@ -6,8 +6,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.limits import WindowLimits
 from chassis.web import NO_STORE, Hot, Json, oauth_form
 from services.token.api import answers
+from services.token.api.asking import count
 from services.token.api.client_auth import client_of
 from services.token.commands.device import begin_device
 from services.token.domain import SECOND
@@ -23,6 +25,7 @@ class Devices:
 
     token: Token
     verification_uri: str
+    limits: WindowLimits
 
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
@@ -32,6 +35,7 @@ class Devices:
         """What the device shows to whoever stands before it, and what it asks with meanwhile."""
         form = await oauth_form(request)
         client = await client_of(self.token, request, form)
+        await count(self.limits, request, client)
         begun = await begin_device(self.token, client, form.get("scope"), form.all("resource"))
         answer = {
             "device_code": begun.device_code,

@@ -6,8 +6,10 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.limits import WindowLimits
 from chassis.web import NO_STORE, Hot, Json, oauth_form
 from services.token.api import answers
+from services.token.api.asking import count
 from services.token.api.client_auth import client_of
 from services.token.api.proof import jkt_of
 from services.token.commands.push import push
@@ -21,6 +23,7 @@ class Pushing:
 
     token: Token
     keys: OwnKeys
+    limits: WindowLimits
 
     def endpoints(self) -> list[Hot]:
         """Served before FastAPI, and documented by it."""
@@ -30,6 +33,7 @@ class Pushing:
         """A request is judged as at the authorization endpoint; what is wrong is told at once."""
         form = await oauth_form(request)
         client = await client_of(self.token, request, form)
+        await count(self.limits, request, client)
         jkt = await jkt_of(self.token, request)
         hints = partial(id_token_hint, self.keys, self.token.issuer)
         pushed = await push(self.token, client, form.values, form.all("resource"), hints, jkt)

@@ -37,6 +37,9 @@ LIMITS = {
     "device": "5 per hour",
     "password": "3 per hour",
     "user_code": "5 per hour",
+    "authorize": "50 per hour",
+    "authorize_client": "60 per hour",
+    "authorize_session": "3 per hour",
     "registration": "50 per hour",
 }
 
