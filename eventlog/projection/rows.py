@@ -194,6 +194,12 @@ class Rows:
         async with self.pool.acquire() as connection:
             return await connection.fetchval(query, *args) is not None
 
+    async def overdue(self, kind: str, now: int, after: str, limit: int) -> list[str]:
+        """The next keys of a kind whose `forget_at_us` has passed at `now`, in order; of rows that are not dropped."""
+        query = f"""SELECT key FROM projection_rows WHERE {FORGET} AND kind = $3 AND key > $4
+                    ORDER BY key LIMIT $5"""
+        return [row["key"] for row in await fetch(self.pool, query, await self.place(), now, kind, after, limit)]
+
     async def forget(self, now: int) -> None:
         """Drops the rows whose `forget_at_us` has passed at `now`, so that what is kept follows the rate, not
         history.

@@ -32,6 +32,7 @@ from services.token.api.pushing import Pushing
 from services.token.api.registration import LIMIT, Registering, RegistrationApi
 from services.token.api.rest import revocations
 from services.token.api.rest_clients import ClientsApi
+from services.token.commands.self_registration import end_unused
 from services.token.courier import Courier
 from services.token.domain.events import events
 from services.token.known_clients import KnownClients
@@ -41,6 +42,7 @@ from services.token.ports import Proving, Token
 from services.token.projections import CLIENTS, FAMILIES, PARTS, TRUST, identity_events
 from services.token.queries import FamiliesByKey, OwnKeys
 from services.token.reactions import follow_up_what_ended, own_events, revoke_what_identity_ended
+from services.token.schedule import BY as BY_THE_CLOCK
 from services.token.schedule import Schedule
 from services.token.settings import TokenSettings
 from services.token.watch import WatchedTrust, Watching
@@ -67,7 +69,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
 
     own, identity = base.own(), base.peer("identity", settings.identity_grpc)
     trust, registered = WatchedTrust(), KnownClients(token.log)
-    trusted, clients = base.follow(TRUST, own, trust), base.follow(CLIENTS, own, registered)
+    trusted, clients = base.follow(TRUST, own, trust), base.follow(CLIENTS, own, registered, kinds=("client",))
     trusted.memory.on_time(trust.forget)
     families = TableProjection(FAMILIES, Rows(base.pool, FAMILIES.name), own, base.reader(own, "families-table"))
     reaction = Reaction(
@@ -103,6 +105,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         kept.sweep,
         lambda now: base.store.sweep_snapshots(),
         lambda now: counters.sweep(),
+        lambda now: end_unused(token, clients.rows, BY_THE_CLOCK, now),
     ]
     schedule = Schedule(token, families_of, sweeps)
     process.background("schedule", schedule.run)

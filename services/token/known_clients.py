@@ -31,5 +31,6 @@ class KnownClients:
     def apply(self, change: Change) -> None:
         """See eventlog.projection.memory.Sink."""
         assert not isinstance(change, DropGroup), "clients belong to nobody"
-        self._log.forget(CLIENT, change.key)
-        self._origins.apply(change)
+        if change.kind == "client":
+            self._log.forget(CLIENT, change.key)
+            self._origins.apply(change)

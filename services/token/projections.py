@@ -13,6 +13,7 @@ from services.token.domain.events import (
     ClientRegistered,
     ClientSecretRotated,
     ClientUpdated,
+    ClientUsed,
     CodeIssued,
     LogoutBegun,
     LogoutGivenUp,
@@ -72,15 +73,20 @@ class FamilyRevoked(Event):
 
 def fold_clients(event: Event, row: Recorded) -> Iterable[Change]:
     """A row `client` for each client that there is. What else changes of one changes its row, too, so that whoever
-    holds that in memory is told.
+    holds that in memory is told. A row `unused` for each that has to be given its first token by then.
     """
     match event:
         case ClientRegistered() | ClientUpdated():
             yield Put("client", event.client_id, {"origins": list(event.cors_origins), "at": row.position})
-        case ClientSecretRotated():
+        case ClientSecretRotated() | ClientUsed():
             yield Patch("client", event.client_id, {"at": row.position})
         case ClientDeleted():
             yield Drop("client", event.client_id)
+    match event:
+        case ClientRegistered() if event.unused_until:
+            yield Put("unused", event.client_id, {"forget_at_us": event.unused_until})
+        case ClientUsed() | ClientDeleted():
+            yield Drop("unused", event.client_id)
 
 
 def fold_families(event: Event, row: Recorded) -> Iterable[Change]:
@@ -133,7 +139,7 @@ def part_key(session_id: str, client_id: str) -> str:
     return f"{session_id}/{client_id}"
 
 
-_OF_CLIENTS = events.only(ClientRegistered, ClientUpdated, ClientSecretRotated, ClientDeleted)
+_OF_CLIENTS = events.only(ClientRegistered, ClientUpdated, ClientUsed, ClientSecretRotated, ClientDeleted)
 _OF_PARTS = events.only(CodeIssued, FamilyBegun, FamilyEnded, LogoutBegun, LogoutTold, LogoutGivenUp)
 TRUST = Projection("trust", "token", foreign(token_events), fold_trust)
 CLIENTS = Projection("clients", "token", foreign(_OF_CLIENTS), fold_clients)

@@ -128,6 +128,7 @@ class ShownClient(ClientMembers):
     self_registered: bool = Field(description="it came by dynamic registration (RFC 7591)")
     registered_at: str = Field(description="RFC 3339")
     old_secret_until: str = Field(default="", description="RFC 3339: until then the secret before is good as well")
+    unused_until: str = Field(default="", description="RFC 3339: by then it is given its first token, or it ends")
 
 
 class ChangedClient(ShownClient):
@@ -219,7 +220,7 @@ def shown(client: Client) -> dict[str, Any]:
     if client.default_max_age is None:
         said.pop("default_max_age")
     own = {"client_id": client.id, "self_registered": client.self_registered}
-    return own | said | _times(client, "registered_at", "old_secret_until")
+    return own | said | _times(client, "registered_at", "old_secret_until", "unused_until")
 
 
 def _times(client: Client, *names: str) -> dict[str, str]:

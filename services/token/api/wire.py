@@ -49,7 +49,7 @@ def to_client(client: Client) -> token_pb2.Client:
         found.jwks.update(client.jwks)
     if client.default_max_age is not None:
         found.default_max_age.seconds = client.default_max_age
-    for name in ("registered_at", "old_secret_until"):
+    for name in _TIMES:
         if time := getattr(client, name):
             getattr(found, name).CopyFrom(to_timestamp(time))
     for name in _SAME:
@@ -63,15 +63,15 @@ def micros(duration: Duration) -> int:
 
 
 _OWN = {"client_id": "id"}
-_ANSWERED = {"self_registered", "registered_at", "old_secret_until"}
+_TIMES = ("registered_at", "old_secret_until", "unused_until")
+_ANSWERED = {"self_registered", *_TIMES}
 _SAME = {field.name for field in token_pb2.Client.DESCRIPTOR.fields} - {
     "client_id",
     "access_token_life",
     "leeway",
     "jwks",
     "default_max_age",
-    "registered_at",
-    "old_secret_until",
+    *_TIMES,
 }
 
 

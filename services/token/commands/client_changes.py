@@ -84,15 +84,38 @@ async def delete_client(token: Token, client_id: str, by: By) -> int:
 
     async def decide(attempt: Attempt) -> Client:
         client = await _known(attempt, client_id)
-        # Whoever follows this log for what is revoked has no need to know of deletion.
-        revoked = ClientRevoked(client_id=client_id, reason="client_deleted")
-        await attempt.write(CLIENT, client_id, revoked, ClientDeleted(client_id=client_id))
+        await _end(attempt, client, "client_deleted")
         return client
 
     outcome = await token.log.decide(by, decide)
-    for key in filter(None, (outcome.value.secret_key, outcome.value.old_secret_key)):
-        await token.vault.destroy(key, SECRET)
+    await _forget_secrets(token, outcome.value)
     return outcome.position
+
+
+async def end_lapsed(token: Token, client_id: str, by: By) -> None:
+    """The same for a client that was to be given its first token by now. Does nothing where it was, or is gone."""
+
+    async def decide(attempt: Attempt) -> Client | None:
+        client = await attempt.read(CLIENT, client_id)
+        if not client.lapsed(attempt.now):
+            return None
+        await _end(attempt, client, "never_used")
+        return client
+
+    outcome = await token.log.decide(by, decide)
+    if outcome.value is not None:
+        await _forget_secrets(token, outcome.value)
+
+
+async def _end(attempt: Attempt, client: Client, reason: str) -> None:
+    # Whoever follows this log for what is revoked has no need to know of deletion.
+    revoked = ClientRevoked(client_id=client.id, reason=reason)
+    await attempt.write(CLIENT, client.id, revoked, ClientDeleted(client_id=client.id))
+
+
+async def _forget_secrets(token: Token, client: Client) -> None:
+    for key in filter(None, (client.secret_key, client.old_secret_key)):
+        await token.vault.destroy(key, SECRET)
 
 
 async def _given(token: Token, client: Client, secret: str, until: int | None = None) -> ClientSecretRotated:

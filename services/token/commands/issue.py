@@ -15,7 +15,7 @@ from services.token.domain import SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import SessionOver, UnauthorizedClient
-from services.token.domain.events import FamilyStarted, Issue, TokenIssued
+from services.token.domain.events import ClientUsed, FamilyStarted, Issue, TokenIssued
 from services.token.domain.family import FAMILY, LIFE, Family, family_of
 from services.token.domain.keyring import KEYRING, REFRESH_RING, Key, signing_ring
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
@@ -215,6 +215,8 @@ async def begin_family(attempt: Attempt, client: Client, new: NewFamily, given: 
     said = says(client, new.subject, list(given.audience), given.scope, attempt.now, given.binding)
     issued = TokenIssued(**said, session_id=session_id or None, family_id=started.family_id)
     attempt.start(FAMILY, started.family_id, started, issued)
+    if client.unused_until:
+        await attempt.write(CLIENT, client.id, ClientUsed(client_id=client.id))
     generation = 1 if "refresh_token" in client.grant_types else 0
     identified = await identifies(attempt, client, given.scope, Identified(new.session_id, given.nonce, given.told))
     return Signing(issued, key, client.access_token_alg, family_of(started), generation, refresh.id, identified)

@@ -2,15 +2,22 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from eventlog.errors import Kind, Refusal
 from eventlog.log import By
-from services.token.commands.client_changes import delete_client, manages, new_registration_token, update_client
+from services.token.commands.client_changes import (
+    delete_client,
+    end_lapsed,
+    manages,
+    new_registration_token,
+    update_client,
+)
 from services.token.commands.clients import Registered, hashed, proves, register_client
 from services.token.commands.prove import secrets_of
+from services.token.domain import DAY
 from services.token.domain.addresses import host_of, wrong_endpoint
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.document import Document, Read, read_registration
@@ -21,8 +28,17 @@ from services.token.ports import Token
 Sector = Callable[[str], Awaitable[Any]]
 """What is published at a sector_identifier_uri, as JSON has it. Raises InvalidClientMetadata where it cannot be had."""
 Mode = Literal["token", "open"]
+UNUSED = 7 * DAY
+"""How long what anybody may register may wait for its first token."""
+PAGE = 256
 # RFC 7592 2.2: what an update must not say.
 _NOT_SAID = ("registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at")
+
+
+class Lapsing(Protocol):
+    """The rows of a projection; `eventlog.projection.Rows` is one."""
+
+    async def overdue(self, kind: str, now: int, after: str, limit: int) -> list[str]: ...
 
 
 class Managed(msgspec.Struct, frozen=True):
@@ -40,6 +56,8 @@ class Managed(msgspec.Struct, frozen=True):
 async def register_itself(token: Token, document: Document, mode: Mode, sector: Sector, correlation_id: str) -> Managed:
     """Registers a client that says for itself what it is. Raises InvalidClientMetadata, InvalidRedirectUri."""
     client = await _wanted(read_registration(document), sector)
+    if mode == "open":
+        client = msgspec.structs.replace(client, unused_until=token.log.now() + UNUSED)
     registration_token = new_registration_token()
     by = By(f"registration/{mode}", correlation_id)
     made = await register_client(token, client, by, registration_token=registration_token)
@@ -71,6 +89,15 @@ async def update_itself(
 async def delete_itself(token: Token, managed: Managed, correlation_id: str) -> int:
     """Ends all that the client holds, and the client (RFC 7592 2.3)."""
     return await delete_client(token, managed.client.id, By(f"client/{managed.client.id}", correlation_id))
+
+
+async def end_unused(token: Token, lapsing: Lapsing, by: By, now: int) -> None:
+    """Ends what registered itself and was given no token in time, as if it had deleted itself."""
+    after = ""
+    while page := await lapsing.overdue("unused", now, after, PAGE):
+        for client_id in page:
+            await end_lapsed(token, client_id, by)
+        after = page[-1]
 
 
 def admits(initial_access_token: str, presented: str | None) -> None:

@@ -13,6 +13,7 @@ from services.token.domain.events import (
     ClientRevoked,
     ClientSecretRotated,
     ClientUpdated,
+    ClientUsed,
 )
 
 FIRST_PARTY_SCOPES = frozenset({"watchword:account", "watchword:admin"})
@@ -43,7 +44,8 @@ class Client(msgspec.Struct, frozen=True):
     """A registered client. `access_token_life` and `leeway` in seconds.
 
     `revoked_at` is a position: what it had below it is ended. Until `old_secret_until` the secret before the last one
-    is good as well; `registered_at` and that are times in µs. Of one that was deleted nothing is left but that.
+    is good as well; by `unused_until` it has to be given its first token (0: it may wait). Those and `registered_at`
+    are times in µs. Of one that was deleted nothing is left but that.
     """
 
     id: str = ""
@@ -98,6 +100,7 @@ class Client(msgspec.Struct, frozen=True):
     old_secret_hash: str | None = None
     old_secret_key: str = ""
     old_secret_until: int = 0
+    unused_until: int = 0
     deleted: bool = False
     may_act: str = ""
     default_acr_values: tuple[str, ...] = ()
@@ -115,6 +118,10 @@ class Client(msgspec.Struct, frozen=True):
     def proves_itself_as(self, other: "Client") -> bool:
         """Whether what opens the one opens the other: neither secrets, nor keys, nor the way to show them differ."""
         return self is other or all(getattr(self, name) == getattr(other, name) for name in PROOF)
+
+    def lapsed(self, now: int) -> bool:
+        """Whether it was to be given a token by now, and was not."""
+        return 0 < self.unused_until <= now
 
     @property
     def constrained(self) -> bool:
@@ -174,6 +181,8 @@ def evolve_client(client: Client, event: Event, row: Recorded) -> Client:
             return msgspec.structs.replace(_said(Client(), event), registered_at=row.time)
         case ClientUpdated():
             return _said(client, event)
+        case ClientUsed():
+            return msgspec.structs.replace(client, unused_until=0)
         case ClientSecretRotated():
             return msgspec.structs.replace(
                 client,

@@ -321,5 +321,5 @@ def test_all_that_describes_a_client_is_in_both_events_and_in_its_state() -> Non
     described = set(Described.__struct_fields__)
     assert set(ClientUpdated.__struct_fields__) == described
     assert described - {"client_id"} <= set(Client.__struct_fields__)
-    never = {"confidential", "self_registered", "secret_hash", "secret_key", "registration_hash"}
+    never = {"confidential", "self_registered", "unused_until", "secret_hash", "secret_key", "registration_hash"}
     assert set(ClientRegistered.__struct_fields__) == described | never

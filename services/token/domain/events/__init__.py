@@ -12,6 +12,7 @@ from services.token.domain.events.clients import (
     ClientRevoked,
     ClientSecretRotated,
     ClientUpdated,
+    ClientUsed,
     Described,
 )
 from services.token.domain.events.codes import (
@@ -43,6 +44,7 @@ __all__ = [
     "ClientRevoked",
     "ClientSecretRotated",
     "ClientUpdated",
+    "ClientUsed",
     "CodeDenied",
     "CodeIssued",
     "CodeRedeemed",

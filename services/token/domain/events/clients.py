@@ -121,6 +121,8 @@ class ClientRegistered(Described, kw_only=True):
     """Whether it has a secret to keep (RFC 6749 2.1)."""
     self_registered: bool = False
     """Whether it came by dynamic registration (RFC 7591): it is never the operator's own, and always asks people."""
+    unused_until: Instant = 0
+    """By when it has to be given its first token, or it ends. Absent: it may wait for ever."""
     secret_key: str = ""
     """The name under which its secret lies encrypted, where it proves it by `client_secret_jwt`; never the secret."""
     secret_hash: Sealed[str] = None
@@ -130,6 +132,13 @@ class ClientRegistered(Described, kw_only=True):
 @events.event("client.updated")
 class ClientUpdated(Described, kw_only=True):
     """All that can change of an application is now as it says here."""
+
+
+@events.event("client.used")
+class ClientUsed(Event):
+    """An application that had registered itself was given its first token: it does not end by itself any more."""
+
+    client_id: str
 
 
 @events.event("client.secret_rotated")
