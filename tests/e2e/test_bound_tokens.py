@@ -62,7 +62,7 @@ def said(answer: httpx2.Response) -> tuple[int, str]:
 
 
 async def test_a_bound_token_is_given_for_a_proof_with_the_servers_nonce(holder: Holder, people: People) -> None:
-    assert said(await holder.ask()) == (400, "invalid_dpop_proof")
+    assert said(await holder.ask()) == (400, "invalid_request")
     assert said(await holder.ask(proof=holder.proof(holder.endpoint))) == (400, "use_dpop_nonce")
     assert holder.nonce
     answer = await holder.ask(proof=holder.proof(holder.endpoint))

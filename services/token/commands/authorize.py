@@ -31,7 +31,7 @@ from services.token.domain.authorization import (
 )
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.code import CODE, LIFE
-from services.token.domain.errors import AuthorizationRefused, NoSuchAddress
+from services.token.domain.errors import AuthorizationRefused, NoSuchAddress, UnsignedRequest
 from services.token.domain.events import CodeIssued, GrantGiven
 from services.token.domain.grant import GRANT, grant_key
 from services.token.domain.requested import within
@@ -84,19 +84,30 @@ async def begin(token: Token, asked: Parameters, resources: Sequence[str], hints
             request = await judged(token, client, said, hints)
     except AuthorizationRefused as refused:
         to = _whereto(client, heard, refused)
-        if client.self_registered and heard.get("prompt") != "none":
-            # RFC 9700 4.11.2: nobody vouched for the address, and nobody who is there has been asked anything.
-            raise NoSuchAddress(refused.detail, refused.code) from None
-        return refusal(token, to, refused.code, refused.detail)
+        if not client.self_registered or heard.get("prompt") == "none":
+            return refusal(token, to, refused.code, refused.detail)
+        request = _told_later(token, client, to, refused)
     handle, expires_at = secrets.token_urlsafe(32), request.asked_at + KEPT
     await token.kept.keep(REQUEST, handle, msgspec.msgpack.encode(request), expires_at)
     return Asked(handle, request, client, expires_at)
 
 
+def _told_later(token: Token, client: Client, to: Answering, refused: AuthorizationRefused) -> AuthorizationRequest:
+    """RFC 9700 4.11.2: nobody vouched for that address, so that nobody is sent there who has not been asked anything.
+    Raises NoSuchAddress: a person is told. Only what profiles want clients to learn (OpenID Connect Core 3.1.2.6) waits
+    until somebody has signed in.
+    """
+    if not isinstance(refused, UnsignedRequest):
+        raise NoSuchAddress(refused.detail, refused.code) from None
+    why = Refuse(refused.code, refused.detail)
+    return AuthorizationRequest(client.id, to, (), token.log.now(), refused=why)
+
+
 def _whereto(client: Client, asked: Parameters, refused: AuthorizationRefused) -> Answering:
     """Where what is wrong may be told; a person is told that, and not that nobody else can be."""
+    answered = refused.answered if isinstance(refused, UnsignedRequest) else {}
     try:
-        return answering(client, asked)
+        return answering(client, {**asked, **answered})
     except NoSuchAddress as nowhere:
         raise (nowhere if "redirect_uri" in asked else NoSuchAddress(refused.detail, refused.code)) from None
 

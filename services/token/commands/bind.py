@@ -30,7 +30,7 @@ async def prove_key(token: Token, proof: str, method: str, urls: Collection[str]
 def binding(client: Client, jkt: str, shown: x509.Certificate | None) -> Binding:
     """What the client's tokens are bound to. Raises where it has not proven what it registered that it would."""
     if client.dpop_bound_access_tokens and not jkt:
-        raise InvalidDpopProof("the client's tokens are bound to a key, and no DPoP proof was given")
+        raise InvalidRequest("the client's tokens are bound to a key, and no DPoP proof was given (RFC 9449 5.2)")
     if not client.tls_client_certificate_bound_access_tokens:
         return Binding(jkt) if jkt else UNBOUND
     if shown is None:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from services.token.commands.prove import signed_by
 from services.token.domain.authorization import AuthorizationRequest, Parameters, judge
 from services.token.domain.client import Client
-from services.token.domain.errors import AuthorizationRefused, InvalidClient
-from services.token.domain.request_object import TYPES, UNSIGNED, Opened, algorithms, read_object
+from services.token.domain.errors import AuthorizationRefused, InvalidClient, UnsignedRequest
+from services.token.domain.request_object import TYPES, UNSIGNED, Opened, algorithms, answered_as, read_object
 from services.token.domain.said import IdTokenHint
 from services.token.ports import NotFetched, Token
 from watchword.signed import Signed, read_signed
@@ -26,6 +26,8 @@ async def opened(token: Token, client: Client, asked: Parameters, resources: Seq
     if uri is not None and text is not None:
         raise AuthorizationRefused("invalid_request", "a request names a request object once (RFC 9101 5)")
     signed = _read(await _published(token, client, uri) if uri is not None else text or "")
+    if signed.alg == UNSIGNED and uri is None:
+        raise UnsignedRequest(answered_as(signed.claims))
     if signed.alg not in algorithms(client, registered_address=uri is not None):
         raise AuthorizationRefused("invalid_request_object", "the request object is not signed as it should be")
     if signed.alg != UNSIGNED and not await _is_the_clients(token, client, signed):

@@ -24,6 +24,13 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 Parameters = Mapping[str, str]
 
 
+class Refuse(msgspec.Struct, frozen=True):
+    """The client is told no, in the words of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6."""
+
+    error: str
+    description: str
+
+
 class Answering(msgspec.Struct, frozen=True):
     """How a client is answered, whatever the answer is."""
 
@@ -35,7 +42,8 @@ class Answering(msgspec.Struct, frozen=True):
 class AuthorizationRequest(msgspec.Struct, frozen=True):
     """A request that was found good. `asked_at` in µs by the log's time, `max_age` in seconds; `account_id` is whom it
     has to be, where it says so; `pushed` the address under which it was pushed (RFC 9126); `named` are the scopes of
-    claims that it asks for by name, where it does not ask for those scopes.
+    claims that it asks for by name, where it does not ask for those scopes. One that was not is kept for what its
+    client is told once somebody has signed in: `refused`.
     """
 
     client_id: str
@@ -55,6 +63,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     named: tuple[str, ...] = ()
     pushed: str = ""
     dpop_jkt: str | None = None
+    refused: Refuse | None = None
 
     @property
     def wants(self) -> tuple[str, ...]:
@@ -102,13 +111,6 @@ class Consent(msgspec.Struct, frozen=True):
 
     scopes: tuple[str, ...]
     granted: tuple[str, ...]
-
-
-class Refuse(msgspec.Struct, frozen=True):
-    """The client is told no, in the words of RFC 6749 4.1.2.1 or OpenID Connect Core 3.1.2.6."""
-
-    error: str
-    description: str
 
 
 class Give(msgspec.Struct, frozen=True):
@@ -268,6 +270,8 @@ def next_step(
     unmet = request.claims.acr and who.acr not in request.claims.acr
     if unmet or not _lately_enough(request, who, now) or request.account_id not in ("", who.subject):
         return before_login(request)
+    if request.refused is not None:
+        return request.refused
     if "select_account" in request.prompt and not who.chosen and who.auth_time < request.asked_at:
         return Choose()
     return _consent(request, client, granted, decision)

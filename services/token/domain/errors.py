@@ -1,5 +1,7 @@
 """Refusals of an authorization server, named as the standards name them (RFC 6749 5.2, RFC 7591 3.2.2, RFC 8707 2)."""
 
+from collections.abc import Mapping
+
 from eventlog.errors import Kind, Refusal
 
 
@@ -65,6 +67,18 @@ class AuthorizationRefused(Refusal):
 
     def __init__(self, error: str, detail: str) -> None:
         super().__init__(Kind.INVALID, error, detail)
+
+
+class UnsignedRequest(AuthorizationRefused):
+    """A request object that nobody signed, in the request itself (OpenID Connect Core 3.1.2.6).
+
+    `answered` are the parameters in it that say how its client reads answers: `state` and `response_mode`.
+    """
+
+    def __init__(self, answered: Mapping[str, str]) -> None:
+        detail = "an unsigned request object is taken from a registered request_uri alone"
+        super().__init__("request_not_supported", detail)
+        self.answered = answered
 
 
 class AuthorizationPending(Refusal):

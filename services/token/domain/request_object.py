@@ -47,6 +47,14 @@ def read_object(claims: Mapping[str, object], client: Client, issuer: str, now: 
     return Opened(parameters, tuple(resources))
 
 
+def answered_as(claims: Mapping[str, object]) -> dict[str, str]:
+    """How a client reads answers, by a request object that says nothing else to us. Its redirect_uri is not among that:
+    where an answer goes stands in the request itself (RFC 6749 3.1.2.3).
+    """
+    said = {name: claims.get(name) for name in ("state", "response_mode")}
+    return {name: value for name, value in said.items() if isinstance(value, str)}
+
+
 def _meant_for_us(claims: Mapping[str, object], client: Client, issuer: str, now: int) -> None:
     audience = claims.get("aud", issuer)
     until, since = instant(claims, "exp"), instant(claims, "nbf")

@@ -78,6 +78,18 @@ async def test_who_registered_itself_is_told_nothing_before_somebody_was_asked(w
     assert error_of(await guest.asks(None, scope="nonsense", prompt="none")) == "invalid_scope"
 
 
+async def test_who_registered_itself_learns_that_request_objects_are_signed_once_somebody_has_signed_in(
+    world: World,
+) -> None:
+    """RFC 9700 4.11.2, OpenID Connect Core 3.1.2.6."""
+    guest = Browser(world, msgspec.structs.replace(SHOP, id="guest"))
+    handle = await guest.kept(request=jwt.encode({"state": "inside"}, "", "none"))
+    assert isinstance(await guest.goes_on(handle, None), Login)
+    going = await guest.goes_on(handle, guest.alice())
+    assert error_of(going) == "request_not_supported"
+    assert (going.to.redirect_uri, going.to.state) == (CALLBACK, "inside")
+
+
 async def test_of_a_loopback_address_only_the_port_is_free(world: World) -> None:
     phone = Browser(world, PHONE)
     asked = await phone.asks(redirect_uri="http://127.0.0.1:49152/callback")

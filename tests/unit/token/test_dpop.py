@@ -186,7 +186,7 @@ async def test_a_proof_that_lacks_its_nonce_can_come_again_with_it() -> None:
 
 
 async def test_a_client_whose_tokens_are_bound_gets_none_without_a_proof(world: World) -> None:
-    assert await refused(world, client=BOUND) == "invalid_dpop_proof"
+    assert await refused(world, client=BOUND) == "invalid_request"
     assert (await bound(world, proof(world, KEY), client=BOUND)).jkt == KEY.thumbprint
 
 

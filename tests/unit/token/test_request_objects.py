@@ -71,8 +71,8 @@ def odd(**claims: Any) -> str:
     return jwt.api_jws.encode(msgspec.json.encode(said), KEY, "ES256", {"typ": "oauth-authz-req+jwt"})
 
 
-def unsigned(client: Client = OBJECTS) -> str:
-    header, claims = {"alg": "none"}, GOOD | {"client_id": client.id}
+def unsigned(client: Client = OBJECTS, **more: str) -> str:
+    header, claims = {"alg": "none"}, GOOD | {"client_id": client.id} | more
     return ".".join(base64url(msgspec.json.encode(part)) for part in (header, claims)) + "."
 
 
@@ -101,12 +101,22 @@ async def test_a_signed_request_says_all_and_what_stands_beside_it_nothing(world
         pytest.param(signed(sub="objects"), id="an assertion"),
         pytest.param(signed(request_uri=ADDRESS), id="a request in a request"),
         pytest.param(signed(state=["a"]), id="no text"),
-        pytest.param(unsigned(), id="unsigned"),
         pytest.param("a.b.c", id="no JWT"),
     ],
 )
 async def test_what_is_not_the_clients_word_to_us_is_refused(world: World, text: str) -> None:
     assert error_of(await browser(world).asks(None, **BARE | {"request": text})) == "invalid_request_object"
+
+
+async def test_an_unsigned_request_object_is_not_supported_and_its_client_learns_that_as_it_reads_answers(
+    world: World,
+) -> None:
+    """OpenID Connect Core 3.1.2.6. Where that goes never stands in what nobody signed."""
+    text = unsigned(response_mode="form_post", redirect_uri="https://evil.example")
+    going = await browser(world).asks(None, **BARE | {"request": text, "redirect_uri": CALLBACK})
+    assert error_of(going) == "request_not_supported"
+    assert isinstance(going, Destination)
+    assert (going.to.redirect_uri, going.to.response_mode, going.to.state) == (CALLBACK, "form_post", GOOD["state"])
 
 
 async def test_an_unsigned_request_is_taken_from_where_it_was_registered_alone(world: World) -> None:
