@@ -3,11 +3,11 @@
 from starlette.responses import Response
 
 from chassis.web import Form
-from services.identity.api.way import Way, shown
+from services.identity.api.way import Way, links, shown
 from services.identity.commands.authorize import Answers
 from services.identity.commands.sessions import Visitor
 from services.identity.pages.words import Words
-from services.identity.ports import Asked, ConsentNeeded, Decision
+from services.identity.ports import ConsentNeeded, Decision
 
 SCOPE = "scope."
 
@@ -21,7 +21,7 @@ async def show(way: Way, needed: ConsentNeeded, there: Visitor) -> Response:
         "had": needed.granted,
         "lasts": lasts(say, needed.offline),
         "leads": shown(needed.asked.redirect_origin) if needed.asked.redirect_origin else "",
-        "links": _links(needed.asked),
+        "links": links(needed.asked),
     }
     return await way.show("consent", needed.asked, values, session_id=there.session.id)
 
@@ -29,16 +29,6 @@ async def show(way: Way, needed: ConsentNeeded, there: Visitor) -> Response:
 def lasts(say: Words, offline: int) -> str:
     """For how long an application may have what it asks for: as long as the session, or `offline` seconds unused."""
     return say("consent.offline", duration=say.duration(offline)) if offline else say("consent.session")
-
-
-def _links(asked: Asked) -> list[tuple[str, str]]:
-    """Only to pages: an application may have named anything."""
-    named = (
-        ("consent.site", asked.client_uri),
-        ("consent.policy", asked.policy_uri),
-        ("consent.tos", asked.tos_uri),
-    )
-    return [(key, url) for key, url in named if url.startswith(("https://", "http://"))]
 
 
 async def answer(way: Way, form: Form) -> Response:

@@ -11,7 +11,7 @@ from chassis.telemetry import correlation_id
 from chassis.web import Form
 from eventlog.errors import Kind, Refusal
 from services.identity.api.callers import new_state
-from services.identity.api.way import Way
+from services.identity.api.way import Way, links
 from services.identity.commands.authorize import sign_in
 from services.identity.commands.login import Credentials
 from services.identity.commands.sessions import Visitor
@@ -19,7 +19,7 @@ from services.identity.pages.words import Words
 from services.identity.ports import LoginNeeded
 
 MAX_NAME = 1024
-BLANK: dict[str, object] = {"username": "", "somebody": "", "again": False, "wrong": False}
+BLANK: dict[str, object] = {"username": "", "somebody": "", "again": False, "wrong": False, "links": ()}
 
 # How it is said to a person, and with which status: 401 would want a scheme that no page has (RFC 9110 15.5.2).
 _SAID = {"invalid_credentials": 422, "password_too_long": 422, "missing": 422, "too_many_attempts": 429}
@@ -110,4 +110,5 @@ async def _wrong(way: Way, form: Form, problem: Problem) -> Response:
 
 
 async def _form(way: Way, needed: LoginNeeded, values: dict[str, object], status: int = 200) -> Response:
-    return await way.show("signin", needed.asked, BLANK | values, status=status)
+    about: dict[str, object] = {"links": links(needed.asked)}
+    return await way.show("signin", needed.asked, BLANK | about | values, status=status)

@@ -83,6 +83,18 @@ def pictured(asked: Asked, *, consenting: bool) -> Logo | None:
     return None if asked.self_registered and not consenting else logo_at(asked.logo_uri)
 
 
+def links(asked: Asked) -> list[tuple[str, str]]:
+    """Where an application says more of itself (OpenID Connect Dynamic Client Registration 2). Only to pages: it may
+    have named anything.
+    """
+    named = (
+        ("consent.site", asked.client_uri),
+        ("consent.policy", asked.policy_uri),
+        ("consent.tos", asked.tos_uri),
+    )
+    return [(key, url) for key, url in named if url.startswith(("https://", "http://"))]
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """Where the browser is on it: `flow` is what its cookie says."""

@@ -96,6 +96,7 @@ async def test_what_an_application_calls_itself_is_text_and_not_more(reception: 
         assert "<script" not in one.response.text
         assert "javascript:" not in one.response.text
         assert "x" * 101 not in one.response.text
+        assert "Terms of service" in one.links
     assert (await browser.open(page.url)).links.keys() == {"Not you?", "Terms of service"}
 
 
