@@ -24,7 +24,9 @@ SUBJECTS = ["account/acc_1", "account/acc_2", "client/billing", "service/mail"]
 STRANGERS = ["account/acc_3", "account/acc_4", "group/g1", "document/d1"]
 GROUPS = ["g1", "g2"]
 ROLES = ["r1", "r2", "r3"]
-RESOURCES = ["folder/f1", "folder/f2", "document/d1", "document/d2"]
+RESOURCES = ["folder/f1", "folder/f2", "document/d1"]
+ODD_RESOURCES = ["my-document/1", "group/g1", "account/acc_1"]
+"""A type that Cedar spells otherwise, and things that are subjects and groups, too."""
 ACTIONS = [
     "document.read",
     "document.append",
@@ -38,7 +40,7 @@ SHARES, SHARED = ["s1", "s2", "s3", "s4"], ["folder/f1", "document/d1"]
 
 WHO = st.sampled_from(SUBJECTS)
 HOLDERS = st.one_of(WHO, st.sampled_from(GROUPS).map("group/{}".format))
-THINGS = st.sampled_from(RESOURCES)
+THINGS = st.one_of(st.sampled_from(RESOURCES), st.sampled_from(RESOURCES), st.sampled_from(ODD_RESOURCES))
 PATTERN_LISTS = st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=2, unique=True)
 END = {"expires_at": st.sampled_from(ENDS)}
 

@@ -6,7 +6,7 @@ account that identity knows is disabled, by its id, and `now` is in µs since 19
 """
 
 import string
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -113,26 +113,24 @@ def by_role(facts: Sequence[Fact], asked: Asked) -> list[Chain]:
         [assignment, role]
         for assignment in held
         if "resource" not in assignment or assignment["resource"] in where
-        for role in roles(facts, assignment["role"], useless)
-        if allows(role["actions"], asked.action)
+        for name in inherited(facts, assignment["role"], useless)
+        for role in facts
+        if role["kind"] == "role" and role["name"] == name and allows(role["actions"], asked.action)
     ]
 
 
 def excluded(facts: Sequence[Fact], held: Sequence[str]) -> set[str]:
     """The roles of one exclusion of which two are held, directly or by inheritance: they give nothing."""
-    names = {role["name"] for name in held for role in roles(facts, name, set())}
+    names = {inner for name in held for inner in inherited(facts, name)}
     exclusions = [names & set(fact["roles"]) for fact in facts if fact["kind"] == "exclusion"]
     return set(chain.from_iterable(both for both in exclusions if len(both) > 1))
 
 
-def roles(facts: Sequence[Fact], name: str, useless: set[str]) -> list[Fact]:
+def inherited(facts: Sequence[Fact], name: str, useless: Collection[str] = ()) -> list[str]:
     """A role and those that it inherits, but for the useless ones and what only they inherit."""
-    defined = {fact["name"]: fact for fact in facts if fact["kind"] == "role"}
-
-    def good(names: Sequence[str]) -> list[str]:
-        return [one for one in names if one in defined and one not in useless]
-
-    return [defined[one] for one in reached(good([name]), lambda one: good(defined[one].get("inherits", [])))]
+    inherits = {fact["name"]: fact.get("inherits", []) for fact in facts if fact["kind"] == "role"}
+    begin = [] if name in useless else [name]
+    return reached(begin, lambda one: [inner for inner in inherits.get(one, []) if inner not in useless])
 
 
 def by_ownership(facts: Sequence[Fact], asked: Asked) -> list[Chain]:
