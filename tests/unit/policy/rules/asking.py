@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.policy.domain.rules.engine import Asked
-from services.policy.domain.rules.scopes import names_of
 
 DOCUMENTS = """\
 type Given = { device?: String, amount?: Long };
@@ -27,7 +26,7 @@ def ask(
     """`within`: what each thing lies in; all others lie in nothing."""
     parents = {principal: (), resource: (), **(within or {})}
     entities = [_entity(name(thing), [name(one) for one in above]) for thing, above in parents.items()]
-    entities.append(_entity(("Action", action), [("Action", one) for one in names_of(action)[1:]]))
+    entities.append(_entity(("Action", action), [("Action", one) for one in _patterns(action)]))
     return Asked(name(principal), action, name(resource), _context() | context, entities)
 
 
@@ -42,6 +41,11 @@ def label(level: int = 0, *categories: str) -> dict[str, Any]:
 def name(thing: str) -> tuple[str, str]:
     type_, _, id_ = thing.partition("/")
     return type_, id_
+
+
+def _patterns(action: str) -> list[str]:
+    """`a.*` and `*` for `a.b`."""
+    return ["*", *(f"{action[:at]}.*" for at, character in enumerate(action) if character == ".")]
 
 
 def _entity(uid: tuple[str, str], parents: Sequence[tuple[str, str]]) -> dict[str, Any]:

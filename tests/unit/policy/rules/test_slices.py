@@ -3,6 +3,7 @@
 import json
 
 import cedarpy
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ GROUPS = ["group/a", "group/b", "group/c"]
 THINGS = ["document/1", "document/2", "folder/1", "folder/2"]
 ACTIONS = ["document.read", "document.write", "document.page.read", "read"]
 PATTERNS = ["*", "document.*", "document.page.*", "other.*"]
-CONDITIONS = ["true", "false", "context.reads", "context.given.amount > 5", "principal in context.roles"]
+CONDITIONS = ["true", "true", "false", "context.reads", "context.given.amount > 5", "principal in context.roles"]
 
 
 def uid(thing: str) -> str:
@@ -109,6 +110,13 @@ def test_who_is_permitted_by_an_organizations_policy_was_said_to_be_mentioned(
     rules = Rules.checked("\n".join(policies))
     own = [one for one in rules.evaluate(asked).permits if one.startswith("policy-")]
     assert not own or rules.mentions(asked.action, asked.principal[0], asked.resource[0])
+
+
+@pytest.mark.parametrize("pattern", ["*", "document.*", "document.page.*", "document.page.read"])
+def test_a_policy_is_found_by_all_that_an_action_lies_in(pattern: str) -> None:
+    rules = Rules.checked(f'permit (principal, action in Action::"{pattern}", resource);')
+    assert rules.evaluate(ask(action="document.page.read")).allowed
+    assert not rules.evaluate(ask(action="page")).allowed or pattern == "*"
 
 
 def test_policies_about_others_are_not_evaluated() -> None:
