@@ -91,6 +91,14 @@ MEMBERS = (
     ),
     Member("tls_client_auth_san_dns", "--tls-dns", str, "Or a DNS name of its certificate.", "NAME"),
     Member(
+        "visible_roles",
+        "--sees-role",
+        list,
+        "A role that its tokens tell it of, where it is held on everything: a.b, all of a.*, or *. May be repeated.",
+        "ROLE",
+    ),
+    Member("visible_groups", "--sees-group", list, "A group that its tokens tell it of. May be repeated.", "GROUP"),
+    Member(
         "may_act",
         "--may-act",
         str,

@@ -111,7 +111,8 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
 
     async def WriteFacts(self, request: pb.WriteFactsRequest, context: Any) -> pb.WriteFactsResponse:
         write, remove = [to_fact(one) for one in request.write], [to_fact(one) for one in request.remove]
-        return pb.WriteFactsResponse(position=_noted(await self._commands.write(rpc.by(), write, remove)))
+        position = await self._commands.write(rpc.by(), write, remove, recall=request.recall)
+        return pb.WriteFactsResponse(position=_noted(position))
 
     async def ExportFacts(self, request: pb.ExportFactsRequest, context: Any) -> AsyncIterator[pb.ExportFactsResponse]:
         """All are taken at once: what is written meanwhile is not among them."""

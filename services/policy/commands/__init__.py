@@ -1,6 +1,7 @@
 """load → decide → append, for everything that changes who may do what. Each answers the position at which it is so."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,12 +11,12 @@ from eventlog.log import Attempt, By, Log
 from eventlog.projection import Unlearnt
 from services.policy.commands.desk import Desk, apply
 from services.policy.domain.checks import check, check_exclusions
-from services.policy.domain.entities import ACCOUNT, Entity
-from services.policy.domain.events import AdministratorCreated
+from services.policy.domain.entities import ACCOUNT, CLIENT, Entity
+from services.policy.domain.events import AccessRecalled, AdministratorCreated
 from services.policy.domain.facts import Assignment, Exclusion, Fact, Group, Membership, Role, Share
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import check_names, normal
-from services.policy.domain.history import FIRST, SUITE
+from services.policy.domain.history import FIRST, RECALL, SUITE
 from services.policy.domain.pointers import below, holders, users
 from services.policy.domain.standing import IDENTITY
 from services.policy.queries import Memory
@@ -35,16 +36,18 @@ class Commands:
     memory: Memory
     patience: float = 2.0
 
-    async def write(self, by: By, write: Sequence[Fact], remove: Sequence[Fact] = ()) -> int:
-        """Makes facts so, and others not so, together or not at all.
+    async def write(self, by: By, write: Sequence[Fact], remove: Sequence[Fact] = (), *, recall: bool = False) -> int:
+        """Makes facts so, and others not so, together or not at all. With `recall`, the tokens that holders of roles
+        and members of groups have until now end, too.
 
-        Raises Refusal as domain.form and domain.checks say; `too_many_facts`, `account_unknown`; of what is to be
-        removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`.
+        Raises Refusal as domain.form and domain.checks say; `too_many_facts`, `too_many_to_recall`, `account_unknown`;
+        of what is to be removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`.
         """
         self._check_form(write, remove)
         write = [normal(fact) for fact in write]
         await self._must_exist(account for fact in write for account in _accounts(fact))
         concerned = [holder for fact in write for holder in self._concerned(fact)]
+        recalled = self._recalled([*write, *remove]) if recall else []
 
         async def decision(attempt: Attempt) -> int:
             desk = Desk(attempt)
@@ -53,6 +56,8 @@ class Commands:
                 raise _missing(missing[0])
             for holder in concerned:
                 await desk.judge(lambda facts, holder=holder: check_exclusions(holder, facts, desk.now))  # type: ignore[misc]
+            if recalled:
+                attempt.start(RECALL, secrets.token_hex(8), AccessRecalled(subjects=recalled))
             return since
 
         return await self._position(by, decision)
@@ -98,7 +103,15 @@ class Commands:
                 kind = "role" if isinstance(fact, Role) else "group"
                 raise Refusal(Kind.PRECONDITION, f"{kind}_in_use", f"{_named(used)} refers to it")
 
-    def _concerned(self, fact: Fact) -> Iterable[str]:
+    def _recalled(self, changed: Sequence[Fact]) -> list[str]:
+        """The accounts and clients whose roles and groups it concerns."""
+        concerned = [self._concerned(fact) for fact in changed]
+        if any(len(one) >= MOST for one in concerned):
+            raise Refusal(Kind.INVALID, "too_many_to_recall", f"it concerns {MOST} holders or more: revoke otherwise")
+        found = {holder: Entity.of(holder) for one in concerned for holder in one}
+        return sorted(one.id for one in found.values() if one.type in (ACCOUNT, CLIENT))
+
+    def _concerned(self, fact: Fact) -> Sequence[str]:
         """Whose roles may exclude each other after it."""
         model = self.memory.facts
         match fact:

@@ -100,6 +100,14 @@ class MemberRemoved(Event):
     member: str
 
 
+@policy_events.event("access.recalled")
+class AccessRecalled(Event):
+    """What changed is to hold at once in tokens, too: those that these hold until now end, and so do their sessions."""
+
+    subjects: list[str]
+    """Whose: `acc_…`, or a client's id."""
+
+
 @policy_events.event("exclusion.defined")
 class ExclusionDefined(Event):
     """Nobody may hold two of these roles."""

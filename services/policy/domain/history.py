@@ -53,6 +53,10 @@ class First(msgspec.Struct, frozen=True):
     account_id: str = ""
 
 
+class Recall(msgspec.Struct, frozen=True):
+    """Nothing is decided on what was recalled."""
+
+
 def heard(event: Event) -> tuple[Fact, bool] | None:
     """The fact that an event is about, and whether it holds from then on; None where it says none."""
     return _defined(event) or _given(event) or _of_resources(event)
@@ -213,4 +217,5 @@ FOLDS = {
 }
 """How the streams are read that hold facts, by their kind."""
 SUITE = Fold("suite", First(), _first)
+RECALL = Fold("recall", Recall(), lambda state, event, row: state, once=True)
 FIRST = "administrator"

@@ -92,6 +92,8 @@ class ClientMembers(BaseModel):
     tls_client_auth_san_email: str = ""
     request_uris: list[str] = []
     request_object_alg: str = ""
+    visible_roles: list[str] = Field(default=[], description="roles that its tokens tell it of: a.b, a.*, or *")
+    visible_groups: list[str] = Field(default=[], description="groups that its tokens tell it of")
     may_act: str = Field(default="", description="the client that may exchange its tokens (RFC 8693)")
     default_acr_values: list[str] = []
     require_auth_time: bool = Field(default=False, description="its ID tokens say auth_time; all do")

@@ -34,6 +34,7 @@ _OPERATORS = frozenset(
     {
         *("first_party", "direct_login", "audiences", "access_token_alg", "access_token_life", "leeway", "reuse_ends"),
         *("grants", "cors_origins", "require_pkce", "ask_consent", "sector", "may_act"),
+        *("visible_roles", "visible_groups"),
     }
 )
 """What only an operator's document says, under our own names."""

@@ -43,6 +43,7 @@ ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SCOPE = re.compile(r"[!#-\[\]-~]{1,128}")
 _AUDIENCE = re.compile(r"[!-~]{1,256}")
 _GRANT = re.compile(r"[!-~]{1,128}")
+_SEEN = re.compile(r"\*|[A-Za-z0-9][A-Za-z0-9_-]{0,63}(\.[A-Za-z0-9_-]{1,63})*(\.\*)?")
 _ACR = re.compile(r"[!-~]{1,256}")
 _SECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?")
 _CERTIFICATE_NAMES = (
@@ -103,6 +104,8 @@ def _names(client: Client) -> Rules:
     yield "may_act is a client's id", bool(client.may_act) and not ID.fullmatch(client.may_act)
     yield "a grant is 1 to 128 visible ASCII characters", not _all(_GRANT, client.grants)
     yield "a scope is 1 to 128 of the characters of RFC 6749 3.3", not _all(_SCOPE, client.scopes)
+    shown = (*client.visible_roles, *client.visible_groups)
+    yield "what a client may see is a.b, a.*, or * of roles or groups", not _all(_SEEN, shown)
     yield "an audience is 1 to 256 visible ASCII characters", not _all(_AUDIENCE, client.audiences)
     yield "an acr value is 1 to 256 visible ASCII characters", not _all(_ACR, client.default_acr_values)
     for name in ("software_id", "software_version"):

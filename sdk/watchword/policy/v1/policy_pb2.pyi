@@ -695,6 +695,9 @@ class WriteFactsRequest(_message.Message):
 
     WRITE_FIELD_NUMBER: _builtins.int
     REMOVE_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
+    recall: _builtins.bool
+    """Ends the tokens and sessions that those have until now whose roles and groups it changes."""
     @_builtins.property
     def write(self) -> _containers.RepeatedCompositeFieldContainer[_facts_pb2.Fact]:
         """Together at most 1,000."""
@@ -708,10 +711,11 @@ class WriteFactsRequest(_message.Message):
         *,
         write: _abc.Iterable[_facts_pb2.Fact] | None = ...,
         remove: _abc.Iterable[_facts_pb2.Fact] | None = ...,
+        recall: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["remove", b"remove", "write", b"write"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recall", b"recall", "remove", b"remove", "write", b"write"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

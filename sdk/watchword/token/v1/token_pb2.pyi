@@ -587,6 +587,8 @@ class Client(_message.Message):
     REGISTERED_AT_FIELD_NUMBER: _builtins.int
     OLD_SECRET_UNTIL_FIELD_NUMBER: _builtins.int
     MAY_ACT_FIELD_NUMBER: _builtins.int
+    VISIBLE_ROLES_FIELD_NUMBER: _builtins.int
+    VISIBLE_GROUPS_FIELD_NUMBER: _builtins.int
     DEFAULT_ACR_VALUES_FIELD_NUMBER: _builtins.int
     REQUIRE_AUTH_TIME_FIELD_NUMBER: _builtins.int
     INITIATE_LOGIN_URI_FIELD_NUMBER: _builtins.int
@@ -682,6 +684,12 @@ class Client(_message.Message):
         """Only in answers: until when the secret before the last one is good as well."""
 
     @_builtins.property
+    def visible_roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The roles and groups that its tokens tell it of (RFC 9068 2.2.3.1): a.b, all of a.*, or *."""
+
+    @_builtins.property
+    def visible_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
     def default_acr_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """OpenID Connect Dynamic Client Registration 2, RFC 7591 2."""
 
@@ -744,6 +752,8 @@ class Client(_message.Message):
         registered_at: _timestamp_pb2.Timestamp | None = ...,
         old_secret_until: _timestamp_pb2.Timestamp | None = ...,
         may_act: _builtins.str = ...,
+        visible_roles: _abc.Iterable[_builtins.str] | None = ...,
+        visible_groups: _abc.Iterable[_builtins.str] | None = ...,
         default_acr_values: _abc.Iterable[_builtins.str] | None = ...,
         require_auth_time: _builtins.bool = ...,
         initiate_login_uri: _builtins.str = ...,
@@ -754,7 +764,7 @@ class Client(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "default_max_age", b"default_max_age", "id_token_alg", b"id_token_alg", "jwks", b"jwks", "leeway", b"leeway", "old_secret_until", b"old_secret_until", "registered_at", b"registered_at", "require_pkce", b"require_pkce", "subject_type", b"subject_type", "unused_until", b"unused_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "audiences", b"audiences", "backchannel_logout_uri", b"backchannel_logout_uri", "client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "contacts", b"contacts", "cors_origins", b"cors_origins", "default_acr_values", b"default_acr_values", "default_max_age", b"default_max_age", "direct_login", b"direct_login", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "grants", b"grants", "id_token_alg", b"id_token_alg", "initiate_login_uri", b"initiate_login_uri", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "leeway", b"leeway", "logo_uri", b"logo_uri", "may_act", b"may_act", "name", b"name", "old_secret_until", b"old_secret_until", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "registered_at", b"registered_at", "request_object_alg", b"request_object_alg", "request_uris", b"request_uris", "require_auth_time", b"require_auth_time", "require_pkce", b"require_pkce", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "reuse_ends", b"reuse_ends", "scopes", b"scopes", "sector", b"sector", "self_registered", b"self_registered", "software_id", b"software_id", "software_version", b"software_version", "subject_type", b"subject_type", "tls_client_auth_san_dns", b"tls_client_auth_san_dns", "tls_client_auth_san_email", b"tls_client_auth_san_email", "tls_client_auth_san_ip", b"tls_client_auth_san_ip", "tls_client_auth_san_uri", b"tls_client_auth_san_uri", "tls_client_auth_subject_dn", b"tls_client_auth_subject_dn", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", b"token_endpoint_auth_signing_alg", "tos_uri", b"tos_uri", "unused_until", b"unused_until", "userinfo_alg", b"userinfo_alg"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent", "_id_token_alg", b"_id_token_alg", "_require_pkce", b"_require_pkce", "_subject_type", b"_subject_type", "access_token_alg", b"access_token_alg", "access_token_life", b"access_token_life", "ask_consent", b"ask_consent", "audiences", b"audiences", "backchannel_logout_uri", b"backchannel_logout_uri", "client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "contacts", b"contacts", "cors_origins", b"cors_origins", "default_acr_values", b"default_acr_values", "default_max_age", b"default_max_age", "direct_login", b"direct_login", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "grants", b"grants", "id_token_alg", b"id_token_alg", "initiate_login_uri", b"initiate_login_uri", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "leeway", b"leeway", "logo_uri", b"logo_uri", "may_act", b"may_act", "name", b"name", "old_secret_until", b"old_secret_until", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "registered_at", b"registered_at", "request_object_alg", b"request_object_alg", "request_uris", b"request_uris", "require_auth_time", b"require_auth_time", "require_pkce", b"require_pkce", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "reuse_ends", b"reuse_ends", "scopes", b"scopes", "sector", b"sector", "self_registered", b"self_registered", "software_id", b"software_id", "software_version", b"software_version", "subject_type", b"subject_type", "tls_client_auth_san_dns", b"tls_client_auth_san_dns", "tls_client_auth_san_email", b"tls_client_auth_san_email", "tls_client_auth_san_ip", b"tls_client_auth_san_ip", "tls_client_auth_san_uri", b"tls_client_auth_san_uri", "tls_client_auth_subject_dn", b"tls_client_auth_subject_dn", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", b"token_endpoint_auth_signing_alg", "tos_uri", b"tos_uri", "unused_until", b"unused_until", "userinfo_alg", b"userinfo_alg", "visible_groups", b"visible_groups", "visible_roles", b"visible_roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ask_consent: _TypeAlias = _typing.Literal["ask_consent"]  # noqa: Y015
     _WhichOneofArgType__ask_consent: _TypeAlias = _typing.Literal["_ask_consent", b"_ask_consent"]  # noqa: Y015

@@ -1,7 +1,7 @@
 """What happens to an organization's rules."""
 
 from eventlog.events import Event
-from services.policy.domain.roles import policy_events
+from services.policy.domain.events import policy_events
 
 
 @policy_events.event("policy.written")

@@ -100,6 +100,10 @@ class Described(Event, kw_only=True):
     """The algorithm that its authorization requests are signed with; empty: any, or unsigned from `request_uris`."""
     may_act: str = ""
     """The application that may exchange its tokens (RFC 8693 4.4)."""
+    visible_roles: list[str] = msgspec.field(default_factory=list)
+    """The roles that its tokens tell it of: `a.b`, all of `a.*`, or `*`."""
+    visible_groups: list[str] = msgspec.field(default_factory=list)
+    """The groups that its tokens tell it of."""
     default_acr_values: list[str] = msgspec.field(default_factory=list)
     """How it would have people sign in, where it can be had (OpenID Connect Dynamic Client Registration 2)."""
     require_auth_time: bool = False
