@@ -1,14 +1,17 @@
 """Applications of a test's own, and proxies before them, on loopback."""
 
 import asyncio
+import json
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.harness.running import free_ports, until
@@ -29,6 +32,36 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await task
+
+
+@dataclass
+class Published:
+    """An application's own site: what stands there by path, its media type with it."""
+
+    site: str
+    at: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def put(self, path: str, media_type: str, text: str) -> str:
+        """The address of what was put there."""
+        self.at[path] = (media_type, text)
+        return self.site + path
+
+    def put_keys(self, *keys: Mapping[str, Any]) -> str:
+        """The address of a set of keys (RFC 7517 5)."""
+        return self.put("/jwks", "application/json", json.dumps({"keys": keys}))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        media_type, text = self.at.get(scope["path"], ("", ""))
+        await Response(text, 200 if media_type else 404, media_type=media_type or None)(scope, receive, send)
+
+
+@asynccontextmanager
+async def publishing() -> AsyncIterator[Published]:
+    """A site of an application, while the context lasts."""
+    site, port = free_site()
+    published = Published(site)
+    async with serving(published, port):
+        yield published
 
 
 def free_site() -> tuple[str, int]:
