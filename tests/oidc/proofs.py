@@ -32,7 +32,7 @@ class Prover:
         canonical = json.dumps(self.public, sort_keys=True, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).decode().rstrip("=")
 
-    def proof(self, method: str, url: str, **more: str) -> dict[str, str]:
+    def proof(self, method: str, url: str, **more: str | int) -> dict[str, str]:
         """A header that proves the key for one request; `more` are claims."""
         said = {"jti": secrets.token_urlsafe(12), "htm": method, "htu": url, "iat": int(time.time())} | more
         if self.nonce:

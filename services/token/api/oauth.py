@@ -19,7 +19,7 @@ from services.token.api.grants import GRANTS, Asking, Grant, asks
 from services.token.api.grpc import Revoking
 from services.token.api.metadata import metadata
 from services.token.api.offered import proofs
-from services.token.api.proof import binding_of
+from services.token.api.proof import binding_of, proof_of
 from services.token.commands.clients import ProofMoved
 from services.token.commands.issue import Answered
 from services.token.commands.revoke import revoke_family, revoke_token
@@ -85,8 +85,9 @@ class OAuth:
 
     async def _give(self, grant: Grant, request: Request, form: Form) -> Answered:
         """What a client is given once it has proved itself; anew where that has changed since, at most once more."""
+        proof = await proof_of(self._token, request)
         client = await asks(self._token, request, form)
-        binding = await binding_of(self._token, request, client)
+        binding = await binding_of(self._token, request, client, proof)
         asking = Asking(self._token, self._verifier, client, form, _by(client), binding)
         try:
             return await grant(asking)

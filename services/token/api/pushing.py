@@ -11,7 +11,8 @@ from chassis.web import NO_STORE, Hot, Json, oauth_form
 from services.token.api import answers
 from services.token.api.asking import count
 from services.token.api.client_auth import client_of
-from services.token.api.proof import jkt_of
+from services.token.api.proof import proof_of
+from services.token.commands.bind import prove_key
 from services.token.commands.push import push
 from services.token.ports import Token
 from services.token.queries import OwnKeys, id_token_hint
@@ -32,9 +33,10 @@ class Pushing:
     async def par(self, request: Request) -> Response:
         """A request is judged as at the authorization endpoint; what is wrong is told at once."""
         form = await oauth_form(request)
+        proof = await proof_of(self.token, request)
         client = await client_of(self.token, request, form)
         await count(self.limits, request, client)
-        jkt = await jkt_of(self.token, request)
+        jkt = await prove_key(self.token, proof)
         hints = partial(id_token_hint, self.keys, self.token.issuer)
         pushed = await push(self.token, client, form.values, form.all("resource"), hints, jkt)
         return Json(pushed, 201, NO_STORE)

@@ -11,20 +11,30 @@ from services.token.domain.certificate import x5t
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidDpopProof, InvalidRequest, UseDpopNonce
 from services.token.ports import Token
-from watchword.dpop import ProofRefused, read_proof
+from watchword.dpop import Proof, ProofRefused, read_proof
 
 
-async def prove_key(token: Token, proof: str, method: str, urls: Collection[str]) -> str:
-    """The thumbprint of the key that a proof proves, which is taken once. Raises InvalidDpopProof, UseDpopNonce."""
+async def judge_proof(token: Token, text: str, method: str, urls: Collection[str]) -> Proof:
+    """A proof that is good, if it comes for the first time. Raises InvalidDpopProof, UseDpopNonce."""
     try:
-        read = read_proof(proof, method=method, urls=urls, now=token.log.now() // SECOND)
+        proof = read_proof(text, method=method, urls=urls, now=token.log.now() // SECOND)
     except ProofRefused as refused:
         raise InvalidDpopProof(str(refused)) from None
-    if token.proving.nonces and (read.nonce is None or not await is_good(token.log, read.nonce)):
+    if token.proving.nonces and (proof.nonce is None or not await is_good(token.log, proof.nonce)):
         raise UseDpopNonce
-    if not await token.kept.claim("dpop", f"{read.jkt} {read.jti}", read.expires_at * SECOND):
+    return proof
+
+
+async def prove_key(token: Token, proof: Proof | None) -> str:
+    """The thumbprint of the key that a proof proves, which is taken once; empty without one.
+
+    Raises InvalidDpopProof.
+    """
+    if proof is None:
+        return ""
+    if not await token.kept.claim("dpop", f"{proof.jkt} {proof.jti}", proof.expires_at * SECOND):
         raise InvalidDpopProof("the DPoP proof was used before (jti)")
-    return read.jkt
+    return proof.jkt
 
 
 def binding(client: Client, jkt: str, shown: x509.Certificate | None) -> Binding:

@@ -12,8 +12,12 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from starlette.requests import Request
 
+from services.token.api.proof import binding_of, proof_of
 from services.token.domain import SECOND
 from services.token.domain.assertion import TYPE
+from services.token.domain.binding import Binding
+from services.token.domain.client import Client
+from services.token.ports import Token
 from tests.unit.token.world import ISSUER, World
 
 TOKEN_URL = f"{ISSUER}/oauth2/token"
@@ -71,6 +75,11 @@ def forged(header: Mapping[str, Any], claims: Mapping[str, Any], signature: byte
     """A JWT with any header, and a signature that somebody made otherwise."""
     parts = (b64(json.dumps(part).encode()) for part in (header, claims))
     return ".".join((*parts, b64(signature)))
+
+
+async def bound_by(token: Token, request: Request, client: Client) -> Binding:
+    """What the tokens that answer a request are bound to."""
+    return await binding_of(token, request, client, await proof_of(token, request))
 
 
 def asserts(world: World, client_id: str = "bank", **changes: Any) -> dict[str, Any]:

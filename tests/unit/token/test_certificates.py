@@ -14,7 +14,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from chassis.web import oauth_form
 from eventlog.errors import Refusal
 from services.token.api.client_auth import client_of
-from services.token.api.proof import binding_of
 from services.token.commands.issue import client_credentials
 from services.token.domain.binding import Binding
 from services.token.domain.client import Client
@@ -22,7 +21,7 @@ from services.token.domain.errors import InvalidClient
 from services.token.ports import Proving
 from services.token.queries import Asker, introspect
 from tests.unit.token.certified import HOUR, NOW, Signer, escaped
-from tests.unit.token.proving import Key, asked, asserted, asserts, b64
+from tests.unit.token.proving import Key, asked, asserted, asserts, b64, bound_by
 from tests.unit.token.world import IDENTITY, SERVICE, World, claims_of
 from watchword.errors import TokenRefused
 from watchword.proof import Proven
@@ -177,7 +176,7 @@ async def test_a_bound_token_names_the_certificate(world: World) -> None:
     certificate = CA.client()
     thumbprint = b64(sha256(certificate.public_bytes(Encoding.DER)).digest())
     client = await proven(world, "bank", certificate)
-    binding = await binding_of(world.a.token, asked({}, certificate=escaped(certificate)), client)
+    binding = await bound_by(world.a.token, asked({}, certificate=escaped(certificate)), client)
     given = await client_credentials(world.a.token, client, None, [], IDENTITY, binding)
     assert claims_of(given)["cnf"] == {"x5t#S256": thumbprint}
     assert given.answer.token_type == "Bearer"
@@ -195,13 +194,13 @@ async def test_a_client_whose_tokens_are_bound_shows_its_certificate_however_it_
     request = asked(asserted(key.sign(asserts(world, "mixed"))))
     client = await client_of(world.a.token, request, await oauth_form(request))
     with pytest.raises(Refusal, match="bound to its certificate"):
-        await binding_of(world.a.token, request, client)
-    assert (await binding_of(world.a.token, asked({}, certificate=escaped(certificate)), client)).x5t
+        await bound_by(world.a.token, request, client)
+    assert (await bound_by(world.a.token, asked({}, certificate=escaped(certificate)), client)).x5t
 
 
 async def test_a_certificate_binds_only_the_tokens_of_who_registered_for_it(world: World) -> None:
     request = asked({}, certificate=escaped(OWN))
-    assert await binding_of(world.a.token, request, SELF) == Binding()
+    assert await bound_by(world.a.token, request, SELF) == Binding()
 
 
 @pytest.mark.parametrize("value", [b"x", b"-----BEGIN%20CERTIFICATE-----", b":AAAA:", b"%FF", b"x" * 20_000])

@@ -9,7 +9,6 @@ from starlette.requests import Request
 
 from eventlog.errors import Refusal
 from services.token.adapters.nonces import SPAN, is_good, nonce
-from services.token.api.proof import binding_of
 from services.token.commands.clients import authenticate
 from services.token.commands.issue import Answered, Given, begin_family, client_credentials
 from services.token.commands.issue import answer as signed_answer
@@ -21,7 +20,7 @@ from services.token.domain.keyring import signing_ring
 from services.token.ports import Proving
 from services.token.queries import Asker, introspect
 from tests.unit.token.authorizing import OWN, Browser
-from tests.unit.token.proving import TOKEN_URL, Key, asked, forged, proof, proves
+from tests.unit.token.proving import TOKEN_URL, Key, asked, bound_by, forged, proof, proves
 from tests.unit.token.world import APP, IDENTITY, SERVICE, Process, World, claims_of, refresh_of
 from watchword.errors import TokenRefused
 from watchword.proof import Proven
@@ -44,7 +43,7 @@ def shown(*proofs: str, path: str = "/oauth2/token") -> Request:
 
 
 async def bound(world: World, *proofs: str, client: Client = SERVICE, process: Process | None = None) -> Binding:
-    return await binding_of((process or world.a).token, shown(*proofs), client)
+    return await bound_by((process or world.a).token, shown(*proofs), client)
 
 
 async def refused(world: World, *proofs: str, client: Client = SERVICE) -> str:
@@ -136,7 +135,7 @@ async def test_no_weak_algorithm_proves_a_key(world: World) -> None:
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "\u00e9", "x" * 20_000])
 async def test_what_is_no_jwt_is_no_proof(world: World, text: str) -> None:
     with pytest.raises(Refusal):
-        await binding_of(world.a.token, asked({}, ("DPoP", text.encode().decode("latin-1"))), SERVICE)
+        await bound_by(world.a.token, asked({}, ("DPoP", text.encode().decode("latin-1"))), SERVICE)
 
 
 async def test_two_proofs_are_none(world: World) -> None:
@@ -153,12 +152,12 @@ async def test_a_nonce_is_asked_for_and_good_in_every_process() -> None:
     world = await World.made()
     request = shown(proof(world, KEY))
     with pytest.raises(Refusal) as refusal:
-        await binding_of(world.a.token, request, SERVICE)
+        await bound_by(world.a.token, request, SERVICE)
     assert (refusal.value.code, refusal.value.kind.http) == ("use_dpop_nonce", 400)
     ((name, given),) = request.scope["watchword.headers"]
     assert name == b"dpop-nonce"
     second = shown(proof(world, KEY, nonce=given.decode()))
-    assert (await binding_of(world.b.token, second, SERVICE)).jkt == KEY.thumbprint
+    assert (await bound_by(world.b.token, second, SERVICE)).jkt == KEY.thumbprint
     assert second.scope["watchword.headers"] == request.scope["watchword.headers"]
 
 
@@ -330,6 +329,6 @@ async def test_direct_login_gives_no_token_that_should_be_bound(world: World) ->
 async def test_a_client_without_any_of_this_touches_none_of_it(world: World) -> None:
     request = asked({})
     client = await authenticate(world.a.token, "service", world.secrets["service"])
-    assert await binding_of(world.a.token, request, client) is UNBOUND
+    assert await bound_by(world.a.token, request, client) is UNBOUND
     assert request.scope["watchword.headers"] == []
     assert world.kept._kept == {}
