@@ -53,6 +53,7 @@ NEEDS = {
     "test_alerts.py": no_manifests,
     "test_compose.py": not_root,
     "test_certificates_through_nginx.py": no_nginx,
+    "test_behind_tls.py": no_nginx,
 }
 
 
