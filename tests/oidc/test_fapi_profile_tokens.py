@@ -5,6 +5,7 @@ par-attempt-to-use-expired-request_uri) are in tests/unit/token, by a clock that
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -235,7 +236,7 @@ async def test_dpop_negative_tests(bank: Fapi, code: str) -> None:
 
 
 async def test_refresh_token(bank: Fapi, browser: Browser, person: Person, suite: Running, http: AsyncClient) -> None:
-    """refresh-token: it does not rotate, wants a proof, and is of no use to another client."""
+    """refresh-token: it does not rotate, wants a proof, of any key (RFC 9449 5), and is of no use to another client."""
     tokens = await bank.tokens(browser, person, scope="openid offline_access", prompt="consent")
     renewing = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     again = await bank.ask(**renewing)
@@ -248,5 +249,9 @@ async def test_refresh_token(bank: Fapi, browser: Browser, person: Person, suite
     bare = await bank.http.post(f"{bank.issuer}/oauth2/token", data=renewing | bank.proven())
     assert said(bare) == (400, "invalid_request")
     assert (await bank.ask(**renewing)).status_code == 200, "nothing was used up by that"
+    newer = replace(bank, prover=Prover())
+    moved = (await newer.ask(**renewing)).json()["access_token"]
+    assert (await newer.userinfo(moved)).status_code == 200
+    assert (await bank.userinfo(moved)).status_code == 401
     other = await fapi(suite, http)
     assert said(await other.ask(**renewing)) == (400, "invalid_grant")

@@ -69,7 +69,13 @@ async def test_a_person_who_stays(app: Party, browser: Browser, hint: str) -> No
 
 
 async def test_rp_initiated_logout_no_id_token_hint(app: Party, browser: Browser, hint: str) -> None:
-    """oidcc-rp-initiated-logout-no-id-token-hint: with client_id, after the person has said so."""
+    """oidcc-rp-initiated-logout-no-id-token-hint: nobody says whose address that is."""
+    page = await browser.open(leaving(app, post_logout_redirect_uri=OUT, state="bye"))
+    await refused(app, browser, page)
+
+
+async def test_rp_initiated_logout_with_client_id_in_place_of_a_hint(app: Party, browser: Browser, hint: str) -> None:
+    """RP-Initiated Logout 1.0, 2: after the person has said so."""
     page = await browser.open(leaving(app, client_id=app.client.client_id, post_logout_redirect_uri=OUT, state="bye"))
     page = await browser.submit(page, SIGN_OUT)
     assert page.left == f"{OUT}?state=bye"
