@@ -47,11 +47,11 @@ class Model:
     def apply(self, change: Change) -> None:
         """See eventlog.projection.Sink."""
         match change:
-            case Put(value=value):
+            case Put(kind="fact", value=value):
                 fact = msgspec.convert(value, Fact)
                 self._drop(stream_of(fact), key_of(fact))
                 self._add(fact)
-            case Drop(key=key):
+            case Drop(kind="fact", key=key):
                 self._drop(*parts(key))
 
     def _add(self, fact: Fact) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from chassis.trust import SessionRevoked, SubjectRevoked, fold_trust, token_events
 from eventlog.events import Event, Instant, Recorded, Registry
 from eventlog.projection import Change, Drop, DropGroup, Patch, Projection, Put, foreign
-from services.policy.domain.events import policy_events
+from services.policy.domain.events import PolicyChanged, PolicyWritten, policy_events
 from services.policy.domain.history import heard
 from services.policy.domain.pointers import pointers
 from services.policy.model import row_key
@@ -68,7 +68,16 @@ class SessionEnded(Event):
 
 
 def fold_facts(event: Event, row: Recorded) -> Iterable[Change]:
-    """Policy's own log → rows `fact`."""
+    """Policy's own log → rows `fact`, and `rules` and `activation`: in one projection, so that what was decided is true
+    for one position.
+    """
+    match event:
+        case PolicyWritten():
+            value = msgspec.to_builtins(event) | {"position": row.position, "time": row.time}
+            yield Put("rules", f"{event.version:09}", value, belongs=row.stream)
+        case PolicyChanged():
+            value = {"version": event.version, "position": row.position, "time": row.time}
+            yield Put("activation", f"{row.position:019}", value, belongs=row.stream)
     about = heard(event)
     if about is not None:
         fact, holds = about

@@ -12,6 +12,7 @@ from services.policy.domain.explained import said
 from services.policy.domain.facts import Facts
 from services.policy.domain.reach import TooDeep
 from services.policy.domain.rules.engine import Asked, Rules, Verdict
+from services.policy.domain.rules.versions import STREAM
 from services.policy.domain.standing import POLICY, People, objection
 
 LABELS = frozenset({"no-read-up", "no-write-down"})
@@ -47,7 +48,7 @@ def decide(question: Question, world: World, rules: Rules, now: int) -> Decision
         case = gather(question, world, now)
     except TooDeep:
         return Decision(False, "failed")
-    if code := world.doubt(POLICY, case.streams):
+    if code := world.doubt(POLICY, [*case.streams, STREAM]):
         return Decision(False, code, case=case)
     session = world.session(question.session_id) if question.session_id else None
     return _judged(case, world, rules, Login.of(question, session), now)

@@ -90,13 +90,21 @@ class Rules:
             return Verdict(False, failed=_ids(some.policies))
 
     def mentions(self, action: str, principal_type: str, resource_type: str) -> bool:
-        """Whether a policy of the organization could permit this for some principal and resource of these types."""
-        return self._own.permits(principal_type, action, resource_type)
+        """Whether a policy of the organization could permit this for some principal and resource of these types.
+
+        An empty resource type stands for everything.
+        """
+        return self._own.permits(_cedar(principal_type), action, _cedar(resource_type) or "everything")
 
     def explain(self, policy_id: str) -> str:
         """The policy's text, with its annotations; empty where there is none of that id."""
         policy = self._by_id.get(policy_id)
         return policy.text if policy else ""
+
+
+def _cedar(type_: str) -> str:
+    """A type as Cedar can spell it (docs/policy.md, "In Cedar")."""
+    return type_.replace("-", "_")
 
 
 def _request(asked: Asked) -> dict[str, Any]:

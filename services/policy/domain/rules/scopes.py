@@ -44,12 +44,6 @@ def read(policy_id: str, text: str, parsed: Json) -> Policy:
     )
 
 
-def names_of(action: str) -> tuple[str, ...]:
-    """An action and all that it lies in: `a.b` lies in `a.*` and in `*`."""
-    parts = action.split(".")
-    return (action, *(".".join((*parts[:length], "*")) for length in range(1, len(parts))), "*")
-
-
 def _side(said: Json) -> Side:
     match said["op"]:
         case "All":

@@ -8,7 +8,8 @@ from typing import Any
 import cedarpy
 import msgspec
 
-from services.policy.domain.rules.scopes import PERMIT, Name, Policy, Side, names_of
+from services.policy.domain.actions import patterns
+from services.policy.domain.rules.scopes import PERMIT, Name, Policy, Side
 
 KINDS = 2_000
 """Kinds of question whose candidates are remembered."""
@@ -63,7 +64,7 @@ class Slices:
         return any(self._policies[number].effect == PERMIT for number in (*kind.always, *bound))
 
     def _candidates(self, principal_type: str, action: str, resource_type: str) -> Candidates:
-        found = {number for name in (None, *names_of(action)) for number in self._by_action.get(name, ())}
+        found = {number for name in (None, *patterns(action)) for number in self._by_action.get(name, ())}
         always: list[int] = []
         by_principal: defaultdict[Name, list[Bound]] = defaultdict(list)
         by_resource: defaultdict[Name, list[Bound]] = defaultdict(list)

@@ -7,8 +7,8 @@ import msgspec
 from eventlog.decision import Fold
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
+from services.policy.domain.events import PolicyChanged, PolicyWritten
 from services.policy.domain.rules.check import RulesInvalid, problems
-from services.policy.domain.rules.events import PolicyChanged, PolicyWritten
 
 ORGANIZATION = "organization"
 MAX_NOTE = 500
@@ -78,6 +78,7 @@ def _versions(state: Versions, event: Event, row: Recorded) -> Versions:
 
 
 RULES = Fold("rules", Versions(), _versions, snapshots=True)
+STREAM = RULES.stream(ORGANIZATION)
 
 
 def digest(policies: str, schema: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from eventlog.errors import Refusal
 from eventlog.events import Event, Recorded
-from services.policy.domain.rules.events import PolicyChanged, PolicyWritten
+from services.policy.domain.events import PolicyChanged, PolicyWritten
 from services.policy.domain.rules.versions import RULES, Draft, Versions, activate, roll_back, write
 
 FIRST = Draft.of("permit (principal, action, resource) when { context.now > 1 };", note="a start")
