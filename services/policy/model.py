@@ -1,13 +1,14 @@
 """Policy's facts in memory: by the streams that hold them, and by what they point at."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from eventlog.projection import Change, Drop, Put
-from services.policy.domain.facts import Fact, key_of, stream_of
+from services.policy.domain.facts import Fact, Owner, Parent, Role, Share, key_of, shares, stream_of
 from services.policy.domain.pointers import pointers
+from services.policy.domain.reach import MAX_DEPTH, inherited
 
 _NONE: tuple[Fact, ...] = ()
 ORDER = ("role", "group", "exclusion", "action", "membership", "assignment", "label", "resource")
@@ -30,7 +31,18 @@ class Model:
 
     def every(self) -> Sequence[Fact]:
         """All facts; what others refer to comes first, so that they can be written in this order."""
-        return [fact for kind in ORDER for fact in self.all(kind)]
+        return [fact for kind in ORDER for fact in sorted(self.all(kind), key=self._rests_on)]
+
+    def _rests_on(self, fact: Fact) -> tuple[str, int]:
+        """Sorts roles behind those that they inherit, and on a resource its owner first, then share upon share."""
+        match fact:
+            case Role(name):
+                return "", len(inherited(self, name))
+            case Owner(resource) | Parent(resource):
+                return resource, 0
+            case Share(resource):
+                return resource, 1 + _resting(fact, shares(self, resource))
+        return "", 0
 
     def all(self, kind: str) -> Iterator[Fact]:
         """The facts of streams of a kind, by the order of their streams."""
@@ -80,6 +92,14 @@ class Model:
                 del among[what]
             if not among:
                 del self._pointing[target]
+
+
+def _resting(share: Share, there: Mapping[str, Share]) -> int:
+    """On how many shares it rests."""
+    count = 0
+    while (below := there.get(share.under)) is not None and count <= MAX_DEPTH:
+        share, count = below, count + 1
+    return count
 
 
 def row_key(fact: Fact) -> str:

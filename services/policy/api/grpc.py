@@ -18,12 +18,15 @@ from services.policy.api.wire import (
     to_wanted,
 )
 from services.policy.commands import Commands
+from services.policy.commands.naming import naming
+from services.policy.domain.about import about
 from services.policy.domain.decision import Decision, grounds
 from services.policy.domain.entities import Question
+from services.policy.domain.facts import Fact
 from services.policy.queries import Decisions, Moment
 from services.policy.queries.search import Searches
+from watchword.policy.v1 import facts_pb2, policy_pb2_grpc
 from watchword.policy.v1 import policy_pb2 as pb
-from watchword.policy.v1 import policy_pb2_grpc
 
 MAX_CHECKS = 1000
 EXPORTED = 500
@@ -110,13 +113,14 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         )
 
     async def WriteFacts(self, request: pb.WriteFactsRequest, context: Any) -> pb.WriteFactsResponse:
-        write, remove = [to_fact(one) for one in request.write], [to_fact(one) for one in request.remove]
-        position = await self._commands.write(rpc.by(), write, remove, recall=request.recall)
+        write, remove = _facts(request.write), _facts(request.remove, "remove")
+        position = await self._commands.write(rpc.by(), write, remove, restored=request.restored, recall=request.recall)
         return pb.WriteFactsResponse(position=_noted(position))
 
     async def ExportFacts(self, request: pb.ExportFactsRequest, context: Any) -> AsyncIterator[pb.ExportFactsResponse]:
         """All are taken at once: what is written meanwhile is not among them."""
-        position, facts = self._decisions.position, self._decisions.memory.facts.every()
+        position, model = self._decisions.position, self._decisions.memory.facts
+        facts = about(request.about, model) if request.about else model.every()
         for first in range(0, max(len(facts), 1), EXPORTED):
             some = [from_fact(one) for one in facts[first : first + EXPORTED]]
             yield pb.ExportFactsResponse(facts=some, position=position)
@@ -151,6 +155,15 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         if isinstance(asked, Decision):
             raise Refusal(Kind.INVALID, asked.code, "the access token does not hold")
         return asked
+
+
+def _facts(messages: Sequence[facts_pb2.Fact], what: str = "write") -> Sequence[Fact]:
+    """Raises Refusal `fact_invalid`, `expiry_invalid`."""
+    found = []
+    for one in messages:
+        with naming(one, messages, what):
+            found.append(to_fact(one))
+    return found
 
 
 def _noted(position: int) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.log import Attempt, By, Log
 from eventlog.projection import Unlearnt
 from services.policy.commands.desk import Desk, apply
+from services.policy.commands.naming import naming
 from services.policy.domain.checks import check, check_exclusions
 from services.policy.domain.entities import ACCOUNT, CLIENT, Entity
 from services.policy.domain.events import AccessRecalled, AdministratorCreated
@@ -36,26 +37,42 @@ class Commands:
     memory: Memory
     patience: float = 2.0
 
-    async def write(self, by: By, write: Sequence[Fact], remove: Sequence[Fact] = (), *, recall: bool = False) -> int:
-        """Makes facts so, and others not so, together or not at all. With `recall`, the tokens that holders of roles
-        and members of groups have until now end, too.
+    async def write(
+        self,
+        by: By,
+        write: Sequence[Fact],
+        remove: Sequence[Fact] = (),
+        *,
+        restored: bool = False,
+        recall: bool = False,
+    ) -> int:
+        """Makes facts so, and others not so, together or not at all. `restored`: see domain.checks.check.
+        With `recall`, the tokens that holders of roles and members of groups have until now end, too.
 
         Raises Refusal as domain.form and domain.checks say; `too_many_facts`, `too_many_to_recall`, `account_unknown`;
-        of what is to be removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`.
+        of what is to be removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`. Of several facts the
+        detail names the one.
         """
         self._check_form(write, remove)
         write = [normal(fact) for fact in write]
-        await self._must_exist(account for fact in write for account in _accounts(fact))
-        concerned = [holder for fact in write for holder in self._concerned(fact)]
+        for account, fact in _first(write, _accounts).items():
+            with naming(fact, write):
+                await self._must_be_known(account)
+        concerned = {} if restored else _first(write, self._concerned)
         recalled = self._recalled([*write, *remove]) if recall else []
 
         async def decision(attempt: Attempt) -> int:
             desk = Desk(attempt)
-            since, missing = await apply(desk, write, remove, lambda fact, facts: check(fact, facts, desk.now))
-            if missing:
-                raise _missing(missing[0])
-            for holder in concerned:
-                await desk.judge(lambda facts, holder=holder: check_exclusions(holder, facts, desk.now))  # type: ignore[misc]
+            since, missing = await apply(desk, write, remove)
+            for fact in missing:
+                with naming(fact, remove, "remove"):
+                    raise _missing(fact)
+            for fact in write:
+                with naming(fact, write):
+                    await desk.judge(lambda facts, fact=fact: check(fact, facts, desk.now, restored=restored))  # type: ignore[misc]
+            for holder, fact in concerned.items():
+                with naming(fact, write):
+                    await desk.judge(lambda facts, holder=holder: check_exclusions(holder, facts, desk.now))  # type: ignore[misc]
             if recalled:
                 attempt.start(RECALL, secrets.token_hex(8), AccessRecalled(subjects=recalled))
             return since
@@ -71,7 +88,7 @@ class Commands:
         held = Assignment(str(Entity(ACCOUNT, account_id)), ADMINISTRATOR)
         check_form(held)
         if not (await self.log.fresh(SUITE, FIRST)).account_id:
-            await self._must_exist([account_id])
+            await self._must_be_known(account_id)
 
         async def decision(attempt: Attempt) -> int:
             if (await attempt.read(SUITE, FIRST)).account_id:
@@ -90,10 +107,13 @@ class Commands:
         if not 0 < len(write) + len(remove) <= MOST:
             raise Refusal(Kind.INVALID, "too_many_facts", f"1 to {MOST} facts at once")
         for fact in write:
-            check_form(fact)
+            with naming(fact, write):
+                check_form(fact)
+        leaving = {*remove}
         for fact in remove:
-            check_names(fact)
-            self._refuse_in_use(fact, {*remove})
+            with naming(fact, remove, "remove"):
+                check_names(fact)
+                self._refuse_in_use(fact, leaving)
 
     def _refuse_in_use(self, fact: Fact, leaving: Collection[Fact]) -> None:
         """What is still referred to stays: what refers to it would come back to life with the next of that name."""
@@ -130,11 +150,8 @@ class Commands:
         outcome = await self.log.decide(by, decision)
         return outcome.position or outcome.value
 
-    async def _must_exist(self, accounts: Iterable[str]) -> None:
-        for account_id in dict.fromkeys(accounts):
-            await self._must_be_known(Entity(ACCOUNT, account_id))
-
-    async def _must_be_known(self, subject: Entity) -> None:
+    async def _must_be_known(self, account_id: str) -> None:
+        subject = Entity(ACCOUNT, account_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(self.patience):
                 while not await self._known(subject):
@@ -158,6 +175,15 @@ def _accounts(fact: Fact) -> Iterable[str]:
     """The accounts that a fact gives something to, or names as having given it."""
     named = [getattr(fact, name) for name in ("member", "holder", "owner", "by", "to") if hasattr(fact, name)]
     return [entity.id for entity in map(Entity.of, named) if entity.type == ACCOUNT]
+
+
+def _first(facts: Iterable[Fact], of: Callable[[Fact], Iterable[str]]) -> Mapping[str, Fact]:
+    """All that `of` finds in the facts, each with the first in which it is."""
+    found: dict[str, Fact] = {}
+    for fact in facts:
+        for one in of(fact):
+            found.setdefault(one, fact)
+    return found
 
 
 def _missing(fact: Fact) -> Refusal:

@@ -81,15 +81,11 @@ _PENDING = Recorded(
 )
 
 
-async def apply(
-    desk: Desk, write: Sequence[Fact], remove: Sequence[Fact], judge: Callable[[Fact, Facts], None]
-) -> tuple[int, Sequence[Fact]]:
-    """Removes, then writes, then judges each fact that was written on the whole of it.
+async def apply(desk: Desk, write: Sequence[Fact], remove: Sequence[Fact]) -> tuple[int, Sequence[Fact]]:
+    """Removes, then writes.
 
     Answers the latest position since which something has been so already, and what was to be removed and is not there.
     """
     missing = [fact for fact in remove if not await desk.remove(fact)]
     since = [await desk.put(fact) for fact in write]
-    for fact in write:
-        await desk.judge(lambda facts, fact=fact: judge(fact, facts))  # type: ignore[misc]
     return max(since, default=0), missing

@@ -29,8 +29,11 @@ from services.policy.domain.facts import (
 from services.policy.domain.reach import MAX_DEPTH, TooDeep, chain, groups_of, held, inherited, way
 
 
-def check(fact: Fact, facts: Facts, now: int) -> None:
-    """Raises Refusal; the codes are those of the functions below."""
+def check(fact: Fact, facts: Facts, now: int, *, restored: bool = False) -> None:
+    """Raises Refusal; the codes are those of the functions below.
+
+    What is restored stood before: neither its end nor who may share is judged again, but how deep it goes.
+    """
     match fact:
         case Role():
             _role(fact, facts)
@@ -45,10 +48,13 @@ def check(fact: Fact, facts: Facts, now: int) -> None:
                 _known(name, facts)
         case Parent():
             _parent(fact, facts)
+        case Share() if restored:
+            _chain(fact, shares(facts, fact.resource))
         case Share():
             _share(fact, facts, now)
     _group_of(fact, facts)
-    _end(getattr(fact, "expires_at", None), now)
+    if not restored:
+        _end(getattr(fact, "expires_at", None), now)
 
 
 def _role(fact: Role, facts: Facts) -> None:
@@ -109,6 +115,8 @@ def _share(fact: Share, facts: Facts, now: int) -> None:
         return
     there = shares(facts, fact.resource)
     below = _chain(fact, there)
+    if not below:
+        raise _may_not(f"share {fact.under} is not there, or may not be passed on")
     if below[0].to not in mine:
         raise _may_not(f"share {fact.under} was made to {below[0].to}, not to {fact.by}")
     for one in below:
@@ -120,15 +128,13 @@ def _share(fact: Share, facts: Facts, now: int) -> None:
 
 
 def _chain(fact: Share, there: Mapping[str, Share]) -> Sequence[Share]:
-    """On what it would rest; not on itself."""
+    """On what it would rest, not on itself; nothing where that does not stand."""
     others = {key: one for key, one in there.items() if key != fact.id}
     try:
         below = chain(fact, others)
     except TooDeep:
         raise _may_not(f"shares rest on one another {MAX_DEPTH} deep at most") from None
-    if below is None:
-        raise _may_not(f"share {fact.under} is not there, or may not be passed on")
-    return below[1:]
+    return below[1:] if below else ()
 
 
 def check_exclusions(holder: str, facts: Facts, now: int) -> None:

@@ -83,7 +83,7 @@ async def test_a_circle_of_groups_is_refused_with_its_path(world: World) -> None
 
 async def test_a_circle_within_one_change_is_refused_too(world: World) -> None:
     both = [{"kind": "parent", "resource": f"folder/{a}", "parent": f"folder/{b}"} for a, b in ((1, 2), (2, 1))]
-    assert await refused(world, "resource_cycle", *both) == "folder/1 lies in folder/2 lies in folder/1"
+    assert await refused(world, "resource_cycle", *both) == "write 1: folder/1 lies in folder/2 lies in folder/1"
 
 
 @pytest.mark.parametrize(

@@ -696,8 +696,13 @@ class WriteFactsRequest(_message.Message):
     WRITE_FIELD_NUMBER: _builtins.int
     REMOVE_FIELD_NUMBER: _builtins.int
     RECALL_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
     recall: _builtins.bool
     """Ends the tokens and sessions that those have until now whose roles and groups it changes."""
+    restored: _builtins.bool
+    """They were exported: what stood there, but could not be said anew, is taken as well. That is what has ended, shares by
+    somebody who may no longer share, and roles that exclude each other.
+    """
     @_builtins.property
     def write(self) -> _containers.RepeatedCompositeFieldContainer[_facts_pb2.Fact]:
         """Together at most 1,000."""
@@ -712,10 +717,11 @@ class WriteFactsRequest(_message.Message):
         write: _abc.Iterable[_facts_pb2.Fact] | None = ...,
         remove: _abc.Iterable[_facts_pb2.Fact] | None = ...,
         recall: _builtins.bool = ...,
+        restored: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recall", b"recall", "remove", b"remove", "write", b"write"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recall", b"recall", "remove", b"remove", "restored", b"restored", "write", b"write"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -745,12 +751,17 @@ Global___WriteFactsResponse: _TypeAlias = WriteFactsResponse  # noqa: Y015
 class ExportFactsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    ABOUT_FIELD_NUMBER: _builtins.int
+    about: _builtins.str
+    """Only the facts that speak of this: role/NAME, group/ID, action/PATTERN, or any other thing. All where empty."""
     def __init__(
         self,
+        *,
+        about: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

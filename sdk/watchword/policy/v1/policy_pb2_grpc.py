@@ -148,7 +148,7 @@ class PolicyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportFacts(self, request, context):
-        """All facts, as of one position.
+        """All facts, or those about one thing, as of one position.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,7 @@ class PolicyServiceStub:
     WriteFacts: _grpc.UnaryUnaryMultiCallable[_policy_pb2.WriteFactsRequest, _policy_pb2.WriteFactsResponse]
     """Facts are made so and not so, together or not at all."""
     ExportFacts: _grpc.UnaryStreamMultiCallable[_policy_pb2.ExportFactsRequest, _policy_pb2.ExportFactsResponse]
-    """All facts, as of one position."""
+    """All facts, or those about one thing, as of one position."""
     DefineRole: _grpc.UnaryUnaryMultiCallable[_policy_pb2.DefineRoleRequest, _policy_pb2.DefineRoleResponse]
     AssignRole: _grpc.UnaryUnaryMultiCallable[_policy_pb2.AssignRoleRequest, _policy_pb2.AssignRoleResponse]
     UnassignRole: _grpc.UnaryUnaryMultiCallable[_policy_pb2.UnassignRoleRequest, _policy_pb2.UnassignRoleResponse]
@@ -69,7 +69,7 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     WriteFacts: _aio.UnaryUnaryMultiCallable[_policy_pb2.WriteFactsRequest, _policy_pb2.WriteFactsResponse]  # type: ignore[assignment]
     """Facts are made so and not so, together or not at all."""
     ExportFacts: _aio.UnaryStreamMultiCallable[_policy_pb2.ExportFactsRequest, _policy_pb2.ExportFactsResponse]  # type: ignore[assignment]
-    """All facts, as of one position."""
+    """All facts, or those about one thing, as of one position."""
     DefineRole: _aio.UnaryUnaryMultiCallable[_policy_pb2.DefineRoleRequest, _policy_pb2.DefineRoleResponse]  # type: ignore[assignment]
     AssignRole: _aio.UnaryUnaryMultiCallable[_policy_pb2.AssignRoleRequest, _policy_pb2.AssignRoleResponse]  # type: ignore[assignment]
     UnassignRole: _aio.UnaryUnaryMultiCallable[_policy_pb2.UnassignRoleRequest, _policy_pb2.UnassignRoleResponse]  # type: ignore[assignment]
@@ -138,7 +138,7 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _policy_pb2.ExportFactsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_policy_pb2.ExportFactsResponse], _abc.AsyncIterator[_policy_pb2.ExportFactsResponse]]:
-        """All facts, as of one position."""
+        """All facts, or those about one thing, as of one position."""
 
     @_abc_1.abstractmethod
     def DefineRole(
