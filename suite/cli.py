@@ -12,6 +12,7 @@ from suite.commands import (
     events,
     kafka,
     keys,
+    policy,
     projections,
     relay,
     revoke,
@@ -53,6 +54,7 @@ app.add_typer(clients.app, name="clients")
 app.add_typer(keys.app, name="keys")
 app.command("revoke")(revoke.revoke)
 app.add_typer(admin.app, name="admin")
+app.add_typer(policy.app, name="policy")
 app.add_typer(projections.app, name="projections")
 app.add_typer(relay.app, name="relay")
 app.add_typer(certs.app, name="certs")

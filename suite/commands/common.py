@@ -34,10 +34,10 @@ Data = Annotated[
 
 
 @contextmanager
-def said_plainly() -> Iterator[None]:
-    """A refusal is a line on stderr and exit code 1, never a traceback."""
+def said_plainly(code: int = 1) -> Iterator[None]:
+    """A refusal is a line on stderr and this exit code, never a traceback."""
     try:
         yield
     except (Halt, Refusal) as reason:
         sys.stderr.write(f"{reason}\n")
-        raise typer.Exit(1) from None
+        raise typer.Exit(code) from None

@@ -27,23 +27,32 @@ ADVICE = {
     "invalid_client_metadata": "`watchword clients create --help` says what there is.",
     "invalid_redirect_uri": "https://…, http://127.0.0.1/… or, with --public, com.example.app:/… ; to the letter.",
     "account_unknown": "`watchword users create NAME` makes one; where it exists, somebody lags: `watchword status`.",
+    "expiry_in_the_past": "Of an export, `watchword policy import --restore` takes what has ended, too.",
+    "group_in_use": "`watchword policy show group/ID` lists what refers to it: remove that first.",
+    "group_unknown": "`watchword policy group define ID` makes it.",
+    "may_not_share": "`watchword policy show RESOURCE` says whose it is, and who was given what.",
     "no_kafka": "`watchword up --kafka HOST:PORT` gives it one.",
+    "not_assigned": "`watchword policy show HOLDER` lists what it holds, and where.",
+    "not_there": "`watchword policy show THING` lists what is said of it.",
     "not_yet_applied": "Try again; `watchword status` shows who lags behind.",
     "projection_unknown": "`watchword projections list` shows them.",
+    "role_in_use": "`watchword policy show role/NAME` lists what refers to it: remove that first.",
+    "role_unknown": "`watchword policy role define NAME --action …` makes it; `policy role list` lists them.",
+    "roles_exclude_each_other": "`watchword policy unassign` takes one of them back.",
 }
 
 
-def asked(data: Path, question: Callable[[Operator], Awaitable[T]]) -> T:
+def asked(data: Path, question: Callable[[Operator], Awaitable[T]], *, code: int = 1) -> T:
     """What the services of the suite that runs on DIR answer to its operator.
 
-    Ends the command with exit code 1 and a line on stderr where nothing runs there, or where a service refuses.
+    Ends the command with exit code `code` and a line on stderr where nothing runs there, or where a service refuses.
     """
 
     async def ask_them() -> T:
         async with reached(data) as peers:
             return await question(peers)
 
-    with said_plainly():
+    with said_plainly(code):
         return asyncio.run(ask_them())
 
 

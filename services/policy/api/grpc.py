@@ -23,6 +23,7 @@ from services.policy.domain.about import about
 from services.policy.domain.decision import Decision, grounds
 from services.policy.domain.entities import Question
 from services.policy.domain.facts import Fact
+from services.policy.model import Model
 from services.policy.queries import Decisions, Moment
 from services.policy.queries.search import Searches
 from watchword.policy.v1 import facts_pb2, policy_pb2_grpc
@@ -120,7 +121,7 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
     async def ExportFacts(self, request: pb.ExportFactsRequest, context: Any) -> AsyncIterator[pb.ExportFactsResponse]:
         """All are taken at once: what is written meanwhile is not among them."""
         position, model = self._decisions.position, self._decisions.memory.facts
-        facts = about(request.about, model) if request.about else model.every()
+        facts = _about(request.about, model)
         for first in range(0, max(len(facts), 1), EXPORTED):
             some = [from_fact(one) for one in facts[first : first + EXPORTED]]
             yield pb.ExportFactsResponse(facts=some, position=position)
@@ -155,6 +156,12 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         if isinstance(asked, Decision):
             raise Refusal(Kind.INVALID, asked.code, "the access token does not hold")
         return asked
+
+
+def _about(said: str, model: Model) -> Sequence[Fact]:
+    if said in ("role", "group", "exclusion", "action"):
+        return list(model.all(said))
+    return about(said, model) if said else model.every()
 
 
 def _facts(messages: Sequence[facts_pb2.Fact], what: str = "write") -> Sequence[Fact]:

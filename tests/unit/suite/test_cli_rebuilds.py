@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.commands.rebuilding import Lines, time_left
+from suite.commands.progress import Lines, time_left
 from tests.unit.suite.small_suite import Small, small_suite
 from watchword.log.v1.log_pb2 import Projection
 
@@ -26,7 +26,7 @@ def test_a_rebuild_says_how_far_it_is_beside_its_answer(suite: Small) -> None:
 
 def test_a_line_each_ten_seconds_says_what_time_is_left_at_the_pace_so_far() -> None:
     times, said = iter((0.0, 5.0, 10.0, 19.0, 20.0)), list[str]()
-    lines = Lines("it", said.append, lambda: next(times))
+    lines = Lines("it", "events", said.append, lambda: next(times))
     for done in (1000, 2000, 3000, 4000, 5000):
         lines.show(done, 20_000)
     assert said == [

@@ -753,7 +753,9 @@ class ExportFactsRequest(_message.Message):
 
     ABOUT_FIELD_NUMBER: _builtins.int
     about: _builtins.str
-    """Only the facts that speak of this: role/NAME, group/ID, action/PATTERN, or any other thing. All where empty."""
+    """Only the facts that speak of this: role/NAME, group/ID, action/PATTERN, or any other thing; or just role, group,
+    exclusion or action for all of these. All facts where empty.
+    """
     def __init__(
         self,
         *,
