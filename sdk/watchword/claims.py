@@ -52,6 +52,14 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     may_act: str | None = None
     prior: tuple[Prior, ...] = ()
 
+    @property
+    def pairwise(self) -> bool:
+        """Whether `sub` and `sid` are names that only the token's client knows, and no ids (OpenID Connect Core 8.1).
+
+        A person's token has `spos` unless its client is to have nothing in common with others.
+        """
+        return self.fam is not None and self.spos is None
+
 
 def read_claims(payload: Mapping[str, object], kid: str) -> Claims:
     """The claims of a payload whose signature by `kid` holds; refuses what is missing, mistyped, or bound to what

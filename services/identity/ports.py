@@ -237,6 +237,12 @@ class Authorizations(Protocol):
         """What userinfo says, as a JWT for a client that is registered for it."""
         ...
 
+    async def person_of(self, family_id: str) -> tuple[str, str]:
+        """Whose a family is: the account, empty where there is no such family; and the session, empty where the family
+        outlives it.
+        """
+        ...
+
     async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:
         """Judges a sign-out request (OpenID Connect RP-Initiated Logout 1.0), as it came."""
         ...

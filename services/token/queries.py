@@ -9,6 +9,7 @@ import msgspec
 from eventlog.errors import unavailable
 from eventlog.projection import Rows
 from eventlog.readers import Reader, Readers
+from services.token.adapters.names import names_of
 from services.token.adapters.refresh_secrets import PREFIX, open_refresh_token
 from services.token.domain import SECOND
 from services.token.domain.client import CLIENT, Client
@@ -55,7 +56,7 @@ async def introspect(token: Token, verifier: Verifier, presented: str, asker: As
     if presented.startswith(PREFIX):
         return await _introspect_refresh(token, presented, asker)
     claims = await known(verifier, presented)
-    if claims is None or not asker.may_know(claims) or token.parked.holds(*hangs_from(claims.sub, claims.sid)):
+    if claims is None or not asker.may_know(claims) or token.parked.holds(*hangs_from(*await whose(token, claims))):
         return INACTIVE
     return _describe(claims)
 
@@ -71,6 +72,15 @@ async def known(verifier: Verifier, presented: str) -> Claims | None:
         if refused.temporary:
             raise unavailable("verification_unavailable", refused.description) from None
         return None
+
+
+async def whose(token: Token, claims: Claims) -> tuple[str, str | None]:
+    """The account and the session of a token that has verified, by their ids: its family knows, whatever it says."""
+    if not claims.pairwise or claims.fam is None:
+        return claims.sub, claims.sid
+    # Of a family neither ever changes.
+    _, family = await token.log.state(FAMILY, claims.fam)
+    return family.subject, family.session_id or None
 
 
 def _described(claims: Claims) -> dict[str, Any]:
@@ -114,13 +124,14 @@ async def _introspect_refresh(token: Token, presented: str, asker: Asker) -> dic
         return INACTIVE
     if token.parked.holds(*hangs_from(family.subject, family.session_id)):
         return INACTIVE
+    names = await names_of(token.log, lineage.client)
     return {
         "active": True,
         "client_id": family.client_id,
-        "sub": family.subject,
+        "sub": names.subject(family.subject),
         "scope": family.scope,
         "exp": min(family.expires_at, family.rotated_at + IDLE) // SECOND,
-        "sid": family.session_id,
+        "sid": names.session(family.session_id),
         "fam": family.id,
     }
 
@@ -166,8 +177,9 @@ class OwnKeys:
         return {"keys": keys}
 
 
-async def id_token_hint(keys: OwnKeys, issuer: str, presented: str) -> IdTokenHint | None:
-    """What a hint says; None where it is no ID token of this issuer.
+async def id_token_hint(token: Token, keys: OwnKeys, presented: str) -> IdTokenHint | None:
+    """What a hint says; None where it is no ID token of this issuer, or names what is none of the names of its client
+    (OpenID Connect Core 8.1).
 
     Its key may be gone: people sign out of sessions that are older than any rotation (RP-Initiated Logout 1.0, 4).
     """
@@ -180,9 +192,15 @@ async def id_token_hint(keys: OwnKeys, issuer: str, presented: str) -> IdTokenHi
     except (TokenRefused, ValueError):
         return None
     texts = [said.get(name, "") for name in ("iss", "sub", "aud", "sid")]
-    if not all(isinstance(text, str) for text in texts) or texts[0] != issuer:
+    if not all(isinstance(text, str) for text in texts) or texts[0] != token.issuer:
         return None
-    return IdTokenHint(*map(str, texts[1:]))
+    return await _by_ids(token, IdTokenHint(*map(str, texts[1:])))
+
+
+async def _by_ids(token: Token, hint: IdTokenHint) -> IdTokenHint | None:
+    names = await names_of(token.log, await token.log.fresh(CLIENT, hint.client_id))
+    subject, session_id = names.account_of(hint.subject), names.session_of(hint.session_id)
+    return None if subject is None or session_id is None else IdTokenHint(subject, hint.client_id, session_id)
 
 
 def _public(ring: Keyring) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@ from eventlog.events import Event, Recorded
 from eventlog.log import By
 from eventlog.projection import reaction_id
 from services.token.commands.grants import end_families
+from services.token.commands.pairwise import end_left
 from services.token.commands.revoke import revoke_session, revoke_sessions_before
 from services.token.commands.tell import begin_logout
 from services.token.domain.events import GrantRevoked, SessionRevoked, SubjectRevoked, events
 from services.token.domain.logout import PATIENCE
+from services.token.domain.pairwise import ended_by
 from services.token.domain.revocation import Before
 from services.token.parts import Involvement
 from services.token.ports import Token
@@ -59,6 +61,7 @@ def follow_up_what_ended(
             return
         if token.log.now() >= row.time + PATIENCE:
             return  # clients are told of what has just happened, not of yesterday's
+        await _finish(token, event, row.position, by)
         await parts.level(row.position)
         for session_id, subject in await _ended(parts, event, row):
             clients = await parts.clients_of(session_id)
@@ -67,6 +70,18 @@ def follow_up_what_ended(
             hurry(session_id, logout.owed)
 
     return react
+
+
+async def _finish(token: Token, event: Event, position: int, by: By) -> None:
+    """Ends what a process that stopped in the middle may have left (`commands.pairwise.Ends`)."""
+    match event:
+        case SessionRevoked():
+            await end_left(token, event.session_id, event.reason, position, by)
+        case SubjectRevoked(before_session_position=int(before)):
+            which = ended_by(Before(before, event.spared_session_id, position))
+            await end_left(token, event.subject, event.reason, position, by, which)
+        case SubjectRevoked():
+            await end_left(token, event.subject, event.reason, position, by)
 
 
 async def _ended(parts: Involvement, event: Event, row: Recorded) -> list[tuple[str, str]]:

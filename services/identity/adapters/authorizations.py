@@ -65,6 +65,12 @@ class AuthorizationPeer:
         answer: pb.SignUserInfoResponse = await ask(self._stub.SignUserInfo, request, timeout=PATIENCE, again=True)
         return answer.jwt
 
+    async def person_of(self, family_id: str) -> tuple[str, str]:
+        """See ports.Authorizations."""
+        request = pb.FindPersonRequest(family_id=family_id)
+        answer: pb.FindPersonResponse = await ask(self._stub.FindPerson, request, timeout=PATIENCE, again=True)
+        return answer.account_id, answer.session_id
+
     async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:
         """See ports.Authorizations."""
         request = pb.JudgeLogoutRequest(parameters=parameters)

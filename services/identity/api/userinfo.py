@@ -16,6 +16,7 @@ from services.identity.api.callers import Callers
 from services.identity.commands.sessions import of_claims
 from services.identity.domain.profile import profile
 from services.identity.ports import Authorizations
+from watchword.claims import Claims
 
 PATH = "/oauth2/userinfo"
 OPENID = "openid"
@@ -51,16 +52,23 @@ class UserInfo:
         claims = presented.fits(await self.callers.bearers.verified(presented.token, presented.proven))
         scoped(claims, OPENID)
         try:
-            person = await of_claims(self.callers.identity, claims.sub, claims.sid)
+            person = await of_claims(self.callers.identity, *await self._of_whom(claims))
         except Refusal as refusal:
             if refusal.kind is Kind.UNAUTHENTICATED:
                 raise Refusal(Kind.UNAUTHENTICATED, "invalid_token", "the session is over") from None
             raise
-        said = profile(person.account, claims.scope, claims.userinfo_claims)
+        said = profile(person.account, claims.scope, claims.userinfo_claims) | {"sub": claims.sub}
         if not await self.clients.signed_userinfo(claims.client_id):
             return Json(said, headers=NO_STORE)
         signed = await self.token.sign_userinfo(claims.client_id, person.account.id, said)
         return Response(signed, headers=NO_STORE, media_type="application/jwt")
+
+    async def _of_whom(self, claims: Claims) -> tuple[str, str | None]:
+        """Account and session. Token alone knows whom its client calls by a name of its own (OpenID Connect Core 8)."""
+        if not claims.pairwise or claims.fam is None:
+            return claims.sub, claims.sid
+        account_id, session_id = await self.token.person_of(claims.fam)
+        return account_id, session_id or None
 
     async def _presented(self, request: Request) -> Presented:
         """The token, by header or, with POST, in the form, and never in the address (RFC 6750 2, 5.3).

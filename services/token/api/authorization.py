@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from chassis import positions, rpc
 from chassis.web.forms import Form, parse_form
 from eventlog.errors import Refusal
+from services.token.adapters.names import names_of
 from services.token.api.grpc import Revoking
 from services.token.commands.authorize import Asked, Destination, asked_for, begin, give_up, proceed
 from services.token.commands.device import DeviceAsked, decide_device, look_up
@@ -21,7 +22,7 @@ from services.token.domain import SECOND
 from services.token.domain.authorization import OFFLINE, Choose, Consent, Decision, Login, SignedIn
 from services.token.domain.client import Client
 from services.token.domain.errors import NoSuchAddress
-from services.token.domain.family import IDLE
+from services.token.domain.family import FAMILY, IDLE
 from services.token.domain.logout import logout_page
 from services.token.domain.redirects import origin
 from services.token.parts import Involvement
@@ -36,7 +37,7 @@ ALLOWED = {
     f"{_SERVICE}/{method}": frozenset({"service/identity"})
     for method in (
         *("BeginAuthorization", "ContinueAuthorization", "JudgeLogout", "SignUserInfo"),
-        *("ListLogoutPages", "RevokeGrant"),
+        *("ListLogoutPages", "RevokeGrant", "FindPerson"),
         *("LookUpDevice", "DecideDevice"),
     )
 }
@@ -45,7 +46,7 @@ ALLOWED = {
 class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
     def __init__(self, token: Token, keys: OwnKeys, parts: Involvement, revoking: Revoking) -> None:
         self._token = token
-        self._hints = partial(id_token_hint, keys, token.issuer)
+        self._hints = partial(id_token_hint, token, keys)
         self._parts = parts
         self._revoking = revoking
 
@@ -98,8 +99,12 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
     async def ListLogoutPages(self, request: pb.ListLogoutPagesRequest, context: Any) -> pb.ListLogoutPagesResponse:
         await self._level()
         found = await clients(self._token, await self._parts.clients_of(request.session_id))
-        pages = (logout_page(self._token.issuer, client, request.session_id) for client in found)
+        pages = [await self._page(client, request.session_id) for client in found]
         return pb.ListLogoutPagesResponse(uris=[page for page in pages if page])
+
+    async def _page(self, client: Client, session_id: str) -> str:
+        names = await names_of(self._token.log, client)
+        return logout_page(self._token.issuer, client, names.session(session_id))
 
     async def RevokeGrant(self, request: pb.RevokeGrantRequest, context: Any) -> pb.RevokeGrantResponse:
         account_id, client_id = request.account_id, request.client_id
@@ -115,6 +120,10 @@ class AuthorizationRpc(authorization_pb2_grpc.AuthorizationServiceServicer):
         return pb.SignUserInfoResponse(
             jwt=await sign_userinfo(self._token, request.client_id, request.account_id, claims)
         )
+
+    async def FindPerson(self, request: pb.FindPersonRequest, context: Any) -> pb.FindPersonResponse:
+        family = await self._token.log.fresh(FAMILY, request.family_id)
+        return pb.FindPersonResponse(account_id=family.subject, session_id=family.session_id)
 
     async def LookUpDevice(self, request: pb.LookUpDeviceRequest, context: Any) -> pb.LookUpDeviceResponse:
         try:

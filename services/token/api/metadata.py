@@ -5,7 +5,7 @@ from typing import Any
 
 from services.token.domain.assertion import BY_KEY
 from services.token.domain.authorization import ACR, RESPONSE_MODES
-from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES
+from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES, SUBJECT_TYPES
 from services.token.domain.keyring import ALGORITHMS
 
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
@@ -42,7 +42,7 @@ def metadata(issuer: str, identity: str, grant_types: Sequence[str], registratio
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
         "request_object_signing_alg_values_supported": [*BY_KEY, "none"],
-        "subject_types_supported": ["public"],
+        "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "userinfo_signing_alg_values_supported": list(ALGORITHMS),
         "acr_values_supported": [ACR],

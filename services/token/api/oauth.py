@@ -29,7 +29,7 @@ from services.token.domain.errors import Reused, UnauthorizedClient, Unsupported
 from services.token.domain.family import FAMILY
 from services.token.domain.keyring import JWKS_LIFE
 from services.token.ports import Token
-from services.token.queries import Asker, OwnKeys, genuine, introspect, known
+from services.token.queries import Asker, OwnKeys, genuine, introspect, known, whose
 from watchword.verifier import Verifier
 
 GRANTED = Counter("watchword_token_requests", "Requests for tokens", ["grant_type", "outcome"])
@@ -127,9 +127,8 @@ class OAuth:
         if claims is None:
             return 0
         _own(client, claims.client_id)
-        return await revoke_token(
-            self._token, claims.jti, claims.sub, claims.client_id, "revoked_by_client", _by(client)
-        )
+        subject, _ = await whose(self._token, claims)
+        return await revoke_token(self._token, claims.jti, subject, claims.client_id, "revoked_by_client", _by(client))
 
     async def jwks(self, request: Request) -> Response:
         headers = {"Cache-Control": f"public, max-age={JWKS_LIFE // SECOND}"}

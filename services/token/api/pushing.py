@@ -37,6 +37,6 @@ class Pushing:
         client = await client_of(self.token, request, form)
         await count(self.limits, request, client)
         jkt = await prove_key(self.token, proof)
-        hints = partial(id_token_hint, self.keys, self.token.issuer)
+        hints = partial(id_token_hint, self.token, self.keys)
         pushed = await push(self.token, client, form.values, form.all("resource"), hints, jkt)
         return Json(pushed, 201, NO_STORE)

@@ -71,8 +71,11 @@ class ClientMembers(BaseModel):
     userinfo_alg: str = Field(default="", description="plain JSON where empty")
     require_pkce: bool = True
     ask_consent: bool = True
-    subject_type: str = Field(default="public", description="public")
-    sector: str = Field(default="", description="the host of its sector_identifier_uri")
+    subject_type: str = Field(default="public", description="public or pairwise")
+    sector: str = Field(
+        default="",
+        description="for pairwise: the host of its sector_identifier_uri; that of its redirect URIs where absent",
+    )
     backchannel_logout_uri: str = ""
     frontchannel_logout_uri: str = ""
     frontchannel_logout_session_required: bool = False

@@ -3,6 +3,7 @@
 from eventlog.log import Attempt, By
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Signing, answer, says, signing_key
+from services.token.commands.pairwise import note_family
 from services.token.commands.refresh import read_lineage
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
@@ -18,7 +19,9 @@ from services.token.domain.exchange import (
     require_delegation,
     require_standing,
 )
+from services.token.domain.family import Family
 from services.token.domain.keyring import ALGORITHMS, KEYRING, signing_ring
+from services.token.domain.pairwise import last_token
 from services.token.domain.revocation import SUBJECT, TOKEN, hangs_from
 from services.token.ports import Token
 from watchword.claims import Claims
@@ -45,11 +48,13 @@ async def exchange(
         require_delegation(subject, actor, own, binding)
         standing = await _standing(attempt, subject)
         require_standing(subject, standing, attempt.now)
-        token.parked.refuse(*hangs_from(subject.sub, subject.sid))
-        exchanged = _exchanged(token, own, subject, wanted, standing, attempt.now, binding)
-        attempt.start(TOKEN, exchanged.token_id, exchanged)
         family = None if standing.lineage is None else standing.lineage.family
-        return Signing(exchanged, await signing_key(attempt, own), own.access_token_alg, family)
+        exchanged = _exchanged(token, own, subject, wanted, family, attempt.now, binding)
+        token.parked.refuse(*hangs_from(exchanged.subject, exchanged.session_id))
+        attempt.start(TOKEN, exchanged.token_id, exchanged)
+        if family is not None:
+            await note_family(attempt, own, family, last_token(family))
+        return Signing(exchanged, await signing_key(attempt, own), own, family)
 
     outcome = await token.log.decide(by, decide)
     return await answer(token, outcome.value, outcome.position, outcome.time, ACCESS_TOKEN)
@@ -61,7 +66,7 @@ async def _standing(attempt: Attempt, subject: Claims) -> Standing:
     lineage = None if subject.fam is None else await read_lineage(attempt, subject.fam)
     return Standing(
         lineage,
-        await attempt.read(SUBJECT, subject.sub),
+        await attempt.read(SUBJECT, subject.sub if lineage is None else lineage.family.subject),
         tuple([await attempt.read(TOKEN, one.jti) for one in prior]),
         tuple([await attempt.read(CLIENT, one) for one in {one.client_id for one in prior}]),
         tuple([await attempt.read(KEYRING, signing_ring(alg)) for alg in ALGORITHMS]),
@@ -69,16 +74,16 @@ async def _standing(attempt: Attempt, subject: Claims) -> Standing:
 
 
 def _exchanged(
-    token: Token, own: Client, subject: Claims, wanted: Wanted, standing: Standing, now: int, binding: Binding
+    token: Token, own: Client, subject: Claims, wanted: Wanted, family: Family | None, now: int, binding: Binding
 ) -> TokenExchanged:
-    lineage = standing.lineage
-    whom = subject.sub if lineage is None else lineage.family.subject
+    """Whose token it is says the family: the token may say so in the way of the client that it was given to."""
+    whom, session_id = (subject.sub, subject.sid) if family is None else (family.subject, family.session_id or None)
     audience = own.audience(list(wanted.targets), token.issuer)
     said = says(own, whom, audience, narrowed(subject, own, wanted), now, binding)
     prior = came_from(subject)
     return TokenExchanged(
         **said | {"expires_at": expiry(subject, own, now)},
-        session_id=subject.sid,
+        session_id=session_id,
         family_id=subject.fam,
         actors=[own.id, *subject.actors],
         prior_tokens=[one.jti for one in prior],

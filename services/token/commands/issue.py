@@ -8,9 +8,11 @@ import msgspec
 
 from eventlog.errors import unavailable
 from eventlog.log import Attempt, By
+from services.token.adapters.names import names_of
 from services.token.adapters.refresh_secrets import refresh_token
 from services.token.adapters.signer import sign
 from services.token.commands.clients import proven
+from services.token.commands.pairwise import note_family
 from services.token.domain import SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
@@ -18,6 +20,8 @@ from services.token.domain.errors import SessionOver, UnauthorizedClient
 from services.token.domain.events import ClientUsed, FamilyStarted, Issue, TokenIssued
 from services.token.domain.family import FAMILY, LIFE, Family, family_of
 from services.token.domain.keyring import KEYRING, REFRESH_RING, Key, signing_ring
+from services.token.domain.names import Names
+from services.token.domain.pairwise import last_token
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
 from services.token.domain.said import Identified, access_claims, id_claims
 from services.token.ports import Token
@@ -63,11 +67,11 @@ class NewFamily(msgspec.Struct, frozen=True):
 
 
 class Signing(msgspec.Struct, frozen=True):
-    """What was decided: the event of the token, who signs it, and the family where there is one."""
+    """What was decided: the event of the token, who signs it, whose it is, and the family where there is one."""
 
     issue: Issue
     key: Key
-    alg: str
+    client: Client
     family: Family | None = None
     generation: int = 0
     refresh_key: str = ""
@@ -154,7 +158,7 @@ async def client_credentials(
         given = says(own, own.id, audience, own.scope(scope), attempt.now, binding)
         issued = TokenIssued(**given)
         attempt.start(TOKEN, issued.token_id, issued)
-        return Signing(issued, key, own.access_token_alg)
+        return Signing(issued, key, own)
 
     outcome = await token.log.decide(by, decide)
     return await answer(token, outcome.value, outcome.position, outcome.time)
@@ -217,20 +221,22 @@ async def begin_family(attempt: Attempt, client: Client, new: NewFamily, given: 
     attempt.start(FAMILY, started.family_id, started, issued)
     if client.unused_until:
         await attempt.write(CLIENT, client.id, ClientUsed(client_id=client.id))
-    generation = 1 if "refresh_token" in client.grant_types else 0
+    family, generation = family_of(started), 1 if "refresh_token" in client.grant_types else 0
+    await note_family(attempt, client, family, last_token(family) if generation else issued.expires_at)
     identified = await identifies(attempt, client, given.scope, Identified(new.session_id, given.nonce, given.told))
-    return Signing(issued, key, client.access_token_alg, family_of(started), generation, refresh.id, identified)
+    return Signing(issued, key, client, family, generation, refresh.id, identified)
 
 
 async def answer(
     token: Token, signing: Signing, position: int, time: int, issued_token_type: str | None = None
 ) -> Answered:
     """Signs what the log now holds. A generation of 0 gives no refresh token."""
-    claims = access_claims(token.issuer, signing.issue, signing.family, position, time)
+    names = await names_of(token.log, signing.client)
+    claims = access_claims(token.issuer, signing.issue, signing.family, position, time, names)
     refresh = None
     if signing.family is not None and signing.generation:
         refresh = await refresh_token(token.vault, signing.refresh_key, signing.family.id, signing.generation)
-    access = await sign(token.vault, signing.key.id, signing.alg, claims)
+    access = await sign(token.vault, signing.key.id, signing.client.access_token_alg, claims)
     return Answered(
         TokenAnswer(
             access_token=access,
@@ -238,16 +244,16 @@ async def answer(
             expires_in=max(0, claims["exp"] - claims["iat"]),
             scope=signing.issue.scope,
             refresh_token=refresh,
-            id_token=await _id_token(token, signing, access, time),
+            id_token=await _id_token(token, signing, access, time, names),
             issued_token_type=issued_token_type,
         ),
         position,
     )
 
 
-async def _id_token(token: Token, signing: Signing, access_token: str, time: int) -> str | None:
+async def _id_token(token: Token, signing: Signing, access_token: str, time: int, names: Names) -> str | None:
     asked, family = signing.id_token, signing.family
     if asked is None or family is None:
         return None
-    claims = id_claims(token.issuer, family, asked.said, access_token, asked.alg, time)
+    claims = id_claims(token.issuer, family, asked.said, access_token, asked.alg, time, names)
     return await sign(token.vault, asked.key.id, asked.alg, claims, "JWT")

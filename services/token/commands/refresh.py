@@ -8,6 +8,7 @@ from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
+from services.token.commands.pairwise import Ends, note_family
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.code import CODE
@@ -16,6 +17,7 @@ from services.token.domain.events import RefreshRetried, RefreshRotated, Refresh
 from services.token.domain.family import FAMILY, Family, Lineage, Retry, Rotate, Theft, Use, judge
 from services.token.domain.grant import GRANT, Grant, grant_key
 from services.token.domain.keyring import KEYRING, REFRESH_RING
+from services.token.domain.pairwise import last_token
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Session, hangs_from
 from services.token.domain.said import Identified
 from services.token.ports import Token
@@ -38,6 +40,7 @@ async def refresh(
     recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it.
     """
     genuine = await open_refresh_token(token.vault, presented)
+    ends = Ends(token, by)
 
     async def decide(attempt: Attempt) -> Signing | Theft:
         await require_key(attempt, genuine.key_id)
@@ -45,7 +48,7 @@ async def refresh(
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):
-            await _record(attempt, lineage, judged)
+            await _record(attempt, lineage, judged, ends)
             return judged
         return await _give(token, attempt, lineage, judged, scope, resources, binding)
 
@@ -56,7 +59,7 @@ async def refresh(
         raise
     if isinstance(outcome.value, Theft):
         log.warning("refresh_reuse_detected", family_id=genuine.family_id, position=outcome.position)
-        raise Reused(outcome.position)
+        raise Reused(await _settled(ends, outcome.value, outcome.position))
     return await answer(token, outcome.value, outcome.position, outcome.time)
 
 
@@ -80,10 +83,17 @@ async def read_lineage(attempt: Attempt, family_id: str) -> Lineage:
     )
 
 
-async def _record(attempt: Attempt, lineage: Lineage, theft: Theft) -> None:
+async def _record(attempt: Attempt, lineage: Lineage, theft: Theft, ends: Ends) -> None:
     await attempt.write(FAMILY, lineage.family.id, *theft.family)
-    if theft.subject:
-        await attempt.write(SUBJECT, lineage.family.subject, *theft.subject)
+    for event in theft.subject:
+        await ends.together(attempt, event.subject, event.reason)
+        await attempt.write(SUBJECT, event.subject, event)
+
+
+async def _settled(ends: Ends, theft: Theft, position: int) -> int:
+    for event in theft.subject:
+        position = await ends.left(event.subject, event.reason, position)
+    return position
 
 
 async def _give(
@@ -99,6 +109,7 @@ async def _give(
     client.may("refresh_token")
     token.parked.refuse(*hangs_from(family.subject, family.session_id))
     key = await signing_key(attempt, client)
+    await note_family(attempt, client, family, last_token(family))
     audience = family.narrowed(resources) if family.audience else client.audience(resources, token.issuer)
     said = says(client, family.subject, audience, client.scope(scope, of=family.scope), attempt.now, binding)
     said |= {"session_id": family.session_id or None, "family_id": family.id, "generation": judged.generation}
@@ -107,17 +118,17 @@ async def _give(
         derives = (await refresh_key(attempt)).id
         rotated = RefreshRotated(**said, refresh_key=derives)
         await attempt.write(FAMILY, family.id, rotated)
-        return Signing(rotated, key, client.access_token_alg, family, judged.generation, derives, identified)
+        return Signing(rotated, key, client, family, judged.generation, derives, identified)
     derives = family.key_of(judged.generation)
     await require_key(attempt, derives)
     if isinstance(judged, Use):
         used = RefreshUsed(**said)
         await attempt.write(FAMILY, family.id, used)
-        return Signing(used, key, client.access_token_alg, family, judged.generation, derives, identified)
+        return Signing(used, key, client, family, judged.generation, derives, identified)
     # A stream of its own, so that any number of retries fit into one batch; the family is guarded.
     retried = RefreshRetried(**said)
     attempt.start(TOKEN, retried.token_id, retried)
-    return Signing(retried, key, client.access_token_alg, family, judged.generation, derives, identified)
+    return Signing(retried, key, client, family, judged.generation, derives, identified)
 
 
 async def _began_in(attempt: Attempt, family: Family) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from services.token.adapters.names import names_of
 from services.token.commands.prove import signed_by
 from services.token.domain.authorization import AuthorizationRequest, Parameters, judge
 from services.token.domain.client import Client
@@ -38,7 +39,8 @@ async def opened(token: Token, client: Client, asked: Parameters, resources: Seq
 async def judged(token: Token, client: Client, said: Opened, hints: Hints) -> AuthorizationRequest:
     """The request, where what was opened is good. Raises NoSuchAddress, AuthorizationRefused."""
     hinted = await _hinted_account(client, said.parameters, hints)
-    return judge(client, said.parameters, said.resources, hinted, token.log.now())
+    names = await names_of(token.log, client)
+    return judge(client, said.parameters, said.resources, hinted, token.log.now(), names)
 
 
 async def _hinted_account(client: Client, asked: Parameters, hints: Hints) -> str:

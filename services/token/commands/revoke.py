@@ -1,14 +1,16 @@
 """Revocation (RULES 7): one act that ends everything below it, ordered by position."""
 
 from eventlog.log import Attempt, By
+from services.token.commands.pairwise import Ends
 from services.token.domain.client import CLIENT
 from services.token.domain.errors import Unknown
 from services.token.domain.events import ClientRevoked, SessionRevoked, SubjectRevoked, TokenRevoked
 from services.token.domain.family import FAMILY, revoked
+from services.token.domain.names import ACCOUNT
+from services.token.domain.pairwise import ended_by
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Before
 from services.token.ports import Token
 
-ACCOUNT = "acc_"
 SESSION_ID = "ses_"
 
 
@@ -19,15 +21,17 @@ async def revoke_session(token: Token, session_id: str, reason: str, by: By, com
     """
     if not session_id.startswith(SESSION_ID):
         raise Unknown(f"session: an id begins with {SESSION_ID}")
+    ends = Ends(token, by)
 
     async def decide(attempt: Attempt) -> int:
+        await ends.together(attempt, session_id, reason)
         session = await attempt.read(SESSION, session_id)
         if not session.revoked_at:
             await attempt.write(SESSION, session_id, SessionRevoked(session_id=session_id, reason=reason))
         return session.revoked_at
 
     outcome = await token.log.decide(by, decide, command_id)
-    return outcome.position or outcome.value
+    return await ends.left(session_id, reason, outcome.position or outcome.value)
 
 
 async def revoke_family(token: Token, family_id: str, reason: str, by: By) -> int:
@@ -50,13 +54,15 @@ async def revoke_subject(token: Token, subject: str, reason: str, by: By) -> int
 
     Raises Unknown for anything else: a username that an operator typed must not come into the log.
     """
+    ends = Ends(token, by)
 
     async def decide(attempt: Attempt) -> None:
         if not subject.startswith(ACCOUNT) and not (await attempt.read(CLIENT, subject)).known:
             raise Unknown(f"subject: an account's id begins with {ACCOUNT}")
+        await ends.together(attempt, subject, reason)
         await attempt.write(SUBJECT, subject, SubjectRevoked(subject=subject, reason=reason))
 
-    return (await token.log.decide(by, decide)).position
+    return await ends.left(subject, reason, (await token.log.decide(by, decide)).position)
 
 
 async def revoke_sessions_before(
@@ -66,8 +72,10 @@ async def revoke_sessions_before(
 
     Twice is once, whether asked directly or by reaction.
     """
+    ends = Ends(token, by)
 
     async def decide(attempt: Attempt) -> int:
+        await ends.together(attempt, subject, reason, ended_by(asked))
         covering = (await attempt.read(SUBJECT, subject)).covering(asked)
         if covering is not None:
             return covering.at
@@ -81,7 +89,7 @@ async def revoke_sessions_before(
         return 0
 
     outcome = await token.log.decide(by, decide, command_id)
-    return outcome.position or outcome.value
+    return await ends.left(subject, reason, outcome.position or outcome.value, ended_by(asked))
 
 
 async def revoke_client(token: Token, client_id: str, reason: str, by: By) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from eventlog.errors import unavailable
 from eventlog.log import Attempt, By
+from services.token.adapters.names import names_of
 from services.token.adapters.signer import sign
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.events import LogoutGivenUp, LogoutTold
@@ -54,5 +55,6 @@ async def logout_token(token: Token, client: Client, logout: Logout) -> str:
     key = (await token.log.fresh(KEYRING, signing_ring(client.id_token_alg))).active
     if key is None:
         raise unavailable("keys_not_ready", "the keys of this service are being made")
-    claims = logout_claims(token.issuer, client.id, logout, secrets.token_urlsafe(16), token.log.now())
+    names = await names_of(token.log, client)
+    claims = logout_claims(token.issuer, client.id, logout, secrets.token_urlsafe(16), token.log.now(), names)
     return await sign(token.vault, key.id, client.id_token_alg, claims, LOGOUT_TOKEN)

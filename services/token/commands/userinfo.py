@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventlog.errors import unavailable
+from services.token.adapters.names import names_of
 from services.token.adapters.signer import sign
 from services.token.domain import SECOND
 from services.token.domain.client import CLIENT
@@ -31,5 +32,6 @@ async def sign_userinfo(token: Token, client_id: str, account_id: str, said: Map
     if key is None:
         raise unavailable("keys_not_ready", "the keys of this service are being made")
     profile = {name: value for name, value in said.items() if name not in OURS}
-    ours = {"iss": token.issuer, "aud": client.id, "sub": account_id, "iat": token.log.now() // SECOND}
+    names = await names_of(token.log, client)
+    ours = {"iss": token.issuer, "aud": client.id, "sub": names.subject(account_id), "iat": token.log.now() // SECOND}
     return await sign(token.vault, key.id, client.userinfo_alg, profile | ours, "JWT")

@@ -11,12 +11,15 @@ import msgspec
 from services.token.domain import SECOND
 from services.token.domain.client import Client
 from services.token.domain.errors import AuthorizationRefused, InvalidTarget, NoSuchAddress
+from services.token.domain.names import PLAIN, Names
 from services.token.domain.redirects import registered
 from services.token.domain.requested import Requested, read_claims
 
 RESPONSE_MODES = ("query", "fragment", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 ACR = "urn:watchword:acr:password"
+NOBODY = "-"
+"""No account's id: whom it has to be where a client names somebody by a name that nobody has there."""
 OPENID, OFFLINE = "openid", "offline_access"
 _SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -136,8 +139,10 @@ def answering(client: Client, asked: Parameters) -> Answering:
     return Answering(uri, mode if mode in RESPONSE_MODES else "query", asked.get("state"))
 
 
-def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: str, now: int) -> AuthorizationRequest:
-    """The request, where it is good. `hinted` is the account that its id_token_hint names.
+def judge(
+    client: Client, asked: Parameters, resources: Sequence[str], hinted: str, now: int, names: Names = PLAIN
+) -> AuthorizationRequest:
+    """The request, where it is good. `hinted` is the account that its id_token_hint names, `names` are the client's.
 
     Raises NoSuchAddress, and AuthorizationRefused for what the client is told.
     """
@@ -146,7 +151,8 @@ def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: s
         if rule(client, asked):
             raise AuthorizationRefused(*error)
     claims = read_claims(asked.get("claims"))
-    if hinted and claims.subject not in ("", hinted):
+    named = claims.subject and (names.account_of(claims.subject) or NOBODY)
+    if hinted and named not in ("", hinted):
         raise AuthorizationRefused("invalid_request", "claims and id_token_hint name two accounts")
     _allowed_resources(client, resources)
     scopes = asked_scopes(client, asked.get("scope"))
@@ -160,7 +166,7 @@ def judge(client: Client, asked: Parameters, resources: Sequence[str], hinted: s
         prompt=frozenset(asked.get("prompt", "").split()),
         max_age=_max_age(client, asked),
         login_hint=asked.get("login_hint", ""),
-        account_id=hinted or claims.subject,
+        account_id=hinted or named,
         ui_locales=tuple(asked.get("ui_locales", "").split()),
         display=asked.get("display", ""),
         resources=tuple(resources),

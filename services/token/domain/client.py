@@ -19,6 +19,7 @@ from services.token.domain.events import (
 FIRST_PARTY_SCOPES = frozenset({"watchword:account", "watchword:admin"})
 OPENID_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 """OpenID Connect Core 5.4 and 11."""
+SUBJECT_TYPES = ("public", "pairwise")
 PROOF = (
     "deleted",
     "confidential",
@@ -129,6 +130,11 @@ class Client(msgspec.Struct, frozen=True):
     def constrained(self) -> bool:
         """Whether it is given only tokens that are of no use to others."""
         return self.dpop_bound_access_tokens or self.tls_client_certificate_bound_access_tokens
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether it knows people by names that its sector alone has (OpenID Connect Core 8.1)."""
+        return self.subject_type == "pairwise"
 
     @property
     def held_to_fapi(self) -> bool:

@@ -130,7 +130,7 @@ class Theft(msgspec.Struct, frozen=True):
     """The token was stolen, or its thief was first: these end the family, or all that the account has."""
 
     family: tuple[Event, ...]
-    subject: tuple[Event, ...]
+    subject: tuple[SubjectRevoked, ...]
 
 
 def judge(

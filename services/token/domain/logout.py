@@ -13,6 +13,7 @@ from eventlog.log import Fold
 from services.token.domain import DAY, SECOND
 from services.token.domain.client import Client
 from services.token.domain.events import LogoutBegun, LogoutGivenUp, LogoutTold
+from services.token.domain.names import PLAIN, Names
 
 PATIENCE = DAY
 """For how long a client that does not answer is tried."""
@@ -55,7 +56,9 @@ def evolve_logout(logout: Logout, event: Event, row: Recorded) -> Logout:
     return logout
 
 
-def logout_claims(issuer: str, client_id: str, logout: Logout, token_id: str, now: int) -> dict[str, Any]:
+def logout_claims(
+    issuer: str, client_id: str, logout: Logout, token_id: str, now: int, names: Names = PLAIN
+) -> dict[str, Any]:
     """What a logout token says (section 2.4). Never a nonce: it must not pass for an ID token."""
     return {
         "iss": issuer,
@@ -64,21 +67,21 @@ def logout_claims(issuer: str, client_id: str, logout: Logout, token_id: str, no
         "exp": now // SECOND + LIFE,
         "jti": token_id,
         "events": {EVENT: {}},
-        "sub": logout.subject,
-        "sid": logout.session_id,
+        "sub": names.subject(logout.subject),
+        "sid": names.session(logout.session_id),
     }
 
 
-def logout_page(issuer: str, client: Client, session_id: str) -> str:
+def logout_page(issuer: str, client: Client, session: str) -> str:
     """The page by which a client signs a browser out (OpenID Connect Front-Channel Logout 1.0, 2); '' where it has none
-    that a frame could show.
+    that a frame could show. `session` is what the client calls the session.
     """
     uri = client.frontchannel_logout_uri
     if not uri.startswith(("https://", "http://")):
         return ""
     if not client.frontchannel_logout_session_required:
         return uri
-    return f"{uri}{'&' if '?' in uri else '?'}{urlencode({'iss': issuer, 'sid': session_id}, quote_via=quote)}"
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode({'iss': issuer, 'sid': session}, quote_via=quote)}"
 
 
 LOGOUT = Fold("logout", Logout(), evolve_logout)

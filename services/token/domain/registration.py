@@ -19,7 +19,7 @@ from services.token.domain.addresses import (
     wrong_request_uri,
 )
 from services.token.domain.certificate import read_dn
-from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES, Client
+from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES, SUBJECT_TYPES, Client
 from services.token.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 from services.token.domain.keyring import ALGORITHMS
 from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
@@ -45,7 +45,7 @@ _AUDIENCE = re.compile(r"[!-~]{1,256}")
 _GRANT = re.compile(r"[!-~]{1,128}")
 _SEEN = re.compile(r"\*|[A-Za-z0-9][A-Za-z0-9_-]{0,63}(\.[A-Za-z0-9_-]{1,63})*(\.\*)?")
 _ACR = re.compile(r"[!-~]{1,256}")
-_SECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?")
+_SECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
 _CERTIFICATE_NAMES = (
     "tls_client_auth_subject_dn",
     *(f"tls_client_auth_san_{kind}" for kind in ("dns", "uri", "ip", "email")),
@@ -58,7 +58,9 @@ _KEY_TYPES = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
 
 def completed(client: Client) -> Client:
-    """With the scopes of a client that names none; of its keys, what RFC 7517 to 7518 know."""
+    """With the scopes of a client that names none, and the sector of a pairwise one; of its keys, what RFC 7517 to 7518
+    know.
+    """
     asks_people = not ASKS_PEOPLE.isdisjoint(client.grant_types)
     scopes = client.scopes or (OPENID_SCOPES if asks_people else ())
     pkce = client.require_pkce or client.held_to_fapi
@@ -66,7 +68,16 @@ def completed(client: Client) -> Client:
     # RS256 is what a document that names none means (OpenID Connect Dynamic Client Registration 2), and RFC 7591 2 lets
     # it be replaced: under FAPI 2.0 it may sign nothing.
     id_alg = "ES256" if client.held_to_fapi and client.id_token_alg == "RS256" else client.id_token_alg
-    return msgspec.structs.replace(client, scopes=scopes, jwks=keys, require_pkce=pkce, id_token_alg=id_alg)
+    sector = client.sector or (_shared_host(client) if client.pairwise else "")
+    return msgspec.structs.replace(
+        client, scopes=scopes, jwks=keys, require_pkce=pkce, id_token_alg=id_alg, sector=sector
+    )
+
+
+def _shared_host(client: Client) -> str:
+    """The host of all redirect URIs; empty where they share none (OpenID Connect Core 8.1)."""
+    hosts = {host_of(uri) for uri in client.redirect_uris}
+    return hosts.pop() if len(hosts) == 1 else ""
 
 
 def needs_secret(client: Client) -> bool:
@@ -78,7 +89,7 @@ def check(client: Client) -> None:
     """Raises InvalidRedirectUri or InvalidClientMetadata, which say the rule that is broken."""
     for reason in _redirects(client):
         raise InvalidRedirectUri(reason)
-    for rules in (_names, _addresses, _keys, _certificate, _protocol, _fapi, _trust, _self_registered):
+    for rules in (_names, _addresses, _keys, _certificate, _protocol, _fapi, _pairwise, _trust, _self_registered):
         for rule, broken in rules(client):
             if broken:
                 raise InvalidClientMetadata(rule)
@@ -231,9 +242,19 @@ def _protocol(client: Client) -> Rules:
     yield "a public client always shows a code challenge", not client.confidential and not client.require_pkce
     own_tokens = not client.confidential and bool(set(OWN_TOKENS) & set(client.grant_types))
     yield f"only a confidential client has {', '.join(OWN_TOKENS)}", own_tokens
-    yield "subject_type is public: pairwise is not offered yet", client.subject_type != "public"
-    hosted = bool(_SECTOR.fullmatch(client.sector))
-    yield "a sector is a host", bool(client.sector) and not hosted
+
+
+def _pairwise(client: Client) -> Rules:
+    """OpenID Connect Core 8.1; and what is the suite's own knows people by their ids."""
+    yield f"subject_type is one of {', '.join(SUBJECT_TYPES)}", client.subject_type not in SUBJECT_TYPES
+    yield "a sector is a host", bool(client.sector) and not _SECTOR.fullmatch(client.sector)
+    if not client.pairwise:
+        return
+    yield "pairwise: without a sector (sector_identifier_uri) its redirect URIs share one host", not client.sector
+    yield "a first-party client is not pairwise", client.first_party
+    yield "a client with direct login is not pairwise", client.direct_login
+    own = any(scope.startswith("watchword:") for scope in client.scopes)
+    yield "a pairwise client has none of the suite's own scopes (watchword:…)", own
 
 
 def _trust(client: Client) -> Rules:
@@ -256,6 +277,9 @@ def _self_registered(client: Client) -> Rules:
         not set(client.grant_types) <= SELF_GRANT_TYPES,
     )
     yield "a client that registered itself has no audience but the suite", bool(client.audiences)
+    # Names of a sector go to its addresses only; a device has none.
+    devices = client.pairwise and device.GRANT_TYPE in client.grant_types
+    yield "a pairwise client that registered itself has no device_code", devices
 
 
 def _all(spelling: re.Pattern[str], texts: Iterable[str]) -> bool:

@@ -11,6 +11,7 @@ from services.token.domain import SECOND
 from services.token.domain.binding import binding_of
 from services.token.domain.events import Issue, TokenExchanged
 from services.token.domain.family import Family
+from services.token.domain.names import PLAIN, Names
 from watchword.folding import MAX_ACCESS_TOKEN_LIFE
 
 ID_TOKEN_LIFE = 600
@@ -31,15 +32,22 @@ class Identified(msgspec.Struct, frozen=True):
 
 
 class IdTokenHint(msgspec.Struct, frozen=True):
-    """What an ID token of this issuer says, fresh or not (OpenID Connect Core 3.1.2.1)."""
+    """What an ID token of this issuer says, fresh or not (OpenID Connect Core 3.1.2.1); by ids, whatever its client
+    calls them.
+    """
 
     subject: str
     client_id: str
     session_id: str
 
 
-def access_claims(issuer: str, issue: Issue, family: Family | None, position: int, time: int) -> dict[str, Any]:
-    """The claims of RFC 9068 2.2 with Watchword's own (RULES 9)."""
+def access_claims(
+    issuer: str, issue: Issue, family: Family | None, position: int, time: int, names: Names = PLAIN
+) -> dict[str, Any]:
+    """The claims of RFC 9068 2.2 with Watchword's own (RULES 9), a person's by the client's `names`.
+
+    Where these are a sector's own, `spos` is left out: it is the same for every client of a session.
+    """
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": issue.subject,
@@ -60,12 +68,14 @@ def access_claims(issuer: str, issue: Issue, family: Family | None, position: in
         claims |= _delegated(issue)
     if family is None:
         return claims
+    claims["sub"] = names.subject(family.subject)
     if family.session_id:
-        claims["sid"] = family.session_id
+        claims["sid"] = names.session(family.session_id)
+    if not names.sector:
+        claims["spos"] = family.session_position
     if family.userinfo_claims:
         claims["userinfo_claims"] = list(family.userinfo_claims)
     return claims | {
-        "spos": family.session_position,
         "fam": family.id,
         "auth_time": family.auth_time // SECOND,
         "acr": family.acr,
@@ -88,11 +98,13 @@ def acting(actors: Sequence[str]) -> dict[str, Any]:
     return act
 
 
-def id_claims(issuer: str, family: Family, said: Identified, access_token: str, alg: str, time: int) -> dict[str, Any]:
+def id_claims(
+    issuer: str, family: Family, said: Identified, access_token: str, alg: str, time: int, names: Names = PLAIN
+) -> dict[str, Any]:
     """The claims of OpenID Connect Core 2 and 3.1.3.6. Of a profile only what it was told: token knows none."""
     claims: dict[str, Any] = dict(said.told) | {
         "iss": issuer,
-        "sub": family.subject,
+        "sub": names.subject(family.subject),
         "aud": family.client_id,
         "exp": time // SECOND + ID_TOKEN_LIFE,
         "iat": time // SECOND,
@@ -102,7 +114,7 @@ def id_claims(issuer: str, family: Family, said: Identified, access_token: str, 
         "at_hash": half_hash(access_token, alg),
     }
     if said.session_id:
-        claims["sid"] = said.session_id
+        claims["sid"] = names.session(said.session_id)
     if said.nonce is not None:
         claims["nonce"] = said.nonce
     return claims

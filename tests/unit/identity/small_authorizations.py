@@ -52,6 +52,8 @@ class SmallAuthorizations:
     """Sessions and accounts by id_token_hint."""
     pages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By which pages applications sign a browser out, by session."""
+    families: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Accounts and sessions by family."""
     told: MemoryRows = field(default_factory=MemoryRows)
 
     async def begin(self, parameters: bytes) -> Kept | Destination | Wrong:
@@ -107,6 +109,9 @@ class SmallAuthorizations:
 
     async def sign_userinfo(self, client_id: str, account_id: str, claims: Mapping[str, Any]) -> str:
         return jwt.encode({**claims, "aud": client_id, "sub": account_id}, "", "none")
+
+    async def person_of(self, family_id: str) -> tuple[str, str]:
+        return self.families.get(family_id, ("", ""))
 
     async def judge_logout(self, parameters: bytes) -> SignOut | Wrong:
         self.token._answer()

@@ -44,7 +44,9 @@ class SmallBearers:
         asked: tuple[str, ...] = (),
         cnf: Confirmation | None = None,
         client_id: str = "app",
+        family_id: str | None = None,
     ) -> dict[str, str]:
+        """Of a family, without a position of the session: the token of a pairwise client."""
         bearer = f"bearer-{len(self.known)}"
         self.known[f"Bearer {bearer}"] = Claims(
             iss="i",
@@ -58,6 +60,7 @@ class SmallBearers:
             pos=1,
             kid="k",
             sid=session_id,
+            fam=family_id,
             userinfo_claims=asked,
             cnf=cnf,
         )
@@ -95,6 +98,7 @@ class Door:
     house: House
     bearers: SmallBearers
     client: httpx2.AsyncClient
+    authorizations: SmallAuthorizations
     csrf: str = ""
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
@@ -127,7 +131,7 @@ class LiveQueries:
 
 
 def door_of(house: House, secure: bool = False) -> Door:
-    bearers = SmallBearers()
+    bearers, authorizations = SmallBearers(), SmallAuthorizations(SmallToken())
     queries: Any = LiveQueries(house)
     now = house.identity.log.now
     callers = Callers(house.identity, bearers, Cookies(secure))
@@ -136,15 +140,13 @@ def door_of(house: House, secure: bool = False) -> Door:
         readiness=Readiness(),
         origins=frozenset({ORIGIN}),
         routers=[Api(callers, queries).router()],
-        hot=UserInfo(
-            callers, Proofs(MemoryKept(now), now, [ORIGIN]), queries, SmallAuthorizations(SmallToken())
-        ).endpoints(),
+        hot=UserInfo(callers, Proofs(MemoryKept(now), now, [ORIGIN]), queries, authorizations).endpoints(),
         trusted_proxies=(ip_network("192.0.2.7"),),
         certificate_header="X-Client-Certificate",
     )
     base = ORIGIN.replace("http", "https") if secure else ORIGIN
     transport = httpx2.ASGITransport(app=app, client=("192.0.2.7", 1234))
-    return Door(house, bearers, httpx2.AsyncClient(transport=transport, base_url=base))
+    return Door(house, bearers, httpx2.AsyncClient(transport=transport, base_url=base), authorizations)
 
 
 @pytest_asyncio.fixture

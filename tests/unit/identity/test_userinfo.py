@@ -159,3 +159,33 @@ async def test_a_client_that_is_registered_for_it_is_answered_by_a_jwt(door: Doo
     assert response.headers["content-type"] == "application/jwt"
     claims = jwt.decode(response.text, options={"verify_signature": False})
     assert claims.items() >= {"sub": alice["account_id"], "aud": "signed", "email": "a@b.org"}.items()
+
+
+async def test_a_client_that_calls_people_by_its_own_names_is_told_of_whom_token_says_and_by_that_name(
+    door: Door, alice: dict[str, str]
+) -> None:
+    door.authorizations.families["fam_1"] = (alice["account_id"], alice["session_id"])
+    door.authorizations.families["fam_2"] = (alice["account_id"], "")
+    named = door.bearers.issue("acc_her_name", "her-session", "openid", "email", family_id="fam_1")
+    away = door.bearers.issue("acc_her_name", None, "openid", family_id="fam_2")
+    assert await asked(door, named) == {"sub": "acc_her_name", "email": "a@b.org", "email_verified": False}
+    assert await asked(door, away) == {"sub": "acc_her_name"}
+    signed = door.bearers.issue("acc_her_name", "her-session", "openid", client_id="signed", family_id="fam_1")
+    answer = await door.client.get("/oauth2/userinfo", headers=signed)
+    claims = jwt.decode(answer.text, options={"verify_signature": False})
+    assert claims["sub"] == alice["account_id"], "by which token finds the name"
+    unknown = door.bearers.issue(alice["account_id"], alice["session_id"], "openid", family_id="fam_none")
+    assert await unproven(door, unknown) == "invalid_token"
+    await door.ask("POST", "/v1/logout", {})
+    assert await unproven(door, named) == "invalid_token"
+    assert await asked(door, away) == {"sub": "acc_her_name"}
+
+
+async def test_such_a_token_opens_nothing_but_userinfo(door: Door, alice: dict[str, str]) -> None:
+    """Its subject is nobody's id, whatever its scope says."""
+    door.authorizations.families["fam_1"] = (alice["account_id"], alice["session_id"])
+    named = door.bearers.issue("acc_her_name", "her-session", "openid", "watchword:account", family_id="fam_1")
+    away = door.bearers.issue("acc_her_name", None, "openid", "watchword:account", family_id="fam_1")
+    for bearer in (named, away):
+        for path in ("/v1/account", "/v1/sessions"):
+            assert (await door.client.get(path, headers=bearer)).status_code == 401

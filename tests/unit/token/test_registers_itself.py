@@ -171,7 +171,7 @@ async def test_a_client_that_proves_itself_by_a_key_is_given_no_secret(door: Doo
         ({"logo_uri": "javascript:alert(1)"}, "invalid_client_metadata"),
         ({"backchannel_logout_uri": "http://10.0.0.1/"}, "invalid_client_metadata"),
         (
-            {"subject_type": "pairwise"},
+            {"subject_type": "pairwise", "redirect_uris": ["https://a.example/cb", "https://b.example/cb"]},
             "invalid_client_metadata",
         ),
     ],
@@ -263,6 +263,19 @@ async def test_a_sector_is_believed_where_it_publishes_all_redirect_uris(door: D
     told = await door.registered(**shared)
     assert (await find_client(door.world.a.token, told["client_id"])).sector == "family.example"
     assert await door.refused(SHOP | {"sector_identifier_uri": "http://family.example/"}) == "invalid_client_metadata"
+
+
+async def test_a_pairwise_client_has_the_sector_of_its_redirect_uris_or_of_what_it_publishes(door: Door) -> None:
+    told = await door.registered(
+        subject_type="pairwise", redirect_uris=["https://A.example/1", "https://a.example:8443/2"]
+    )
+    assert told["subject_type"] == "pairwise"
+    assert (await find_client(door.world.b.token, told["client_id"])).sector == "a.example"
+    sector = "https://family.example/uris.json"
+    door.sectors[sector] = ["https://a.example/cb", "https://b.example/cb"]
+    shared = {"redirect_uris": door.sectors[sector], "sector_identifier_uri": sector}
+    told = await door.registered(subject_type="pairwise", **shared)
+    assert (await find_client(door.world.b.token, told["client_id"])).sector == "family.example"
 
 
 async def test_an_address_registers_just_so_many(door: Door) -> None:

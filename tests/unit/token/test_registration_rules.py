@@ -196,7 +196,7 @@ async def test_what_the_specifications_allow_is_taken(right: dict[str, Any]) -> 
         {"userinfo_alg": "none"},
         {"request_object_alg": "HS256"},
         {"subject_type": "private"},
-        {"subject_type": "pairwise"},
+        {"subject_type": ""},
         {"sector": "https://shop.example"},
         {"default_max_age": -1},
         {"initiate_login_uri": "http://shop.example/start"},

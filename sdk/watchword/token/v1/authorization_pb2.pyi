@@ -584,6 +584,50 @@ class SignUserInfoResponse(_message.Message):
 Global___SignUserInfoResponse: _TypeAlias = SignUserInfoResponse  # noqa: Y015
 
 @_typing.final
+class FindPersonRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAMILY_ID_FIELD_NUMBER: _builtins.int
+    family_id: _builtins.str
+    """The token's, which the caller has verified."""
+    def __init__(
+        self,
+        *,
+        family_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["family_id", b"family_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindPersonRequest: _TypeAlias = FindPersonRequest  # noqa: Y015
+
+@_typing.final
+class FindPersonResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Empty: there is no such family."""
+    session_id: _builtins.str
+    """Empty: the family outlives it."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindPersonResponse: _TypeAlias = FindPersonResponse  # noqa: Y015
+
+@_typing.final
 class ListLogoutPagesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

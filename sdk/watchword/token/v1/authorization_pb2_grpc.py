@@ -51,6 +51,11 @@ class AuthorizationServiceStub:
                 request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoRequest.SerializeToString,
                 response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoResponse.FromString,
                 _registered_method=True)
+        self.FindPerson = channel.unary_unary(
+                '/watchword.token.v1.AuthorizationService/FindPerson',
+                request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.FindPersonRequest.SerializeToString,
+                response_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.FindPersonResponse.FromString,
+                _registered_method=True)
         self.JudgeLogout = channel.unary_unary(
                 '/watchword.token.v1.AuthorizationService/JudgeLogout',
                 request_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.JudgeLogoutRequest.SerializeToString,
@@ -99,6 +104,13 @@ class AuthorizationServiceServicer:
 
     def SignUserInfo(self, request, context):
         """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindPerson(self, request, context):
+        """Of whom an access token speaks that knows them by a name of its client's own (OpenID Connect Core 8).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,6 +168,11 @@ def add_AuthorizationServiceServicer_to_server(servicer, server):
                     servicer.SignUserInfo,
                     request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoRequest.FromString,
                     response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoResponse.SerializeToString,
+            ),
+            'FindPerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindPerson,
+                    request_deserializer=watchword_dot_token_dot_v1_dot_authorization__pb2.FindPersonRequest.FromString,
+                    response_serializer=watchword_dot_token_dot_v1_dot_authorization__pb2.FindPersonResponse.SerializeToString,
             ),
             'JudgeLogout': grpc.unary_unary_rpc_method_handler(
                     servicer.JudgeLogout,
@@ -266,6 +283,33 @@ class AuthorizationService:
             '/watchword.token.v1.AuthorizationService/SignUserInfo',
             watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoRequest.SerializeToString,
             watchword_dot_token_dot_v1_dot_authorization__pb2.SignUserInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindPerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/watchword.token.v1.AuthorizationService/FindPerson',
+            watchword_dot_token_dot_v1_dot_authorization__pb2.FindPersonRequest.SerializeToString,
+            watchword_dot_token_dot_v1_dot_authorization__pb2.FindPersonResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class AuthorizationServiceStub:
     """What comes next: something that a person has to be asked, or where the browser goes."""
     SignUserInfo: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.SignUserInfoRequest, _authorization_pb2.SignUserInfoResponse]
     """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept."""
+    FindPerson: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.FindPersonRequest, _authorization_pb2.FindPersonResponse]
+    """Of whom an access token speaks that knows them by a name of its client's own (OpenID Connect Core 8)."""
     JudgeLogout: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.JudgeLogoutRequest, _authorization_pb2.JudgeLogoutResponse]
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
     ListLogoutPages: _grpc.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]
@@ -65,6 +67,8 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     """What comes next: something that a person has to be asked, or where the browser goes."""
     SignUserInfo: _aio.UnaryUnaryMultiCallable[_authorization_pb2.SignUserInfoRequest, _authorization_pb2.SignUserInfoResponse]  # type: ignore[assignment]
     """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept."""
+    FindPerson: _aio.UnaryUnaryMultiCallable[_authorization_pb2.FindPersonRequest, _authorization_pb2.FindPersonResponse]  # type: ignore[assignment]
+    """Of whom an access token speaks that knows them by a name of its client's own (OpenID Connect Core 8)."""
     JudgeLogout: _aio.UnaryUnaryMultiCallable[_authorization_pb2.JudgeLogoutRequest, _authorization_pb2.JudgeLogoutResponse]  # type: ignore[assignment]
     """Whether a client's sign-out request (OpenID Connect RP-Initiated Logout 1.0) may be followed, and whereto."""
     ListLogoutPages: _aio.UnaryUnaryMultiCallable[_authorization_pb2.ListLogoutPagesRequest, _authorization_pb2.ListLogoutPagesResponse]  # type: ignore[assignment]
@@ -104,6 +108,14 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authorization_pb2.SignUserInfoResponse, _abc.Awaitable[_authorization_pb2.SignUserInfoResponse]]:
         """What userinfo answers, signed for a client that is registered for it. Nothing of it is kept."""
+
+    @_abc_1.abstractmethod
+    def FindPerson(
+        self,
+        request: _authorization_pb2.FindPersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authorization_pb2.FindPersonResponse, _abc.Awaitable[_authorization_pb2.FindPersonResponse]]:
+        """Of whom an access token speaks that knows them by a name of its client's own (OpenID Connect Core 8)."""
 
     @_abc_1.abstractmethod
     def JudgeLogout(

@@ -27,6 +27,8 @@ from services.token.domain.events.endings import LogoutBegun, LogoutGivenUp, Log
 from services.token.domain.events.families import (
     FamilyRevoked,
     FamilyStarted,
+    PairwiseBegun,
+    PairwiseEnded,
     RefreshRetried,
     RefreshRotated,
     RefreshUsed,
@@ -63,6 +65,8 @@ __all__ = [
     "LogoutBegun",
     "LogoutGivenUp",
     "LogoutTold",
+    "PairwiseBegun",
+    "PairwiseEnded",
     "RefreshRetried",
     "RefreshRotated",
     "RefreshUsed",

@@ -85,3 +85,29 @@ class FamilyRevoked(Event):
     subject: str
     client_id: str
     reason: str
+
+
+@events.event("pairwise.begun")
+class PairwiseBegun(Event):
+    """An application that knows a person by a name of its own (OpenID Connect Core 8) is given tokens of a family.
+
+    Nothing in them says whose they are, so this stands with the account, and with the session where the family hangs
+    from one: whatever ends these ends the family, too, by an event of its own in the same command.
+    """
+
+    family_id: str
+    client_id: str
+    subject: str
+    session_id: str
+    session_position: int
+    expires_at: Instant
+    """When the last access token of the family will have expired, whatever happens."""
+
+
+@events.event("pairwise.ended")
+class PairwiseEnded(Event):
+    """Families of an account have ended with their session: nothing is left to remember beside the account."""
+
+    subject: str
+    family_ids: list[str]
+    """The lineages that ended: each `family_id` of the `family.revoked` events before."""
