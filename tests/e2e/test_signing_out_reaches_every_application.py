@@ -1,78 +1,26 @@
 """Leaving once leaves everywhere: each application is told, by its own server and through the browser."""
 
 import asyncio
-import base64
 import hashlib
-import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import jwt
 import pytest
 import pytest_asyncio
 from httpx2 import AsyncClient
 
-from tests.harness.applications import Application, ask_token, registered
+from tests.harness.applications import ask_token, registered
 from tests.harness.browsing import Browser
 from tests.harness.listening import Endpoint, listening
 from tests.harness.people import People, Person
 from tests.harness.running import Running
+from tests.harness.visits import BACK, Visit
 
 pytestmark = pytest.mark.over("feed")
 
-BACK, OUT, FRAME = "https://app.example/callback", "https://app.example/out", "https://app.example/frame"
-ALLOW = ("decision", "allow")
+OUT, FRAME = "https://app.example/out", "https://app.example/frame"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-
-
-@dataclass
-class Visit:
-    """An application, and what it was given when somebody entered it."""
-
-    suite: Running
-    http: AsyncClient
-    client: Application
-    said: dict[str, str] = field(default_factory=dict)
-    tokens: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def identified(self) -> dict[str, Any]:
-        read: dict[str, Any] = jwt.decode(self.tokens["id_token"], options={"verify_signature": False})
-        return read
-
-    async def enter(self, browser: Browser, person: Person, scope: str = "openid") -> None:
-        verifier = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-        asked = {
-            "client_id": self.client.client_id,
-            "redirect_uri": BACK,
-            "response_type": "code",
-            "scope": scope,
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-        }
-        page = await browser.open(f"{self.suite.url('identity')}/oauth2/authorize?{urlencode(asked)}")
-        if page.title.startswith("Sign in"):
-            page = await browser.submit(page, username=person.username, password=person.password)
-        if not page.left:
-            page = await browser.submit(page, ALLOW)
-        self.said = dict(parse_qsl(urlsplit(page.left).query))
-        form = {"grant_type": "authorization_code", "code": self.said["code"], "redirect_uri": BACK}
-        answer = await ask_token(self.http, self.suite, self.client, **form, code_verifier=verifier)
-        assert answer.status_code == 200, answer.text
-        self.tokens = answer.json()
-
-    async def read(self, logout_token: str) -> dict[str, Any]:
-        """As the application verifies it: by the keys that the issuer publishes."""
-        published = (await self.http.get(f"{self.suite.url('token')}/.well-known/jwks.json")).json()
-        header = jwt.get_unverified_header(logout_token)
-        (key,) = [one for one in jwt.PyJWKSet.from_dict(published).keys if one.key_id == header["kid"]]
-        assert (header["typ"], header["alg"]) == ("logout+jwt", "RS256")
-        issuer, mine = self.suite.contract.issuer, self.client.client_id
-        said: dict[str, Any] = jwt.decode(logout_token, key, algorithms=["RS256"], audience=mine, issuer=issuer)
-        return said
 
 
 @pytest_asyncio.fixture
