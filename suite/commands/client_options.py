@@ -170,10 +170,16 @@ MEMBERS = (
         "subject_type",
         "--subject-type",
         str,
-        "public (default), or pairwise: it knows people under names that no other application knows.",
+        "public (default), or pairwise: it knows people by names that its sector alone has.",
         "TYPE",
     ),
-    Member("sector", "--sector", str, "For pairwise: the host whose applications share those names.", "HOST"),
+    Member(
+        "sector",
+        "--sector",
+        str,
+        "For pairwise: the host whose applications share those names; that of its redirect URIs where absent.",
+        "HOST",
+    ),
     Member(
         "backchannel_logout_uri",
         "--backchannel-logout-uri",

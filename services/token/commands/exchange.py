@@ -66,7 +66,7 @@ async def _standing(attempt: Attempt, subject: Claims) -> Standing:
     lineage = None if subject.fam is None else await read_lineage(attempt, subject.fam)
     return Standing(
         lineage,
-        await attempt.read(SUBJECT, subject.sub if lineage is None else lineage.family.subject),
+        await attempt.read(SUBJECT, subject.sub) if lineage is None else lineage.subject,
         tuple([await attempt.read(TOKEN, one.jti) for one in prior]),
         tuple([await attempt.read(CLIENT, one) for one in {one.client_id for one in prior}]),
         tuple([await attempt.read(KEYRING, signing_ring(alg)) for alg in ALGORITHMS]),

@@ -6,7 +6,7 @@ from services.token.domain.client import CLIENT
 from services.token.domain.errors import Unknown
 from services.token.domain.events import ClientRevoked, SessionRevoked, SubjectRevoked, TokenRevoked
 from services.token.domain.family import FAMILY, revoked
-from services.token.domain.names import ACCOUNT
+from services.token.domain.names import ACCOUNT, LONGEST_ID
 from services.token.domain.pairwise import ended_by
 from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Before
 from services.token.ports import Token
@@ -52,13 +52,16 @@ async def revoke_family(token: Token, family_id: str, reason: str, by: By) -> in
 async def revoke_subject(token: Token, subject: str, reason: str, by: By) -> int:
     """Ends every session and token of an account, or of a client by itself, up to now.
 
-    Raises Unknown for anything else: a username that an operator typed must not come into the log.
+    Raises Unknown for anything else: a username that an operator typed must not come into the log, and what a pairwise
+    client calls somebody ends nothing, though it looks as if it could.
     """
     ends = Ends(token, by)
 
     async def decide(attempt: Attempt) -> None:
         if not subject.startswith(ACCOUNT) and not (await attempt.read(CLIENT, subject)).known:
             raise Unknown(f"subject: an account's id begins with {ACCOUNT}")
+        if subject.startswith(ACCOUNT) and len(subject) > LONGEST_ID:
+            raise Unknown("account: that is what an application calls one; its token names a family (fam) to end")
         await ends.together(attempt, subject, reason)
         await attempt.write(SUBJECT, subject, SubjectRevoked(subject=subject, reason=reason))
 

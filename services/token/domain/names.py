@@ -10,6 +10,8 @@ from watchword.signed import base64url
 
 ACCOUNT = "acc_"
 """What account ids begin with, and no client's id does: by either name a subject is known for a person."""
+LONGEST_ID = 40
+"""Characters: an account's id has fewer, and the name of one has more."""
 _SUB, _SID = b"sub", b"sid"
 # Making a cipher costs more than using it.
 _cipher = lru_cache(maxsize=4)(AESSIV)

@@ -19,7 +19,7 @@ from services.token.commands.revoke import (
 )
 from services.token.domain import DAY, SECOND
 from services.token.domain.authorization import SignedIn
-from services.token.domain.errors import InvalidGrant, Reused
+from services.token.domain.errors import InvalidGrant, Reused, Unknown
 from services.token.domain.events import FamilyRevoked, SessionRevoked, SubjectRevoked
 from services.token.domain.exchange import ACCESS_TOKEN, GRANT_TYPE
 from services.token.domain.pairwise import PAIRWISE
@@ -187,6 +187,18 @@ async def test_reuse_that_ends_the_family_and_revoking_family_or_client_end_no_m
     await revoke_family(world.a.token, claims_of(second)["fam"], "test", IDENTITY)
     await revoke_client(world.a.token, "bank", "test", IDENTITY)
     assert [await ended(world, one) for one in (first, second, third, fourth)] == [True, True, True, False]
+
+
+async def test_what_an_application_calls_somebody_is_no_account_to_revoke(world: World) -> None:
+    """It would end nothing, and say that it did."""
+    carol = "acc_0123456789abcdefghijkl"
+    given = await enters(world, DIARY, Browser(world).alice(subject=carol))
+    before = world.head
+    with pytest.raises(Unknown, match="family"):
+        await revoke_subject(world.a.token, claims_of(given)["sub"], "test", IDENTITY)
+    assert world.head == before
+    await revoke_subject(world.a.token, carol, "test", IDENTITY)
+    assert await ended(world, given)
 
 
 async def test_twice_is_once(world: World) -> None:

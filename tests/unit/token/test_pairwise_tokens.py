@@ -1,6 +1,8 @@
 """Pairwise subjects (OpenID Connect Core 8.1): what a client is told of people and sessions is its own, everywhere."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import msgspec
@@ -14,14 +16,17 @@ from services.token.commands.client_changes import update_client
 from services.token.commands.device import Decided, begin_device, decide_device, poll
 from services.token.commands.issue import client_credentials
 from services.token.commands.logout import judge_logout
+from services.token.commands.revoke import revoke_session
 from services.token.commands.userinfo import sign_userinfo
 from services.token.domain import device
 from services.token.domain.authorization import NOBODY, Decision, Login
 from services.token.domain.client import Client
 from services.token.domain.errors import NoSuchAddress
+from services.token.domain.events import TokenRevoked
 from services.token.domain.exchange import ACCESS_TOKEN, GRANT_TYPE
 from services.token.queries import INACTIVE, Asker, OwnKeys, id_token_hint, introspect
 from tests.unit.token.authorizing import Browser, error_of
+from tests.unit.token.leaving import SHOP_OUT, House
 from tests.unit.token.sectors import (
     ALL,
     BANK,
@@ -35,6 +40,7 @@ from tests.unit.token.sectors import (
     enters,
     id_token,
 )
+from tests.unit.token.test_oauth import door
 from tests.unit.token.test_token_exchange import exchanged
 from tests.unit.token.world import ALICE, IDENTITY, World, claims_of, posted, refresh_of
 from watchword.token.v1 import authorization_pb2 as pb
@@ -138,18 +144,15 @@ async def test_signed_userinfo_is_about_the_client_s_own_name(world: World) -> N
     assert said["sub"] == await called(world, DIARY)
 
 
-async def rpc(world: World) -> AuthorizationRpc:
-    return AuthorizationRpc(world.b.token, OwnKeys(world.b.token), None, None)  # type: ignore[arg-type]
-
-
 async def test_identity_asks_token_of_whom_a_token_speaks(world: World) -> None:
-    who = Browser(world).alice()
+    who, unused = Browser(world).alice(), cast(Any, None)
+    api = AuthorizationRpc(world.b.token, OwnKeys(world.b.token), unused, unused)
     for scope, session_id in (("openid", who.session_id), (OFFLINE, "")):
         claims = await world.a.verified((await enters(world, DIARY, who, scope=scope)).answer.access_token)
         request = pb.FindPersonRequest(family_id=claims.fam or "")
-        found = await (await rpc(world)).FindPerson(request, None)
+        found = await api.FindPerson(request, None)
         assert (found.account_id, found.session_id) == (ALICE, session_id)
-    nobody = await (await rpc(world)).FindPerson(pb.FindPersonRequest(family_id="fam_none"), None)
+    nobody = await api.FindPerson(pb.FindPersonRequest(family_id="fam_none"), None)
     assert (nobody.account_id, nobody.session_id) == ("", "")
 
 
@@ -199,6 +202,43 @@ async def test_a_hint_at_sign_out_names_the_session_by_its_id(world: World) -> N
     assert (asked.client_id, asked.account_id, asked.session_id) == ("diary", ALICE, who.session_id)
     with pytest.raises(NoSuchAddress):
         await judge_logout(world.b.token, {"id_token_hint": hint, "client_id": "bank"}, said)
+
+
+async def test_a_logout_token_says_whom_and_which_session_the_client_means() -> None:
+    told = msgspec.structs.replace(DIARY, backchannel_logout_uri=SHOP_OUT)
+    house = House(await World.made(told))
+    who = await house.enters(None, told)
+    await revoke_session(house.world.a.token, who.session_id, "logout", IDENTITY)
+    await house.reacts()
+    await house.visits()
+    (token,) = house.sites.tokens[SHOP_OUT]
+    said = jwt.decode(token, options={"verify_signature": False})
+    assert said["sub"] == await called(house.world, DIARY)
+    assert said["sid"] == await called_session(house.world, DIARY, who.session_id)
+
+
+async def test_a_page_that_signs_a_browser_out_is_told_which_session_the_client_means() -> None:
+    page = "https://shop.example/leave"
+    framed = {"frontchannel_logout_uri": page, "frontchannel_logout_session_required": True}
+    clients = [msgspec.structs.replace(client, **framed) for client in (DIARY, OPEN)]
+    house = House(await World.made(*clients))
+    who = await house.enters(None, *clients)
+    revoking: Any = None
+    api = AuthorizationRpc(house.world.b.token, OwnKeys(house.world.b.token), house.involved, revoking)
+    listed = await api.ListLogoutPages(pb.ListLogoutPagesRequest(session_id=who.session_id), None)
+    sessions = {dict(parse_qsl(urlsplit(uri).query))["sid"] for uri in listed.uris}
+    assert sessions == {who.session_id, await called_session(house.world, DIARY, who.session_id)}
+
+
+async def test_a_token_that_its_client_revokes_is_the_account_s_in_the_log(world: World) -> None:
+    given = await enters(world)
+    api, trust = door(world.b)
+    running = asyncio.ensure_future(trust.run())
+    form = {"client_id": "diary", "client_secret": world.secrets["diary"], "token": given.answer.access_token}
+    await api.revoke(posted(form))
+    running.cancel()
+    (revoked,) = [event for _, event in world.events() if isinstance(event, TokenRevoked)]
+    assert (revoked.subject, revoked.token_id) == (ALICE, claims_of(given)["jti"])
 
 
 async def test_claims_name_whom_it_has_to_be_as_the_client_knows_them(world: World) -> None:

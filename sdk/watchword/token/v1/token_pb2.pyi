@@ -619,6 +619,7 @@ class Client(_message.Message):
     subject_type: _builtins.str
     """public where absent, or pairwise."""
     sector: _builtins.str
+    """For pairwise: the host whose clients share names of people; that of its redirect URIs where absent."""
     backchannel_logout_uri: _builtins.str
     frontchannel_logout_uri: _builtins.str
     frontchannel_logout_session_required: _builtins.bool
