@@ -35,13 +35,19 @@ from services.token.api.rest_clients import ClientsApi
 from services.token.commands.self_registration import end_unused
 from services.token.courier import Courier
 from services.token.domain.events import events
+from services.token.entitlements import ENTITLEMENTS, Entitlements, policy_events
 from services.token.known_clients import KnownClients
 from services.token.migrate import SCHEMA
 from services.token.parts import Involvement
 from services.token.ports import Proving, Token
 from services.token.projections import CLIENTS, FAMILIES, PARTS, TRUST, identity_events
 from services.token.queries import FamiliesByKey, OwnKeys
-from services.token.reactions import follow_up_what_ended, own_events, revoke_what_identity_ended
+from services.token.reactions import (
+    follow_up_what_ended,
+    own_events,
+    revoke_what_identity_ended,
+    revoke_what_policy_recalled,
+)
 from services.token.schedule import BY as BY_THE_CLOCK
 from services.token.schedule import Schedule
 from services.token.settings import TokenSettings
@@ -65,7 +71,10 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         fetcher,
     )
     people = PeoplePeer(connect(settings.identity_grpc, base.tls, "identity"))
-    token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept, proving, people)
+    of_policy = base.peer("policy", settings.policy_grpc)
+    entitlements = base.keep(ENTITLEMENTS, of_policy)
+    entitled = Entitlements(entitlements.rows, entitlements.memory.stale, base.time.now)
+    token = Token(log, vault, settings.issuer, base.time.ready_since, parked, kept, proving, people, entitled)
 
     own, identity = base.own(), base.peer("identity", settings.identity_grpc)
     trust, registered = WatchedTrust(), KnownClients(token.log)
@@ -92,7 +101,15 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
         foreign(own_events),
         reacting("follow-up-what-ended", follow_up_what_ended(token, parts_of, courier.hurry)),
     )
-    projections = base.run(process, [trusted, clients], [families, parts, reaction, follow_up])
+    recalls = Reaction(
+        "revoke-what-policy-recalled",
+        Rows(base.pool, "revoke-what-policy-recalled"),
+        of_policy,
+        base.reader(of_policy, "reaction"),
+        foreign(policy_events),
+        reacting("revoke-what-policy-recalled", revoke_what_policy_recalled(token)),
+    )
+    projections = base.run(process, [trusted, clients, entitlements], [families, parts, reaction, follow_up, recalls])
     process.step("parked", partial(parked.look, reaction.rows))
     process.background("parked", partial(parked.follow, reaction.rows))
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from chassis.kept import Kept
 from eventlog.log import Log
 from eventlog.projection.parked import Parked
+from services.token.domain.client import Client
 
 
 class KeyVault(Protocol):
@@ -111,6 +112,22 @@ class Proving:
     fetch: Fetch = field(default_factory=NoFetch)
 
 
+class Entitled(Protocol):
+    """What tokens say of roles and groups."""
+
+    async def claims(self, client: Client, subject: str) -> Mapping[str, list[str]]:
+        """`roles` and `groups`, as far as the client may see them. Raises Refusal where they cannot be known."""
+        ...
+
+
+class NoEntitlements:
+    """Where nothing is known of roles."""
+
+    async def claims(self, client: Client, subject: str) -> Mapping[str, list[str]]:
+        """See Entitled."""
+        return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What the commands of this service work on.
@@ -127,6 +144,7 @@ class Token:
     kept: Kept
     proving: Proving = field(default_factory=Proving)
     people: People = field(default_factory=Nobody)
+    entitled: Entitled = field(default_factory=NoEntitlements)
 
     def addresses(self, path: str) -> list[str]:
         """The addresses under which clients know an endpoint: the operator's word, never a Host header's."""

@@ -3,18 +3,21 @@ to clients, and ends what hangs from it in turn.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 from eventlog.events import Event, Recorded
 from eventlog.log import By
 from eventlog.projection import reaction_id
 from services.token.commands.grants import end_families
 from services.token.commands.pairwise import end_left
-from services.token.commands.revoke import revoke_session, revoke_sessions_before
+from services.token.commands.revoke import revoke_session, revoke_sessions_before, revoke_subject
 from services.token.commands.tell import begin_logout
+from services.token.domain.errors import Unknown
 from services.token.domain.events import GrantRevoked, SessionRevoked, SubjectRevoked, events
 from services.token.domain.logout import PATIENCE
 from services.token.domain.pairwise import ended_by
 from services.token.domain.revocation import Before
+from services.token.entitlements import AccessRecalled
 from services.token.parts import Involvement
 from services.token.ports import Token
 from services.token.projections import AccountDisabled, AccountSignedOut, CredentialChanged, SessionEnded
@@ -39,6 +42,18 @@ def revoke_what_identity_ended(token: Token) -> Callable[[Event, Recorded], Awai
             case AccountSignedOut():
                 before = Before(row.position, None, 0)
                 await revoke_sessions_before(token, event.account_id, before, "signed_out", by, command_id)
+
+    return react
+
+
+def revoke_what_policy_recalled(token: Token) -> Callable[[Event, Recorded], Awaitable[None]]:
+    """The reaction to policy's log: an administrator wants a change of roles to hold at once, in tokens, too."""
+
+    async def react(event: Event, row: Recorded) -> None:
+        for subject in event.subjects if isinstance(event, AccessRecalled) else ():
+            by, command_id = By(ACTOR, row.correlation_id), reaction_id(f"policy/{subject}", row.position)
+            with suppress(Unknown):  # a client that is gone holds nothing
+                await revoke_subject(token, subject, "access_recalled", by, command_id)
 
     return react
 

@@ -233,6 +233,7 @@ async def answer(
     """Signs what the log now holds. A generation of 0 gives no refresh token."""
     names = await names_of(token.log, signing.client)
     claims = access_claims(token.issuer, signing.issue, signing.family, position, time, names)
+    claims |= await token.entitled.claims(signing.client, signing.issue.subject)
     refresh = None
     if signing.family is not None and signing.generation:
         refresh = await refresh_token(token.vault, signing.refresh_key, signing.family.id, signing.generation)

@@ -49,7 +49,7 @@ async def revoke_family(token: Token, family_id: str, reason: str, by: By) -> in
     return outcome.position or outcome.value
 
 
-async def revoke_subject(token: Token, subject: str, reason: str, by: By) -> int:
+async def revoke_subject(token: Token, subject: str, reason: str, by: By, command_id: str | None = None) -> int:
     """Ends every session and token of an account, or of a client by itself, up to now.
 
     Raises Unknown for anything else: a username that an operator typed must not come into the log, and what a pairwise
@@ -65,7 +65,7 @@ async def revoke_subject(token: Token, subject: str, reason: str, by: By) -> int
         await ends.together(attempt, subject, reason)
         await attempt.write(SUBJECT, subject, SubjectRevoked(subject=subject, reason=reason))
 
-    return await ends.left(subject, reason, (await token.log.decide(by, decide)).position)
+    return await ends.left(subject, reason, (await token.log.decide(by, decide, command_id)).position)
 
 
 async def revoke_sessions_before(

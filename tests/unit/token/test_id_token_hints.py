@@ -1,6 +1,7 @@
 """ID tokens that come back as a hint (OpenID Connect Core 3.1.2.1): fresh or not, they say whom they are about."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -11,7 +12,7 @@ from services.token.domain.keyring import signing_ring
 from services.token.domain.said import IdTokenHint
 from services.token.queries import OwnKeys, id_token_hint
 from tests.unit.token.authorizing import OWN, Browser
-from tests.unit.token.world import ALICE, IDENTITY, ISSUER, World
+from tests.unit.token.world import ALICE, IDENTITY, World
 
 RS256 = signing_ring("RS256")
 
@@ -39,7 +40,7 @@ async def hinting(world: World) -> tuple[str, str]:
 
 
 async def read(world: World, presented: str) -> IdTokenHint | None:
-    return await id_token_hint(OwnKeys(world.b.token), ISSUER, presented)
+    return await id_token_hint(world.b.token, OwnKeys(world.b.token), presented)
 
 
 async def test_a_hint_outlives_the_key_that_signed_it(world: World) -> None:
@@ -56,7 +57,7 @@ async def test_a_hint_by_a_compromised_key_says_nothing_where_that_key_was_known
     keys = OwnKeys(world.b.token)
     assert await keys.key(kid_of(hint)) is not None
     await drop_by_command(world.a.token, kid_of(hint), nobody, IDENTITY)
-    assert await id_token_hint(keys, ISSUER, hint) is None
+    assert await id_token_hint(world.b.token, keys, hint) is None
 
 
 async def test_no_other_token_is_a_hint(world: World) -> None:
@@ -64,4 +65,5 @@ async def test_no_other_token_is_a_hint(world: World) -> None:
     answer = (await browser.redeem(await browser.code())).answer
     for presented in (answer.access_token, answer.refresh_token or "", "a.b.c", ""):
         assert await read(world, presented) is None
-    assert await id_token_hint(OwnKeys(world.b.token), "https://elsewhere.example", answer.id_token or "") is None
+    elsewhere = replace(world.b.token, issuer="https://elsewhere.example")
+    assert await id_token_hint(elsewhere, OwnKeys(world.b.token), answer.id_token or "") is None

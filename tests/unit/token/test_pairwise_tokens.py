@@ -1,13 +1,17 @@
 """Pairwise subjects (OpenID Connect Core 8.1): what a client is told of people and sessions is its own, everywhere."""
 
 import asyncio
+from functools import partial
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import msgspec
 import pytest
+from limits import parse
+from limits.aio.storage import MemoryStorage
 
+from chassis.limits import WindowLimits
 from eventlog.errors import Refusal
 from services.token.api.authorization import AuthorizationRpc
 from services.token.api.pushing import Pushing
@@ -53,6 +57,12 @@ TV = Client(
     sector="tv.example",
     id_token_alg="ES256",
 )
+
+COUNTING = WindowLimits(MemoryStorage(), {name: parse("100 per hour") for name in ("requests", "public_requests")})
+
+
+async def said_by_nobody(hint: str) -> None:
+    """No hint is heard."""
 
 
 @pytest.fixture
@@ -179,9 +189,9 @@ async def test_a_hint_goes_with_a_pushed_request_too(world: World) -> None:
     form = {"client_id": "diary", "client_secret": world.secrets["diary"], "id_token_hint": hint}
     form |= {"response_type": "code", "redirect_uri": DIARY.redirect_uris[0], "scope": "openid"}
     form |= {"code_challenge": "a" * 43, "code_challenge_method": "S256"}
-    answer = await Pushing(world.a.token, OwnKeys(world.a.token)).par(posted(form))
+    answer = await Pushing(world.a.token, OwnKeys(world.a.token), COUNTING).par(posted(form))
     pushed = msgspec.json.decode(bytes(answer.body))["request_uri"]
-    asked = await begin(world.b.token, {"client_id": "diary", "request_uri": pushed}, [], None)
+    asked = await begin(world.b.token, {"client_id": "diary", "request_uri": pushed}, [], said_by_nobody)
     assert isinstance(asked, Asked)
     assert asked.request.account_id == ALICE
 
@@ -197,11 +207,11 @@ async def test_a_hint_at_sign_out_names_the_session_by_its_id(world: World) -> N
     who = Browser(world).alice()
     given = await enters(world, DIARY, who, scope=OFFLINE)
     hint = (await world.refresh(refresh_of(given), client=DIARY)).answer.id_token or ""
-    said = await id_token_hint(world.b.token, OwnKeys(world.b.token), hint)
-    asked = await judge_logout(world.b.token, {"id_token_hint": hint}, said)
+    hints = partial(id_token_hint, world.b.token, OwnKeys(world.b.token))
+    asked = await judge_logout(world.b.token, {"id_token_hint": hint}, hints)
     assert (asked.client_id, asked.account_id, asked.session_id) == ("diary", ALICE, who.session_id)
     with pytest.raises(NoSuchAddress):
-        await judge_logout(world.b.token, {"id_token_hint": hint, "client_id": "bank"}, said)
+        await judge_logout(world.b.token, {"id_token_hint": hint, "client_id": "bank"}, hints)
 
 
 async def test_a_logout_token_says_whom_and_which_session_the_client_means() -> None:
