@@ -129,6 +129,17 @@ async def test_a_person_takes_back_what_they_have_allowed(reception: Reception, 
     assert again.title.startswith("Your account"), "what is gone already is no error"
 
 
+async def test_what_cannot_be_taken_back_now_is_said_to_stand(reception: Reception, browser: Browser) -> None:
+    alice = (await reception.house.log_in()).account_id
+    allowed(reception, alice)
+    page = await entered(browser)
+    reception.house.token.answers = False
+    refused = await browser.submit(page, ("take", "one"))
+    assert (refused.response.status_code, refused.response.headers["retry-after"]) == (503, "1")
+    reception.house.token.answers = True
+    assert ("take", "one") in (await browser.open("/account")).form.buttons
+
+
 async def test_it_is_listed_and_taken_back_over_rest_by_whose_it_is(reception: Reception, browser: Browser) -> None:
     alice, bob = (await reception.house.log_in()).account_id, await reception.house.register("bob")
     for account_id in (alice, bob):
