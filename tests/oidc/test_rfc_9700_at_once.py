@@ -5,16 +5,17 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 from tests.harness.running import Running
-from tests.oidc import test_rfc_9700_codes, test_rfc_9700_tokens
+from tests.oidc import test_rfc_9700_browsers, test_rfc_9700_codes, test_rfc_9700_tokens
 from tests.oidc.scene import Scene, scene
 
 Attack = Callable[[Scene], Awaitable[None]]
+ATTACKS = (test_rfc_9700_browsers, test_rfc_9700_codes, test_rfc_9700_tokens)
 AT_ONCE = 8
 
 
 def attacks() -> list[Attack]:
-    """Every test of the two files that needs a scene alone."""
-    found = [vars(module).items() for module in (test_rfc_9700_codes, test_rfc_9700_tokens)]
+    """Every test of these files that needs a scene alone."""
+    found = [vars(module).items() for module in ATTACKS]
     named = [one for items in found for name, one in items if name.startswith("test_")]
     return [one for one in named if list(inspect.signature(one).parameters) == ["scene"]]
 

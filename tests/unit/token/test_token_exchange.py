@@ -1,100 +1,44 @@
-"""Delegation between services (RFC 8693): what a service gets for a token that it was sent, and with what it falls."""
+"""Delegation between services (RFC 8693): what a service gets for a token that it was sent."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pytest
 
 from chassis.web import Form
-from chassis.web.forms import REPEATABLE
 from eventlog.errors import Refusal
-from services.token.api.grants import GRANTS, Asking
-from services.token.commands.issue import Answered
+from services.token.api.grants import GRANTS
 from services.token.commands.revoke import (
-    revoke_client,
-    revoke_family,
-    revoke_session,
     revoke_subject,
-    revoke_token,
 )
 from services.token.domain import SECOND
-from services.token.domain.authorization import Decision
 from services.token.domain.binding import UNBOUND, Binding
-from services.token.domain.client import CLIENT, Client
+from services.token.domain.client import Client
 from services.token.domain.errors import InvalidClient, InvalidRequest, InvalidScope, InvalidTarget, UnauthorizedClient
 from services.token.domain.exchange import ACCESS_TOKEN, GRANT_TYPE, JWT
-from services.token.domain.keyring import signing_ring
-from tests.unit.token.authorizing import OWN, Browser
+from tests.unit.token.authorizing import Browser
+from tests.unit.token.delegating import (
+    FRONT,
+    ORDERS,
+    SCOPE,
+    STOCK,
+    STRANGER,
+    TRUSTING,
+    WITHOUT,
+    Delegation,
+    asking,
+    delegation,
+    exchanged,
+    peopled,
+)
 from tests.unit.token.test_oauth import door
-from tests.unit.token.world import ALICE, IDENTITY, Process, World, claims_of, header_of, posted
+from tests.unit.token.world import ALICE, IDENTITY, World, claims_of, posted
 from watchword.errors import TokenRefused
-
-FRONT = msgspec.structs.replace(
-    OWN,
-    id="front",
-    grant_types=(*OWN.grant_types, GRANT_TYPE),
-    scopes=("openid", "offline_access", "orders:read", "stock:read"),
-    audiences=("orders", "sealed"),
-    access_token_life=600,
-)
-ORDERS = Client(
-    id="orders",
-    grant_types=(GRANT_TYPE, "client_credentials"),
-    scopes=("stock:read", "orders:read", "orders:write"),
-    audiences=("stock", "https://ledger.example"),
-    access_token_life=3600,
-)
-STOCK = msgspec.structs.replace(ORDERS, id="stock", scopes=("stock:read",), audiences=("ledger",))
-STRANGER = msgspec.structs.replace(ORDERS, id="stranger")
-TRUSTING = msgspec.structs.replace(FRONT, id="trusting", may_act="stranger")
-SEALED = msgspec.structs.replace(ORDERS, id="sealed", access_token_alg="RS256")
-WITHOUT = msgspec.structs.replace(ORDERS, id="without", grant_types=("client_credentials",))
-SCOPE = "orders:read stock:read"
-OFFLINE = f"{SCOPE} offline_access"
-
-
-@dataclass
-class Delegation:
-    """Alice's token, as an application sent it to `orders`."""
-
-    world: World
-    browser: Browser
-    who: Any
-    access_token: str = field(repr=False)
-
-    async def exchange(self, client: Client = ORDERS, at: Process | None = None, **form: Any) -> Answered:
-        """What a service gets for it, but for what a test changes."""
-        said = {"subject_token": self.access_token, "subject_token_type": ACCESS_TOKEN} | form
-        return await exchanged(at or self.world.b, client, **said)
-
-
-async def exchanged(at: Process, client: Client, binding: Binding = UNBOUND, **form: Any) -> Answered:
-    await at.follow()
-    values = {name: value for name, value in form.items() if value is not None}
-    several: dict[str, tuple[str, ...]] = {name: (values.pop(name),) for name in REPEATABLE if name in values}
-    return await GRANTS[GRANT_TYPE](await asking(at, client, Form(values, several), binding))
-
-
-async def asking(at: Process, client: Client, form: Form, binding: Binding = UNBOUND) -> Asking:
-    """A client that has just proven who it is."""
-    proven = await at.token.log.fresh(CLIENT, client.id)
-    return Asking(at.token, at.verifier, proven, form, IDENTITY, binding)
 
 
 @pytest.fixture
 async def world() -> World:
-    return await World.made(FRONT, TRUSTING, ORDERS, STOCK, STRANGER, SEALED, WITHOUT, algs=("ES256", "RS256"))
-
-
-async def delegation(
-    world: World, client: Client = FRONT, scope: str = SCOPE, resource: str | None = None
-) -> Delegation:
-    browser = Browser(world, client, resources=[resource] if resource else [])
-    who = browser.alice()
-    decision = Decision(True, tuple(scope.split()))
-    given = await browser.redeem(await browser.code(who, decision, scope=scope))
-    return Delegation(world, browser, who, given.answer.access_token)
+    return await peopled()
 
 
 @pytest.fixture
@@ -187,84 +131,6 @@ async def test_it_lives_no_longer_than_what_it_was_given_for(alice: Delegation) 
     alice.world.clock.forward(11)
     with pytest.raises(InvalidRequest):
         await alice.exchange()
-
-
-async def ends(world: World, what: str, alice: Delegation) -> None:
-    claims = await world.a.verified(alice.access_token)
-    token = world.a.token
-    match what:
-        case "token":
-            await revoke_token(token, claims.jti, ALICE, "front", "test", IDENTITY)
-        case "family":
-            await revoke_family(token, claims.fam or "", "test", IDENTITY)
-        case "session":
-            await revoke_session(token, alice.who.session_id, "logout", IDENTITY)
-        case "account":
-            await revoke_subject(token, ALICE, "test", IDENTITY)
-        case "application" | "service":
-            await revoke_client(token, "front" if what == "application" else "orders", "test", IDENTITY)
-        case "key":
-            await world.rotate(signing_ring("ES256"), compromised=True)
-
-
-EVERYTHING = ["token", "family", "session", "account", "application"]
-
-
-@pytest.mark.parametrize("what", [*EVERYTHING, "service", "key"])
-async def test_it_falls_with_whatever_ends_the_token_that_it_was_given_for(alice: Delegation, what: str) -> None:
-    first = await alice.exchange()
-    second = await exchanged(
-        alice.world.a, STOCK, subject_token=first.answer.access_token, subject_token_type=ACCESS_TOKEN
-    )
-    await ends(alice.world, what, alice)
-    for given in (first, second):
-        for process in (alice.world.a, alice.world.b):
-            with pytest.raises(TokenRefused) as refusal:
-                await process.verified(given.answer.access_token)
-            assert refusal.value.code == "revoked"
-
-
-@pytest.mark.parametrize("what", [*EVERYTHING, "key"])
-async def test_what_was_ended_gives_nothing_in_a_process_that_has_not_heard_of_it(alice: Delegation, what: str) -> None:
-    late = alice.world.b
-    await late.follow()
-    subject = await late.verifier.verify(alice.access_token)
-    await ends(alice.world, what, alice)
-    assert await late.verifier.verify(alice.access_token) == subject, "it has not heard of it"
-    form = Form({"subject_token": alice.access_token, "subject_token_type": ACCESS_TOKEN})
-    before = alice.world.head
-    with pytest.raises(InvalidRequest):
-        await GRANTS[GRANT_TYPE](await asking(late, ORDERS, form))
-    assert alice.world.head == before
-
-
-async def test_it_falls_with_the_key_that_signed_what_it_came_from(world: World) -> None:
-    alice = await delegation(world, resource="sealed")
-    first = await alice.exchange(SEALED)
-    assert header_of(first)["alg"] == "RS256"
-    await alice.world.rotate(signing_ring("ES256"), compromised=True)
-    with pytest.raises(TokenRefused, match="key"):
-        await alice.world.a.verified(first.answer.access_token)
-
-
-async def test_a_chain_ends_with_a_token_in_its_middle(alice: Delegation) -> None:
-    first = await alice.exchange()
-    middle = claims_of(first)
-    second = await exchanged(
-        alice.world.a, STOCK, subject_token=first.answer.access_token, subject_token_type=ACCESS_TOKEN
-    )
-    await revoke_token(alice.world.b.token, middle["jti"], ALICE, "orders", "test", IDENTITY)
-    with pytest.raises(TokenRefused):
-        await alice.world.a.verified(second.answer.access_token)
-    assert (await alice.world.a.verified(alice.access_token)).sub == ALICE
-
-
-async def test_offline_access_stays_with_its_grant(world: World) -> None:
-    away = await delegation(world, scope=OFFLINE)
-    given = await away.exchange()
-    await revoke_session(world.a.token, away.who.session_id, "logout", IDENTITY)
-    assert (await world.b.verified(given.answer.access_token)).sid is None
-    assert (await away.exchange()).answer.scope == "stock:read orders:read"
 
 
 async def test_a_service_s_own_token_is_exchanged_by_whom_it_was_sent_to(world: World) -> None:
