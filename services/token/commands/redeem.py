@@ -27,15 +27,22 @@ log = structlog.get_logger()
 
 class Redeeming(msgspec.Struct, frozen=True):
     """By which grant type a code is redeemed, and what judges it: of the code, the client and the time now. `told` is
-    what identity says of the person for the ID token.
+    what identity says of the person for the ID token, once it was asked.
     """
 
     grant_type: str
     judge: Callable[[Code, str, int], None]
-    told: Mapping[str, Any] = {}
+    told: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"Redeeming({self.grant_type!r})"
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What the ID token is to say of whom. Nothing was written yet: identity has to be asked first."""
+
+    subject: str
+    claims: tuple[str, ...]
 
 
 async def redeem(
@@ -56,17 +63,7 @@ async def redeem(
         judge_redemption(code, client_id, shown, now, binding)
 
     genuine = await open_code(token.vault, presented)
-    redeeming = Redeeming("authorization_code", judge, await _told(token, genuine))
-    return await give(token, client, genuine, redeeming, resources, by, binding)
-
-
-async def _told(token: Token, genuine: PresentedCode) -> Mapping[str, Any]:
-    """What the request asked for by name, and the person let the client know: asked before the code is used up."""
-    code = await token.log.fresh(CODE, genuine.code_id)
-    if not code.id_token_claims or code.redeemed_at:
-        return {}
-    said = await token.people.claims(code.subject, code.id_token_claims)
-    return {name: value for name, value in said.items() if name in code.id_token_claims}
+    return await give(token, client, genuine, Redeeming("authorization_code", judge), resources, by, binding)
 
 
 async def give(
@@ -80,7 +77,7 @@ async def give(
 ) -> Answered:
     """The tokens for a code whose secret has verified. Raises as `redeem` does."""
 
-    async def decide(attempt: Attempt) -> Signing | None:
+    async def decide(attempt: Attempt) -> Signing | Named | None:
         own = await proven(attempt, client)
         await require_key(attempt, genuine.key_id, forged_code)
         code = await attempt.read(CODE, genuine.code_id)
@@ -90,7 +87,9 @@ async def give(
         own.may(redeeming.grant_type)
         redeeming.judge(code, own.id, attempt.now)
         await _still_stands(token, attempt, code, own)
-        given = _given(code, own, resources, binding, redeeming.told)
+        if code.id_token_claims and redeeming.told is None:
+            return Named(code.subject, code.id_token_claims)
+        given = _given(code, own, resources, binding, redeeming.told or {})
         signing = await begin_family(attempt, own, _session(code), given)
         family_id = signing.issue.family_id or ""
         redeemed = CodeRedeemed(code_id=code.id, client_id=own.id, family_id=family_id)
@@ -101,7 +100,16 @@ async def give(
     if outcome.value is None:
         log.warning("code_reuse_detected", code_id=genuine.code_id, position=outcome.position)
         raise Reused(outcome.position, "this code was used before")
+    if isinstance(outcome.value, Named):
+        told = msgspec.structs.replace(redeeming, told=await _asked(token, outcome.value))
+        return await give(token, client, genuine, told, resources, by, binding)
     return await answer(token, outcome.value, outcome.position, outcome.time)
+
+
+async def _asked(token: Token, named: Named) -> Mapping[str, Any]:
+    """What identity says of it, and nothing besides."""
+    said = await token.people.claims(named.subject, named.claims)
+    return {name: value for name, value in said.items() if name in named.claims}
 
 
 async def _end(attempt: Attempt, code: Code, client: Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 from eventlog.errors import Refusal, unavailable
 from services.token.commands.issue import Answered
 from services.token.domain.authorization import Decision
+from services.token.domain.errors import InvalidGrant, Reused
 from tests.unit.token.authorizing import OWN, SHOP, Browser
 from tests.unit.token.world import ALICE, ISSUER, World
 
@@ -92,6 +93,20 @@ async def test_a_code_stays_good_where_identity_does_not_answer(world: World) ->
     assert refused.value.code == "peer_unavailable"
     identity.away = False
     assert said(await browser.redeem(code))["email"] == "alice@example.org"
+
+
+async def test_nobody_is_asked_about_for_whoever_cannot_redeem_the_code(world: World) -> None:
+    identity = Identity()
+    browser = before(world, identity)
+    code = await browser.code(scope="openid", claims=ASKED)
+    tries: list[dict[str, Any]] = [{"verifier": "v" * 43}, {"client": SHOP}, {"redirect_uri": "https://evil.example/"}]
+    for wrong in tries:
+        with pytest.raises(InvalidGrant):
+            await browser.redeem(code, **wrong)
+    await browser.redeem(code)
+    with pytest.raises(Reused):
+        await browser.redeem(code)
+    assert len(identity.asked) == 1
 
 
 async def test_what_was_told_is_in_no_repr(world: World) -> None:
