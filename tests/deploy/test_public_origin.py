@@ -5,6 +5,10 @@ Asked of a running suite: behind the Ingress by its rules, and behind a real ngi
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import httpx2
 import pytest
@@ -103,6 +107,47 @@ async def test_what_an_application_wants_back_comes_back_through_nginx_however_l
     answer = httpx2.get(f"{proxy.url}/oauth2/authorize", params=asked)
     assert answer.status_code == 303, answer.text
     assert f"&state={asked['state']}&" in answer.headers["location"]
+
+
+@contextmanager
+def named(name: str) -> Iterator[str]:
+    """A server that answers everything with its name: HOST:PORT."""
+
+    class Named(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(name)))
+            self.end_headers()
+            self.wfile.write(name.encode())
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Nobody reads it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Named)
+    serving = Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+def test_one_process_answers_all_pages_of_a_request(tmp_path: Path) -> None:
+    """It alone knows that a button was clicked twice; another goes on where it is gone."""
+    places = dict.fromkeys((place for pair in NAMED.values() for place in pair), "127.0.0.1:9")
+    places[LISTENS] = str(free_fleet().rest["token"])
+    first, second = NAMED["identity"]
+    with named("one") as places[first], ExitStack() as other:
+        places[second] = other.enter_context(named("two"))
+        with nginx(tmp_path / "nginx", places) as running:
+            flows = [f"{running.url}/oauth2/authorize/flow{number:08}" for number in range(20)]
+            told = [{httpx2.get(f"{flow}{query}").text for query in ("", "?stale=1", "?other=1")} for flow in flows]
+            assert all(len(one) == 1 for one in told)
+            assert set().union(*told) == {"one", "two"}
+            other.close()
+            assert {httpx2.get(flow).text for flow in flows} == {"one"}
 
 
 def test_what_is_meant_for_operators_stays_behind_nginx(proxy: Nginx) -> None:
