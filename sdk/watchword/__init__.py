@@ -17,6 +17,7 @@ from watchword.keys import KeySource, StaticKeys, VerificationKey, read_jwk
 from watchword.proof import Confirmation, Proven
 from watchword.revocations import Revocation, Revocations
 from watchword.transport import Transport
+from watchword.used import MemoryUsedProofs, UsedProofs
 from watchword.verifier import ANY_AUDIENCE, AnyAudience, Introspect, Verifier, WhenStale
 from watchword.watch import RevocationWatch
 
@@ -31,6 +32,7 @@ __all__ = [
     "Kafka",
     "KeySource",
     "LogClock",
+    "MemoryUsedProofs",
     "Proof",
     "ProofRefused",
     "Proven",
@@ -43,6 +45,7 @@ __all__ = [
     "Transport",
     "Unavailable",
     "UnusableKey",
+    "UsedProofs",
     "VerificationKey",
     "Verifier",
     "WatchwordError",

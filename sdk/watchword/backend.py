@@ -21,6 +21,7 @@ from watchword.knowledge import Knowledge
 from watchword.revocations import Revocations
 from watchword.token.v1 import token_pb2
 from watchword.token.v1.token_pb2_grpc import TokenServiceStub
+from watchword.used import UsedProofs
 from watchword.verifier import Introspect, Verifier, WhenStale
 from watchword.watch import RevocationWatch
 
@@ -50,6 +51,7 @@ async def connect(
     max_staleness: timedelta = timedelta(seconds=5),
     when_stale: WhenStale = "deny",
     kafka: Kafka | None = None,
+    used: UsedProofs | None = None,
 ) -> AsyncIterator[Verifier]:
     """A verifier that follows the issuer while the context lasts.
 
@@ -60,6 +62,9 @@ async def connect(
     With `kafka` revocations are read from token's topic as long as that keeps up, and over gRPC where it does not
     (`Verifier.transport` says which, and why); snapshots, stamps and receipts stay with gRPC. It needs the extra
     `watchword[kafka]`, else ImportError; ValueError or OSError where what it says cannot be used.
+
+    `used` remembers which DPoP proofs have come (`Verifier.verify_dpop`); without it this process's memory does, which
+    is enough where no other process takes proofs for the same addresses.
 
     It waits up to `max_staleness` for the first snapshot; where none has come, the context begins all the same and
     tokens are denied as stale until one has.
@@ -80,6 +85,7 @@ async def connect(
             max_staleness=max_staleness,
             when_stale=when_stale,
             kafka=kafka,
+            used=used,
         ) as verifier,
     ):
         yield verifier
@@ -97,6 +103,7 @@ async def connect_over(
     max_staleness: timedelta = timedelta(seconds=5),
     when_stale: WhenStale = "deny",
     kafka: Kafka | None = None,
+    used: UsedProofs | None = None,
 ) -> AsyncIterator[Verifier]:
     """As `connect`, over a channel to token and an HTTP client of one's own."""
     revocations, freshness, clock = Revocations(), Freshness(), LogClock()
@@ -121,6 +128,7 @@ async def connect_over(
         when_stale=when_stale,
         introspect=introspect_over(channel) if when_stale == "introspect" else None,
         transport=lambda: watch.transport,
+        used=used,
     )
     following = asyncio.create_task(watch.run())
     try:

@@ -21,7 +21,14 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class ProofRefused(WatchwordError):
-    """The proof proves nothing. The message says why, and holds nothing of it."""
+    """The proof proves nothing. The message says why, and holds nothing of it.
+
+    `temporary`: whether it was used before cannot be said now.
+    """
+
+    def __init__(self, detail: str, *, temporary: bool = False) -> None:
+        super().__init__(detail)
+        self.temporary = temporary
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class UnusableKey(WatchwordError):
 
 
 class Unavailable(WatchwordError):
-    """The issuer could not be asked."""
+    """What has to be asked does not answer, or could not say."""
 
 
 class TimeUnknown(WatchwordError):

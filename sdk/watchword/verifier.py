@@ -2,18 +2,20 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Final, Literal
 
 from watchword.claims import Claims, read_claims
 from watchword.clock import LogClock
 from watchword.compact import Compact, decode_object, split
+from watchword.dpop import ProofRefused, read_proof
 from watchword.errors import TokenRefused, Unavailable
 from watchword.keys import KeySource, VerificationKey
 from watchword.proof import NOTHING, Proven, unproven
 from watchword.revocations import Revocations
 from watchword.transport import Transport
+from watchword.used import MemoryUsedProofs, UsedProofs
 
 WhenStale = Literal["deny", "introspect"]
 Introspect = Callable[[str], Awaitable[bool]]
@@ -32,7 +34,8 @@ class Verifier:
     `age_ns` answers how old the revocations are, in ns, None where that is unknown (see `Freshness.age_ns`); past
     `max_staleness` a token is denied, or `introspect` is asked whether it is active (it raises `Unavailable` where it
     cannot say). `transport` tells which way revocations come. `clock` holds the log's time. `remember` bounds how many
-    verified tokens are remembered by their hash; revocation, expiry and staleness are judged at every call.
+    verified tokens are remembered by their hash; revocation, expiry and staleness are judged at every call. `used`
+    remembers which DPoP proofs have come: this process's memory, where nothing else is given.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Verifier:
         skew: timedelta = timedelta(seconds=30),
         remember: int = 10_000,
         transport: Callable[[], Transport] = lambda: Transport("process"),
+        used: UsedProofs | None = None,
     ) -> None:
         if not issuer or not audience:
             raise ValueError("an issuer and an audience are required")
@@ -68,6 +72,7 @@ class Verifier:
         self._skew_us = _microseconds(skew)
         self._remember = remember
         self._transport = transport
+        self._used: UsedProofs = used or MemoryUsedProofs()
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
     @property
@@ -91,6 +96,30 @@ class Verifier:
             raise unproven()
         if not self._judge(claims):
             await self._ask_issuer(token)
+        return claims
+
+    async def verify_dpop(
+        self, token: str, proof: str, *, method: str, urls: Collection[str], x5t: str | None = None
+    ) -> Claims:
+        """The same for a token that came with a DPoP proof, for a request of that method (RFC 9449 7.1).
+
+        `urls` are those under which the request's address is known: one's own, never what a Host header says. `x5t` is
+        the certificate that was shown besides. Raises `TokenRefused`, and `ProofRefused` for a proof that is not good
+        or was used before. Only the proof of a good token is remembered: whoever has none cannot fill that memory.
+        """
+        if not self._clock.known:
+            raise TokenRefused("stale", "the log's time has not been heard yet")
+        now = self._clock.now() // 1_000_000
+        read = read_proof(proof, method=method, urls=urls, now=now, access_token=token)
+        claims = await self.verify(token, Proven(read.jkt, x5t))
+        if claims.cnf is None or claims.cnf.jkt is None:
+            raise ProofRefused("the token is not bound to a key: it is a Bearer's")
+        try:
+            first = await self._used.claim(read, now)
+        except Unavailable as error:
+            raise ProofRefused("whether the DPoP proof was used before cannot be said now", temporary=True) from error
+        if not first:
+            raise ProofRefused("the DPoP proof was used before (jti)")
         return claims
 
     async def _open(self, token: str) -> Claims:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import watchword
 from services.token.domain.assertion import TYPE
 from tests.harness.applications import machine
 from tests.harness.people import People
@@ -97,6 +98,29 @@ async def test_a_bound_token_opens_nothing_as_a_bearers(holder: Holder) -> None:
     # With the right proof it is the token's own: that it may not read a profile is another question.
     assert said(await holder.http.get(userinfo, headers=held)) in ((403, "insufficient_scope"), (401, "invalid_token"))
     assert (await holder.http.get(userinfo, headers=held)).json()["error"] == "invalid_dpop_proof"
+
+
+async def test_a_backend_takes_a_bound_token_with_its_proof_and_each_proof_once(holder: Holder) -> None:
+    await holder.ask(proof=holder.proof(holder.endpoint))
+    token = (await holder.ask(proof=holder.proof(holder.endpoint))).json()["access_token"]
+    suite, url = holder.suite, "https://orders.example/orders"
+    backend = suite.contract.backend
+    assert backend is not None
+    async with watchword.connect(
+        issuer=suite.url("token"),
+        audience=suite.url("token"),
+        token_grpc=suite.fleet.target("token"),
+        ca=suite.contract.ca,
+        cert=backend.cert,
+        key=backend.key,
+    ) as verifier:
+        proof = holder.proof(url, "GET", token)
+        claims = await verifier.verify_dpop(token, proof, method="GET", urls=[url])
+        assert claims.client_id == holder.client_id
+        with pytest.raises(watchword.ProofRefused, match="used before"):
+            await verifier.verify_dpop(token, proof, method="GET", urls=[url])
+        with pytest.raises(watchword.TokenRefused, match="proof_required"):
+            await verifier.verify(token)
 
 
 async def test_discovery_says_how_clients_prove_themselves(suite: Running) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
-from watchword import LogClock, Revocations, StaticKeys, VerificationKey, Verifier, WhenStale
+from watchword import LogClock, Revocations, StaticKeys, UsedProofs, VerificationKey, Verifier, WhenStale
 from watchword.verifier import Introspect
 
 ISSUER = "https://issuer.example"
@@ -101,6 +101,7 @@ class Bench:
     when_stale: WhenStale = "deny"
     introspect: Introspect | None = None
     remember: int = 10_000
+    used: UsedProofs | None = None
     clock: LogClock = field(init=False)
     verifier: Verifier = field(init=False)
 
@@ -119,4 +120,5 @@ class Bench:
             when_stale=self.when_stale,
             introspect=self.introspect,
             remember=self.remember,
+            used=self.used,
         )
