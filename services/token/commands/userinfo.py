@@ -10,24 +10,27 @@ from services.token.domain import SECOND
 from services.token.domain.client import CLIENT
 from services.token.domain.errors import InvalidRequest, Unknown
 from services.token.domain.keyring import KEYRING, signing_ring
+from services.token.domain.requested import BY_SCOPE
 from services.token.ports import Token
 
 OURS = frozenset({"iss", "aud", "sub", "iat"})
 """Set here, whatever identity says."""
-NEVER = frozenset({"client_id", "scope", "pos", "cnf"})
-"""By these an access token is known (RULES 9): nothing else that token signs may look like one."""
+PROFILE = frozenset[str]().union(*BY_SCOPE.values())
+"""All else is refused: what says when, where and for whom would make an ID or an access token of it, by identity's word
+alone and without an event.
+"""
 
 
 async def sign_userinfo(token: Token, client_id: str, account_id: str, said: Mapping[str, Any]) -> str:
     """A JWT of what identity says of an account, for one client. Nothing of it is kept.
 
-    Raises Unknown where the client is not registered for signed answers, InvalidRequest for claims it may not hold.
+    Raises Unknown where the client is not registered for signed answers, InvalidRequest for claims of no profile.
     """
     client = await token.log.fresh(CLIENT, client_id)
     if not client.userinfo_alg:
         raise Unknown("client that is registered for signed userinfo")
-    if not NEVER.isdisjoint(said):
-        raise InvalidRequest("userinfo says nothing of client_id, scope, pos and cnf")
+    if not said.keys() <= OURS | PROFILE:
+        raise InvalidRequest("userinfo says of somebody what OpenID Connect Core 5.4 knows, and nothing else")
     key = (await token.log.fresh(KEYRING, signing_ring(client.userinfo_alg))).active
     if key is None:
         raise unavailable("keys_not_ready", "the keys of this service are being made")
