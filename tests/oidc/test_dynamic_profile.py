@@ -1,7 +1,6 @@
 """What the Dynamic profile of the OpenID certification asks of a provider, one test for each of its modules.
 
-Each client registers itself, as the plan's do: with private_key_jwt, RS256 and no PKCE. The modules of pairwise
-subjects (oidcc-registration-sector-uri, -sector-bad) are not here.
+Each client registers itself, as the plan's do: with private_key_jwt, RS256 and no PKCE.
 """
 
 import asyncio
@@ -145,6 +144,7 @@ async def test_discovery_endpoint_verification(suite: Running, http: AsyncClient
         assert "RS256" in said[f"{algorithms}_signing_alg_values_supported"]
     assert "private_key_jwt" in said["token_endpoint_auth_methods_supported"]
     assert "openid" in said["scopes_supported"]
+    assert set(said["subject_types_supported"]) == {"public", "pairwise"}
     assert said["response_types_supported"] == ["code"]
     assert "implicit" not in said["grant_types_supported"]
 
@@ -166,6 +166,26 @@ async def test_registration_jwks_uri(
     key = Key("RS256", kid="one")
     client = await keyed(suite, http, key, jwks_uri=site.put_keys(key.jwk))
     assert (await client.tokens(browser, person))["id_token"]
+
+
+async def test_registration_sector_uri(
+    suite: Running, http: AsyncClient, browser: Browser, person: Person, site: Published
+) -> None:
+    """oidcc-registration-sector-uri: the redirect URI stands there; and whoever signs in is called by another name."""
+    sector = site.put("/redirect_uris.json", "application/json", json.dumps([BACK]))
+    client = await keyed(suite, http, subject_type="pairwise", sector_identifier_uri=sector)
+    tokens = await client.tokens(browser, person)
+    named = (await verified(client, tokens["id_token"]))["sub"]
+    assert named != person.account_id
+    assert (await client.userinfo(tokens["access_token"])).json()["sub"] == named
+
+
+async def test_registration_sector_bad(suite: Running, http: AsyncClient, site: Published) -> None:
+    """oidcc-registration-sector-bad: another redirect URI than the client's stands there."""
+    sector = site.put("/redirect_uris.json", "application/json", json.dumps(["https://example.com/op"]))
+    answer = await registration(suite, http, subject_type="pairwise", sector_identifier_uri=sector)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
+    assert answer.headers["content-type"] == "application/json"
 
 
 async def test_server_rotate_keys(client: Keyed, browser: Browser, person: Person, suite: Running) -> None:

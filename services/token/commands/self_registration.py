@@ -21,7 +21,7 @@ from services.token.domain import DAY
 from services.token.domain.addresses import host_of, wrong_endpoint
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.document import Document, Read, read_registration
-from services.token.domain.errors import InvalidClientMetadata, InvalidRedirectUri
+from services.token.domain.errors import InvalidClientMetadata
 from services.token.domain.registration import ID
 from services.token.ports import Token
 
@@ -124,7 +124,7 @@ async def _wanted(read: Read, sector: Sector) -> Client:
     if not isinstance(published, list):
         raise InvalidClientMetadata("sector_identifier_uri: what is there is not a list of redirect URIs")
     if any(uri not in published for uri in read.client.redirect_uris):
-        raise InvalidRedirectUri("a redirect URI is not among those at sector_identifier_uri")
+        raise InvalidClientMetadata("sector_identifier_uri: a redirect URI is not among those that are there")
     return msgspec.structs.replace(read.client, sector=host_of(read.sector_uri))
 
 

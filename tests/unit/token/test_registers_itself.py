@@ -256,7 +256,7 @@ async def test_a_sector_is_believed_where_it_publishes_all_redirect_uris(door: D
     shared = {"redirect_uris": uris, "sector_identifier_uri": sector}
     assert await door.refused(SHOP | shared) == "invalid_client_metadata"
     door.sectors[sector] = uris[:1]
-    assert await door.refused(SHOP | shared) == "invalid_redirect_uri"
+    assert await door.refused(SHOP | shared) == "invalid_client_metadata"
     door.sectors[sector] = {"uris": uris}
     assert await door.refused(SHOP | shared) == "invalid_client_metadata"
     door.sectors[sector] = [*uris, "https://c.example/cb"]
