@@ -18,8 +18,6 @@ from services.token.domain.requested import Requested, read_claims
 RESPONSE_MODES = ("query", "fragment", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 ACR = "urn:watchword:acr:password"
-NOBODY = "-"
-"""No account's id: whom it has to be where a client names somebody by a name that nobody has there."""
 OPENID, OFFLINE = "openid", "offline_access"
 _SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -151,7 +149,7 @@ def judge(
         if rule(client, asked):
             raise AuthorizationRefused(*error)
     claims = read_claims(asked.get("claims"))
-    named = claims.subject and (names.account_of(claims.subject) or NOBODY)
+    named = names.whom(claims.subject)
     if hinted and named not in ("", hinted):
         raise AuthorizationRefused("invalid_request", "claims and id_token_hint name two accounts")
     _allowed_resources(client, resources)

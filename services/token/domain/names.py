@@ -10,6 +10,8 @@ from watchword.signed import base64url
 
 ACCOUNT = "acc_"
 """What account ids begin with, and no client's id does: by either name a subject is known for a person."""
+NOBODY = "-"
+"""No account's id."""
 LONGEST_ID = 40
 """Characters: an account's id has fewer, and the name of one has more."""
 _SUB, _SID = b"sub", b"sid"
@@ -40,6 +42,10 @@ class Names:
         if not self.sector:
             return subject
         return self._opened(_SUB, subject.removeprefix(ACCOUNT)) if subject.startswith(ACCOUNT) else None
+
+    def whom(self, subject: str) -> str:
+        """The account that a client names; NOBODY where none has that name here, and empty where it names none."""
+        return subject and (self.account_of(subject) or NOBODY)
 
     def session_of(self, session: str) -> str | None:
         """The session that has this name here; None where none has."""

@@ -66,4 +66,4 @@ async def test_no_other_token_is_a_hint(world: World) -> None:
     for presented in (answer.access_token, answer.refresh_token or "", "a.b.c", ""):
         assert await read(world, presented) is None
     elsewhere = replace(world.b.token, issuer="https://elsewhere.example")
-    assert await id_token_hint(elsewhere, OwnKeys(world.b.token), answer.id_token or "") is None
+    assert await id_token_hint(elsewhere, OwnKeys(elsewhere), answer.id_token or "") is None

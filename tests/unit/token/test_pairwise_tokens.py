@@ -8,28 +8,26 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 import msgspec
 import pytest
-from limits import parse
-from limits.aio.storage import MemoryStorage
 
-from chassis.limits import WindowLimits
 from eventlog.errors import Refusal
 from services.token.api.authorization import AuthorizationRpc
-from services.token.api.pushing import Pushing
 from services.token.commands.authorize import Asked, Destination, begin
 from services.token.commands.client_changes import update_client
 from services.token.commands.device import Decided, begin_device, decide_device, poll
 from services.token.commands.issue import client_credentials
 from services.token.commands.logout import judge_logout
+from services.token.commands.push import push
 from services.token.commands.revoke import revoke_session
 from services.token.commands.userinfo import sign_userinfo
 from services.token.domain import device
-from services.token.domain.authorization import NOBODY, Decision, Login
+from services.token.domain.authorization import Decision, Login
 from services.token.domain.client import Client
 from services.token.domain.errors import NoSuchAddress
 from services.token.domain.events import TokenRevoked
 from services.token.domain.exchange import ACCESS_TOKEN, GRANT_TYPE
+from services.token.domain.names import NOBODY
 from services.token.queries import INACTIVE, Asker, OwnKeys, id_token_hint, introspect
-from tests.unit.token.authorizing import Browser, error_of
+from tests.unit.token.authorizing import GOOD, Browser, error_of, saying
 from tests.unit.token.leaving import SHOP_OUT, House
 from tests.unit.token.sectors import (
     ALL,
@@ -57,12 +55,6 @@ TV = Client(
     sector="tv.example",
     id_token_alg="ES256",
 )
-
-COUNTING = WindowLimits(MemoryStorage(), {name: parse("100 per hour") for name in ("requests", "public_requests")})
-
-
-async def said_by_nobody(hint: str) -> None:
-    """No hint is heard."""
 
 
 @pytest.fixture
@@ -186,14 +178,12 @@ async def test_a_hint_is_opened_by_the_sector_of_the_client_that_it_was_given_to
 
 async def test_a_hint_goes_with_a_pushed_request_too(world: World) -> None:
     hint = (await enters(world)).answer.id_token or ""
-    form = {"client_id": "diary", "client_secret": world.secrets["diary"], "id_token_hint": hint}
-    form |= {"response_type": "code", "redirect_uri": DIARY.redirect_uris[0], "scope": "openid"}
-    form |= {"code_challenge": "a" * 43, "code_challenge_method": "S256"}
-    answer = await Pushing(world.a.token, OwnKeys(world.a.token), COUNTING).par(posted(form))
-    pushed = msgspec.json.decode(bytes(answer.body))["request_uri"]
-    asked = await begin(world.b.token, {"client_id": "diary", "request_uri": pushed}, [], said_by_nobody)
-    assert isinstance(asked, Asked)
-    assert asked.request.account_id == ALICE
+    hints = partial(id_token_hint, world.a.token, OwnKeys(world.a.token))
+    asked = GOOD | {"id_token_hint": hint}
+    uri = (await push(world.a.token, await world.known(DIARY), asked, [], hints, "")).request_uri
+    kept = await begin(world.b.token, {"client_id": "diary", "request_uri": uri}, [], saying(None))
+    assert isinstance(kept, Asked)
+    assert kept.request.account_id == ALICE
 
 
 async def test_a_client_that_changes_its_sector_knows_nobody_any_more(world: World) -> None:
@@ -207,11 +197,11 @@ async def test_a_hint_at_sign_out_names_the_session_by_its_id(world: World) -> N
     who = Browser(world).alice()
     given = await enters(world, DIARY, who, scope=OFFLINE)
     hint = (await world.refresh(refresh_of(given), client=DIARY)).answer.id_token or ""
-    hints = partial(id_token_hint, world.b.token, OwnKeys(world.b.token))
-    asked = await judge_logout(world.b.token, {"id_token_hint": hint}, hints)
+    said = await id_token_hint(world.b.token, OwnKeys(world.b.token), hint)
+    asked = await judge_logout(world.b.token, {"id_token_hint": hint}, saying(said))
     assert (asked.client_id, asked.account_id, asked.session_id) == ("diary", ALICE, who.session_id)
     with pytest.raises(NoSuchAddress):
-        await judge_logout(world.b.token, {"id_token_hint": hint, "client_id": "bank"}, hints)
+        await judge_logout(world.b.token, {"id_token_hint": hint, "client_id": "bank"}, saying(said))
 
 
 async def test_a_logout_token_says_whom_and_which_session_the_client_means() -> None:
