@@ -14,7 +14,7 @@ from suite.errors import Halt
 from suite.place import Place
 from watchword.identity.v1 import identity_pb2_grpc
 from watchword.log.v1 import log_pb2_grpc
-from watchword.policy.v1 import policy_pb2_grpc
+from watchword.policy.v1 import policy_pb2_grpc, rules_pb2_grpc
 from watchword.token.v1 import token_pb2_grpc
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RelayServiceAsyncStub,
     )
     from watchword.policy.v1.policy_pb2_grpc import PolicyServiceAsyncStub
+    from watchword.policy.v1.rules_pb2_grpc import RulesServiceAsyncStub
     from watchword.token.v1.token_pb2_grpc import TokenServiceAsyncStub
 
 OPERATOR = "admin"
@@ -37,6 +38,7 @@ class Operator:
     identity: "IdentityServiceAsyncStub"
     token: "TokenServiceAsyncStub"
     policy: "PolicyServiceAsyncStub"
+    rules: "RulesServiceAsyncStub"
     logs: "Mapping[str, EventLogServiceAsyncStub]"
     projections: "Mapping[str, ProjectionServiceAsyncStub]"
     relays: "Mapping[str, RelayServiceAsyncStub]"
@@ -61,6 +63,7 @@ async def operator(place: Place, target: Callable[[str], str]) -> AsyncIterator[
             identity=identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
             token=token_pb2_grpc.TokenServiceStub(channels["token"]),
             policy=policy_pb2_grpc.PolicyServiceStub(channels["policy"]),
+            rules=rules_pb2_grpc.RulesServiceStub(channels["policy"]),
             logs={name: log_pb2_grpc.EventLogServiceStub(channel) for name, channel in channels.items()},
             projections={name: log_pb2_grpc.ProjectionServiceStub(channel) for name, channel in channels.items()},
             relays={name: log_pb2_grpc.RelayServiceStub(channel) for name, channel in channels.items()},

@@ -11,21 +11,29 @@ from chassis.web import application
 from services.policy.api.administrators import decided_here
 from services.policy.api.grpc import ACTIONS, ALLOWED, PolicyApi
 from services.policy.api.rest import roles
+from services.policy.api.rules import ACTIONS as RULES_ACTIONS
+from services.policy.api.rules import ALLOWED as RULES_ALLOWED
+from services.policy.api.rules import RulesApi
 from services.policy.api.tokens import Tokens
 from services.policy.commands import Commands
+from services.policy.commands.rules import RuleCommands
 from services.policy.domain.events import policy_events
 from services.policy.domain.standing import IDENTITY, POLICY, TOKEN
+from services.policy.inforce import InForce, Together
 from services.policy.migrate import SCHEMA
 from services.policy.model import Model
 from services.policy.projections import ACCOUNTS, FACTS, PAST, PAST_ACCOUNTS, REVOKED, TRUST
 from services.policy.queries import Decisions, Memory
-from services.policy.queries.kept import Heads, KeptRows, Shipped
+from services.policy.queries.dryrun import DryRuns
+from services.policy.queries.kept import Heads, KeptRows
 from services.policy.queries.past import Past
+from services.policy.queries.rules import Activated
 from services.policy.queries.search import Searches
-from services.policy.schedule import forget_revocations
+from services.policy.questions import Questions, QuestionTable
+from services.policy.schedule import forget_revocations, keep_questions
 from services.policy.settings import PolicySettings
 from watchword import ANY_AUDIENCE
-from watchword.policy.v1 import policy_pb2_grpc
+from watchword.policy.v1 import policy_pb2_grpc, rules_pb2_grpc
 
 
 async def compose(settings: PolicySettings, process: Process) -> Parts:
@@ -35,8 +43,8 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     identity = base.peer(IDENTITY, settings.identity_grpc)
     token = base.peer(TOKEN, settings.token_grpc)
 
-    facts, trust = Model(), Trust()
-    in_facts = base.follow(FACTS, own, facts)
+    facts, in_force, trust = Model(), InForce(), Trust()
+    in_facts = base.follow(FACTS, own, Together(facts, in_force))
     in_accounts, people = base.look_up(process, ACCOUNTS, identity)
     in_revoked, ended = base.look_up(process, REVOKED, token)
     in_trust = base.follow(TRUST, token, trust)
@@ -51,20 +59,29 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
         TOKEN: [in_revoked.memory, in_trust.memory],
     }
     memory = Memory(facts, people, ended, trust, known)
-    kept = Past(KeptRows(past.rows), KeptRows(past_accounts.rows), Heads(base.store, memory), base.time.now)
-    decisions = Decisions(memory, base.time.clock, Shipped(), kept)
+    heads = Heads(base.store, memory)
+    kept = Past(KeptRows(past.rows), KeptRows(past_accounts.rows), heads, base.time.now)
+    rules, questions = Activated(in_force, heads, in_facts.memory), Questions(QuestionTable(base.pool))
+    decisions = Decisions(memory, base.time.clock, rules, kept, questions)
+    process.background("questions", lambda: keep_questions(questions, base.time.now))
     tokens = Tokens(await verifier(settings, process, trust, in_trust.memory, ANY_AUDIENCE))
-    commands = Commands(base.log(policy_events), memory)
+    log = base.log(policy_events)
+    commands, rule_commands = Commands(log, memory), RuleCommands(log, rules)
     bearers = Bearers(await verifier(settings, process, trust, in_trust.memory), decided_here(decisions))
     waiting = base.waiting(projections)
 
-    administers = by_action(bearers.authorize, POLICY, ACTIONS)
+    administers = by_action(bearers.authorize, POLICY, ACTIONS | RULES_ACTIONS)
     admission = Admission(trust.grants, trust.is_revoked, knows_callers(in_trust.memory), administers)
     rpc = RpcServer(base.tls, admission, waiting)
     rpc.add(
         policy_pb2_grpc.add_PolicyServiceServicer_to_server,
         PolicyApi(decisions, Searches(decisions), commands, tokens),
         ALLOWED,
+    )
+    rpc.add(
+        rules_pb2_grpc.add_RulesServiceServicer_to_server,
+        RulesApi(decisions, rules, rule_commands, DryRuns(decisions, questions, base.time.now)),
+        RULES_ALLOWED,
     )
     base.serve_log(rpc, projections)
     rest = application(

@@ -1,7 +1,7 @@
 """The answers: from this process's memory about now, from tables about what was."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -13,7 +13,7 @@ from services.policy.domain.entities import Question
 from services.policy.domain.facts import Unread
 from services.policy.domain.missing import missing
 from services.policy.domain.rules.engine import Rules
-from services.policy.domain.standing import POLICY
+from services.policy.domain.standing import POLICY, Session
 from services.policy.ports import Clock
 from services.policy.queries.memory import Memory
 from services.policy.queries.past import Past, asked_then, first_of, settled
@@ -33,6 +33,19 @@ class ActiveRules(Protocol):
     async def at(self, moment: Moment) -> Rules: ...
 
 
+class Asked(Protocol):
+    """Where questions are noted; `services.policy.questions.Questions` is one."""
+
+    def add(self, question: Question, session: Session | None) -> None: ...
+
+
+class Unasked:
+    """Notes nothing."""
+
+    def add(self, question: Question, session: Session | None) -> None:
+        """See Asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """Decides from this process's memory: it asks no other service, and the database only for whom it has not met."""
@@ -41,6 +54,7 @@ class Decisions:
     clock: Clock
     rules: ActiveRules
     past: Past
+    asked: Asked = field(default_factory=Unasked)
 
     @property
     def position(self) -> int:
@@ -51,6 +65,7 @@ class Decisions:
         """An answer each, all of them on the same facts. Raises Refusal as `Past.then`."""
         if moment is None:
             await self.learn(*questions)
+            self._note(questions)
             return [self.answer(one) for one in questions]
         then = await self.past.then(moment)
         return await self._answers_then(questions, then)
@@ -78,10 +93,19 @@ class Decisions:
         """Denies where it cannot decide: no exception ever allows."""
         return _guarded(lambda: self._decided(question))
 
+    def judged(self, question: Question, rules: Rules) -> Decision:
+        """What other rules would answer. Counted nowhere, noted nowhere."""
+        return decide(question, self.memory, rules, self.clock.now())
+
     def _decided(self, question: Question) -> Decision:
         if not self.clock.known:
             return Decision(False, "stale")
         return decide(question, self.memory, self.rules.now(), self.clock.now())
+
+    def _note(self, questions: Sequence[Question]) -> None:
+        for one in questions:
+            if one.well_formed:
+                self.asked.add(one, self.memory.session(one.session_id) if one.session_id else None)
 
     async def _answers_then(self, questions: Sequence[Question], then: Then) -> Sequence[Decision]:
         rules, time = await self.rules.at(then.moment), then.moment.time

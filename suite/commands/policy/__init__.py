@@ -1,10 +1,10 @@
-"""`watchword policy …`: facts, decisions, and why."""
+"""`watchword policy …`: facts, rules, decisions, and why."""
 
 from collections.abc import Callable, Mapping
 
 import typer
 
-from suite.commands.policy import asking, bulk, defining, giving, looking, testing
+from suite.commands.policy import asking, bulk, defining, giving, looking, rules, testing
 
 DECISIONS: Mapping[str, Callable[..., None]] = {
     "check": asking.check,
@@ -41,3 +41,4 @@ for name, command in FACTS.items():
     app.command(name, rich_help_panel="Facts")(command)
 app.add_typer(defining.roles, name="role", rich_help_panel="Facts")
 app.add_typer(defining.groups, name="group", rich_help_panel="Facts")
+app.add_typer(rules.app, name="rules", rich_help_panel="Rules")

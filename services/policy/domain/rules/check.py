@@ -21,6 +21,7 @@ MAX_SCHEMA_BYTES = 64 * 1024
 MAX_POLICIES = 2_000
 MAX_PROBLEMS = 100
 MAX_IN_ONE = 20
+MAX_SUMMARY = 2_000
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.:/-]{0,62}[A-Za-z0-9])?")
 _NEVER = "nothing_has_this"
@@ -33,8 +34,18 @@ class RulesInvalid(Refusal):
 
     def __init__(self, found: Sequence[Problem]) -> None:
         code = "schema_invalid" if any(one.part == SCHEMA for one in found) else "policy_invalid"
-        super().__init__(Kind.INVALID, code, "\n".join(str(one) for one in found))
+        super().__init__(Kind.INVALID, code, _summary(found))
         self.problems = tuple(found)
+
+
+def _summary(found: Sequence[Problem]) -> str:
+    """A line for each, as far as they fit into what a status of gRPC may say."""
+    lines: list[str] = []
+    for one in map(str, found):
+        if sum(map(len, lines)) + len(one) > MAX_SUMMARY:
+            return "\n".join([*lines, f"and {len(found) - len(lines)} more"])
+        lines.append(one)
+    return "\n".join(lines)
 
 
 def problems(policies: str, schema: str) -> list[Problem]:
