@@ -11,6 +11,7 @@ from chassis.web import application
 from services.policy.api.administrators import decided_here
 from services.policy.api.grpc import ACTIONS, ALLOWED, PolicyApi
 from services.policy.api.rest import roles
+from services.policy.api.rule_routes import RuleRoutes
 from services.policy.api.rules import ACTIONS as RULES_ACTIONS
 from services.policy.api.rules import ALLOWED as RULES_ALLOWED
 from services.policy.api.rules import RulesApi
@@ -67,6 +68,7 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     tokens = Tokens(await verifier(settings, process, trust, in_trust.memory, ANY_AUDIENCE))
     log = base.log(policy_events)
     commands, rule_commands = Commands(log, memory), RuleCommands(log, rules)
+    dry_runs = DryRuns(decisions, questions, base.time.now)
     bearers = Bearers(await verifier(settings, process, trust, in_trust.memory), decided_here(decisions))
     waiting = base.waiting(projections)
 
@@ -80,7 +82,7 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     )
     rpc.add(
         rules_pb2_grpc.add_RulesServiceServicer_to_server,
-        RulesApi(decisions, rules, rule_commands, DryRuns(decisions, questions, base.time.now)),
+        RulesApi(decisions, rules, rule_commands, dry_runs),
         RULES_ALLOWED,
     )
     base.serve_log(rpc, projections)
@@ -88,7 +90,7 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
         title="Watchword policy",
         readiness=process.readiness,
         origins=settings.origins,
-        routers=[roles(bearers, decisions)],
+        routers=[roles(bearers, decisions), RuleRoutes(bearers, rules, rule_commands, dry_runs).router()],
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
     )

@@ -14,6 +14,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from tests.harness.people import People
 from tests.harness.running import Running
 from watchword.policy.v1 import policy_pb2 as pb
 from watchword.policy.v1 import policy_pb2_grpc
@@ -156,3 +157,34 @@ async def test_a_dry_run_shows_what_would_change_of_what_either_process_was_aske
 async def changed(rules: Rules, version: int, who: str) -> list[Any]:
     said = await rules.said("dry-run", "--version", str(version))
     return [one for one in said["changes"] if one["subject"]["id"] == who]
+
+
+async def test_the_same_over_rest_for_administrators_alone(people: People, rules: Rules) -> None:
+    bearer = (await people.administrator()).bearer
+    before = (await rules.said("list"))["active"]
+    texts = {"policies": f"// {uuid.uuid4()}\n{READING}", "schema": SCHEMA}
+    written = (await people.post("policy", "/v1/rules", headers=bearer, **texts)).json()
+    shown = (await people.get("policy", f"/v1/rules/versions/{written['version']}", headers=bearer)).json()
+    assert (shown["policies"], shown["schema"]) == (texts["policies"], SCHEMA)
+    tried = await people.post("policy", "/v1/rules/dry-run", headers=bearer, version=written["version"])
+    assert tried.status_code == 200, tried.text
+    active = await people.post("policy", f"/v1/rules/versions/{written['version']}/activate", headers=bearer)
+    assert active.json()["version"] == written["version"]
+    assert await rules.decided("paper.read", active.json()["position"]) == [(True, ["reading"])] * 2
+    back = (await people.post("policy", "/v1/rules/rollback", headers=bearer)).json()
+    assert back["version"] == before
+    await rules.decided("paper.read", back["position"])
+    assert (await people.get("policy", "/v1/rules", headers=bearer)).json()["active"] == before
+    broken = await people.post("policy", "/v1/rules", headers=bearer, policies="permit (principal, action resource);")
+    assert (broken.status_code, broken.json()["code"]) == (400, "policy_invalid")
+    assert broken.json()["errors"][0]["at"] == "policies:1:27"
+    nobody = (await people.login(await people.register())).bearer
+    for path, said in (
+        ("", texts),
+        ("/check", texts),
+        ("/dry-run", {"version": 0}),
+        ("/versions/0/activate", {}),
+        ("/rollback", {}),
+    ):
+        answer = await people.post("policy", f"/v1/rules{path}", headers=nobody, **said)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
