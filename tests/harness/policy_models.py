@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.harness.policy_reference import Asked, Fact, changed, microseconds
+from tests.harness.policy_reference import Asked, Fact, changed, microseconds, name_of
 
 NOW = "2030-01-02T03:04:05.000000Z"
 LATER = "2030-01-02T03:04:05.000001Z"
@@ -21,7 +21,7 @@ PEOPLE = {"acc_1": False, "acc_2": False, "acc_3": True}
 """The third is disabled; there is no fourth."""
 
 SUBJECTS = ["account/acc_1", "account/acc_2", "client/billing", "service/mail"]
-STRANGERS = ["account/acc_3", "account/acc_4", "group/g1", "document/d1"]
+STRANGERS = ["account/acc_3", "account/acc_4", "group/g1", "document/d1", "user/acc_1"]
 GROUPS = ["g1", "g2"]
 ROLES = ["r1", "r2", "r3"]
 RESOURCES = ["folder/f1", "folder/f2", "document/d1"]
@@ -134,3 +134,17 @@ EVERY_QUESTION = [
     Asked(subject, action, resource) for subject in SUBJECTS for action in ACTIONS for resource in (*RESOURCES, None)
 ]
 NOW_US = microseconds(NOW)
+
+Write = tuple[list[Fact], list[Fact]]
+"""Facts that are written, and such as are removed, by one command; no name is in both."""
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Write]:
+    """A model is written, and then much of another in its place."""
+    found: list[Write] = [([fact], []) for fact in draw(models())]
+    for fact in draw(models()):
+        (gone, *_), _ = draw(st.sampled_from(found))
+        remove = draw(st.booleans()) and name_of(gone) != name_of(fact)
+        found.append(([fact], [gone] if remove else []))
+    return found

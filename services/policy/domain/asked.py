@@ -7,13 +7,15 @@ import msgspec
 
 from services.policy.domain.actions import patterns
 from services.policy.domain.case import Case, Ground
-from services.policy.domain.entities import Question
+from services.policy.domain.entities import Entity, Question
 from services.policy.domain.facts import Label
 from services.policy.domain.rules.engine import Asked
 from services.policy.domain.standing import Session
 
 SECOND = 1_000_000
 EVERYTHING = ("everything", "")
+RESERVED = frozenset({"if", "then", "else", "true", "false", "in", "is", "like", "has"})
+"""What Cedar takes for no name."""
 Json = dict[str, Any]
 
 
@@ -34,12 +36,11 @@ class Login(msgspec.Struct, frozen=True):
 def ask(case: Case, login: Login | None, now: int) -> Asked:
     """`now` is in µs since 1970 by the log's time."""
     question = case.question
-    resource = EVERYTHING if question.resource is None else (question.resource.type, question.resource.id)
     nodes = [*_nodes("role", case.roles), *_nodes("owner", case.owners), *_nodes("share", case.shares)]
     return Asked(
-        (question.subject.type, question.subject.id),
+        cedar_name(question.subject),
         question.action,
-        resource,
+        cedar_name(question.resource),
         _known(case, login, now),
         [*_subject(case, nodes), *_resource(case), _action(question.action)],
     )
@@ -75,25 +76,38 @@ def _nodes(kind: str, grounds: Sequence[Ground]) -> Sequence[tuple[Json, str]]:
 
 def _subject(case: Case, nodes: Sequence[tuple[Json, str]]) -> Sequence[Json]:
     """The subject and its groups: in the groups by which it is in others, and in what permits."""
-    members = (str(case.question.subject), *case.groups)
     return [
         _entity(
             one,
             [
                 *(_uid(group) for group, member in case.groups.items() if member == one),
                 *(uid for uid, holder in nodes if holder == one),
+                *(_uid(place) for place in _outer(case, one)),
             ],
         )
-        for one in members
+        for one in _who(case)
     ]
 
 
 def _resource(case: Case) -> Sequence[Json]:
-    """Each place lies in the next. One that is among the subject and its groups has been told of."""
-    told = {str(case.question.subject), *case.groups}
-    inner = zip(case.places, case.places[1:], strict=False)
-    last = [_entity(case.places[-1], [])] if case.places and case.places[-1] not in told else []
-    return [*(_entity(place, [_uid(outer)]) for place, outer in inner if place not in told), *last]
+    """Each place lies in all that come after it. One that is among the subject and its groups has been told of."""
+    who = _who(case)
+    return [_entity(one, [_uid(place) for place in _outer(case, one)]) for one in case.places if one not in who]
+
+
+def _who(case: Case) -> Sequence[str]:
+    return (str(case.question.subject), *case.groups)
+
+
+def _outer(case: Case, one: str) -> Sequence[str]:
+    """Where a place lies. If the resource itself is the subject or one of its groups, none of these: Cedar takes no
+    circle. What lies beyond another that is one is told of the resource.
+    """
+    who = _who(case)
+    if one not in case.places or (one in who and one != case.places[0]):
+        return ()
+    beyond = case.places[case.places.index(one) + 1 :]
+    return [place for place in beyond if place not in who] if case.places[0] in who else beyond
 
 
 def _action(action: str) -> Json:
@@ -107,10 +121,12 @@ def _entity(thing: str, parents: Sequence[Mapping[str, str]]) -> Json:
 
 
 def _uid(thing: str) -> Json:
-    type_, _, id_ = thing.partition("/")
-    return {"type": cedar_type(type_), "id": id_}
+    type_, id_ = cedar_name(Entity.of(thing))
+    return {"type": type_, "id": id_}
 
 
-def cedar_type(type_: str) -> str:
-    """A type as Cedar can spell it."""
-    return type_.replace("-", "_")
+def cedar_name(thing: Entity | None) -> tuple[str, str]:
+    """A thing's type as Cedar can spell it, and its id; None is everything."""
+    if thing is None:
+        return EVERYTHING
+    return f"{thing.type}_" if thing.type in RESERVED else thing.type.replace("-", "_"), thing.id

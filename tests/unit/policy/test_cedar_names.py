@@ -1,0 +1,54 @@
+"""However a thing is called, and whatever else it is: what policies say of it is heard."""
+
+from itertools import pairwise
+
+import pytest
+
+from services.policy.domain.decision import decide
+from services.policy.domain.entities import Entity, Question
+from services.policy.domain.rules.engine import Rules
+from tests.harness.policy_models import NOW_US
+from tests.harness.policy_reference import Fact
+from tests.unit.policy.told import Told
+
+ROOT: list[Fact] = [
+    {"kind": "role", "name": "root", "actions": ["*"]},
+    {"kind": "assignment", "holder": "account/acc_1", "role": "root"},
+]
+FROZEN = 'forbid (principal, action, resource in place::"frozen");'
+
+
+@pytest.mark.parametrize(
+    "type_", ["my-document", "a--b", "a_b", "if", "then", "else", "true", "false", "in", "is", "like", "has", "grant"]
+)
+@pytest.mark.parametrize("id_", ["1", 'a"b', "a\\b", "::", "*", "é"])
+def test_any_type_and_any_id_is_decided_by_what_was_given(type_: str, id_: str) -> None:
+    service = Told.of([*ROOT, {"kind": "owner", "resource": f"{type_}/{id_}", "owner": "client/billing"}])
+    assert service.code("document.print", Entity("account", "acc_1"), Entity(type_, id_)) == "allowed"
+    assert service.code("document.print", Entity("client", "billing"), Entity(type_, id_)) == "allowed"
+    assert service.code("document.print", Entity("client", "other"), Entity(type_, id_)) == "no_matching_role"
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        ["document/1", "place/frozen"],
+        ["account/acc_1", "place/frozen"],
+        ["account/acc_1", "place/cold", "place/frozen"],
+        ["document/1", "account/acc_1", "place/frozen"],
+        ["document/1", "group/staff", "place/frozen"],
+        ["group/staff", "account/acc_1", "place/frozen"],
+        ["my-document/1", "place/frozen"],
+    ],
+)
+def test_what_a_policy_forbids_in_a_place_is_forbidden_of_whatever_lies_there(chain: list[str]) -> None:
+    """Also where the resource, or what it lies in, is the subject itself or a group of it."""
+    facts: list[Fact] = [
+        {"kind": "group", "id": "staff"},
+        {"kind": "membership", "member": "account/acc_1", "group": "staff"},
+    ]
+    facts += [{"kind": "parent", "resource": inner, "parent": outer} for inner, outer in pairwise(chain)]
+    service = Told.of([*ROOT, *facts])
+    asked = Question(Entity("account", "acc_1"), "document.print", Entity.of(chain[0]))
+    assert decide(asked, service.memory, Rules.of(), NOW_US).code == "allowed"
+    assert decide(asked, service.memory, Rules.checked(FROZEN), NOW_US).code == "forbidden_by_policy"
