@@ -16,7 +16,7 @@ Fact = Mapping[str, Any]
 Chain = list[Fact]
 """Facts that together permit something, from the subject to the resource."""
 
-ASKING = ("account", "client", "service")
+ASKING = ("account", "client", "service", "group")
 SUITE_ACTIONS = ("identity.", "token.", "policy.")
 READING = ("read", "view", "get", "list", "search", "download")
 MODES = {"reads": (True, False), "writes": (False, True), "both": (True, True), "neither": (False, False)}
@@ -62,7 +62,7 @@ def malformed(asked: Asked) -> bool:
 
 
 def not_standing(people: Mapping[str, bool], subject: str) -> str | None:
-    """What may ask is an account, a client, a service; only accounts are known to identity."""
+    """What may ask is an account, a client, a service, or a group for its members; identity knows of accounts alone."""
     kind, _, name = subject.partition("/")
     if kind not in ASKING:
         return "subject_unknown"

@@ -26,10 +26,10 @@ def permits(actions: Collection[str], action: str) -> bool:
 
 def mode_of(action: str, said: Mapping[str, Mode]) -> Mode:
     """What an action does: by what was said of it, else by its last word."""
+    if action.startswith(OWN):
+        return "neither"
     for pattern in patterns(action):
         if pattern in said:
             return said[pattern]
-    if action.startswith(OWN):
-        return "neither"
     last = action.rpartition(".")[2]
     return "reads" if last in READS else "writes" if last in WRITES else "both"

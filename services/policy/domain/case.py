@@ -52,6 +52,7 @@ class Case(msgspec.Struct, frozen=True):
         """What it rests on, whichever way it is answered; roles are judged one by one."""
         holders = [str(self.question.subject), *self.groups]
         return [
+            *self.groups,
             *(f"{kind}/{holder}" for holder in holders for kind in ("assignment", "membership")),
             *(f"{kind}/{place}" for place in self.places for kind in ("resource", "label")),
             *(f"label/{self.question.subject}", "exclusion/all", "action/all"),

@@ -36,8 +36,8 @@ class Entity(msgspec.Struct, frozen=True):
 
     @property
     def well_formed(self) -> bool:
-        short = 0 < len(self.id) <= MAX_ID and len(self.id.encode()) <= MAX_ID_BYTES
-        return short and bool(_TYPE.fullmatch(self.type)) and self.id.isprintable()
+        good = 0 < len(self.id) <= MAX_ID and self.id.isprintable() and len(self.id.encode()) <= MAX_ID_BYTES
+        return good and _TYPE.fullmatch(self.type) is not None
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -29,14 +29,17 @@ class TooDeep(Exception):
 
 
 def groups_of(facts: Facts, member: str, now: int) -> Mapping[str, str]:
-    """Each group (`group/id`) that somebody is in, through groups within groups, and the member by which they are."""
+    """Each group (`group/id`) that somebody is in, through groups within groups, and the member by which they are.
+
+    Nobody is in a group that is not there: what refers to it would come back to life with the next of that name.
+    """
     found: dict[str, str] = {}
     waiting = [member]
     while waiting:
         inner = waiting.pop()
         for one in memberships(facts, inner):
             group = f"group/{one.group}"
-            if group not in found and group != member and stands(one.expires_at, now):
+            if group not in found and group != member and stands(one.expires_at, now) and facts.of(group):
                 found[group] = inner
                 waiting.append(group)
     return found
@@ -110,7 +113,7 @@ def chain(share: Share, others: Mapping[str, Share]) -> Sequence[Share] | None:
     found = [share]
     while found[-1].under:
         below = others.get(found[-1].under)
-        if below is None or not below.pass_on:
+        if below is None or not below.pass_on or below in found:
             return None
         found.append(below)
         if len(found) > MAX_DEPTH:

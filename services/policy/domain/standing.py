@@ -5,7 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from services.policy.domain.entities import ACCOUNT, CLIENT, Question
+from services.policy.domain.entities import ACCOUNT, CLIENT, SERVICE, Question
+from services.policy.domain.facts import GROUP
 
 IDENTITY, TOKEN, POLICY = "identity", "token", "policy"
 
@@ -73,7 +74,7 @@ def _doubt(question: Question, people: People) -> str | None:
 
 def _subject(question: Question, people: People) -> str | None:
     if question.subject.type != ACCOUNT:
-        return None
+        return None if question.subject.type in (CLIENT, SERVICE, GROUP) else "subject_unknown"
     account = people.account(question.subject.id)
     if account is None:
         return "subject_unknown"

@@ -1,0 +1,185 @@
+"""On any facts whatever, the service decides as the reference does that was written from docs/policy.md alone."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from services.policy.domain.entities import Entity, Question
+from services.policy.queries import Moment
+from tests.harness.policy_models import (
+    EVERY_QUESTION,
+    LATER,
+    NOW_US,
+    PEOPLE,
+    QUESTIONS,
+    SUBJECTS,
+    Write,
+    histories,
+    models,
+)
+from tests.harness.policy_reference import Asked, Fact, at, changed, decided, name_of
+from tests.unit.policy.told import Told, answers, replayed, told
+
+SECOND = 1_000_000
+SOME_QUESTIONS = st.lists(QUESTIONS, min_size=1, max_size=8)
+
+
+@settings(max_examples=400, deadline=None)
+@given(models(), SOME_QUESTIONS)
+def test_the_service_decides_as_the_reference_code_by_code(facts: Sequence[Fact], questions: Sequence[Asked]) -> None:
+    for one in questions:
+        assert answers(Told.of(facts), [one]) == _reference(facts, [one]), (one, facts)
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), models(), st.randoms(use_true_random=False), SOME_QUESTIONS)
+def test_any_way_to_the_same_facts_gives_the_same_decisions_now_replayed_and_as_of_now(
+    before: Sequence[Write], facts: Sequence[Fact], chance: Any, questions: Sequence[Asked]
+) -> None:
+    async def run() -> None:
+        service = Told.of([])
+        stand: Sequence[Fact] = []
+        for write, remove in before:
+            await told(service, write, remove)
+            stand = changed(stand, write, remove)
+            if chance.random() < 0.5:
+                await service.settle()
+        wanted = {name_of(fact) for fact in facts}
+        leaving = [fact for fact in stand if name_of(fact) not in wanted]
+        steps: list[Write] = [([fact], []) for fact in facts] + [([], [fact]) for fact in leaving]
+        chance.shuffle(steps)
+        for write, remove in steps:
+            await told(service, write, remove)
+        await service.settle()
+        expected = _reference(facts, questions)
+        assert answers(service, questions) == expected
+        assert answers(await replayed(service), questions) == expected
+        for moment in (Moment(NOW_US, service.policy.applied), Moment(NOW_US)):
+            assert await _then(service, questions, moment) == expected
+
+    asyncio.run(run())
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), SOME_QUESTIONS)
+def test_each_earlier_position_is_answered_as_it_was_answered_then(
+    history: Sequence[Write], questions: Sequence[Asked]
+) -> None:
+    async def run() -> None:
+        service = Told.of([])
+        were: list[tuple[Moment, Any]] = []
+        for write, remove in history:
+            service.clock.time += 1
+            await told(service, write, remove)
+            await service.settle()
+            were.append((Moment(service.clock.time, service.policy.applied), answers(service, questions)))
+        service.clock.time += 3600 * SECOND
+        for moment, answered in were[:: max(1, len(were) // 4)]:
+            assert await _then(service, questions, Moment(moment.time)) == answered
+            written = next(one for one in were if one[0].position == moment.position)
+            assert await _then(service, questions, Moment(0, moment.position)) == written[1]
+
+    asyncio.run(run())
+
+
+@settings(max_examples=150, deadline=None)
+@given(models(), st.sampled_from(SUBJECTS))
+def test_no_role_no_ownership_and_no_share_overrides_a_label(facts: Sequence[Fact], subject: str) -> None:
+    everything: list[Fact] = [
+        {"kind": "role", "name": "root", "actions": ["*"]},
+        {"kind": "assignment", "holder": subject, "role": "root"},
+    ]
+    for resource in {asked.resource for asked in EVERY_QUESTION if asked.resource}:
+        everything += [
+            {"kind": "owner", "resource": resource, "owner": subject},
+            {"kind": "share", "resource": resource, "id": "all", "by": subject, "to": subject, "actions": ["*"]},
+        ]
+    forbidden = [one for one in EVERY_QUESTION if one.subject == subject and _code(facts, one) == "label_forbids"]
+    given_all = answers(Told.of(changed(facts, everything)), forbidden)
+    assert given_all == [(False, "label_forbids")] * len(forbidden)
+
+
+@settings(max_examples=150, deadline=None)
+@given(models(), st.data())
+def test_taking_back_a_share_takes_back_all_that_came_of_it(facts: Sequence[Fact], data: st.DataObject) -> None:
+    shares = [fact for fact in facts if fact["kind"] == "share"]
+    if not shares:
+        return
+    back = data.draw(st.sampled_from(shares))
+    came_of_it = _came_of([back], shares)
+    without = [fact for fact in facts if fact not in came_of_it]
+    assert answers(Told.of(changed(facts, remove=[back])), EVERY_QUESTION) == answers(Told.of(without), EVERY_QUESTION)
+
+
+def _came_of(found: list[Fact], shares: Sequence[Fact]) -> Collection[Fact]:
+    for share in shares:
+        rests = [one for one in found if (share["resource"], share.get("under")) == (one["resource"], one["id"])]
+        if rests and share not in found:
+            return _came_of([*found, share], shares)
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(models(), st.sampled_from([-1, 0, 1, 2]))
+def test_what_has_ended_is_as_if_it_were_not_there_though_nobody_cleaned_up(facts: Sequence[Fact], after: int) -> None:
+    now = NOW_US + after
+    service, clean = Told.of(facts), Told.of(at(facts, now))
+    service.clock.time = clean.clock.time = now
+    assert answers(service, EVERY_QUESTION) == answers(clean, EVERY_QUESTION)
+
+
+NONSENSE: st.SearchStrategy[Any] = st.one_of(
+    st.text(max_size=6),
+    st.text("\x00\n\ud800\u202e*./:", max_size=3),
+    st.sampled_from(["a" * 257, "é" * 200, "\U0001f600" * 200, "*", "..", "a..b", "document.*", "acc_1", "account"]),
+    st.none(),
+    st.integers(),
+    st.binary(max_size=3),
+    st.lists(st.text(max_size=2), max_size=2),
+)
+GOOD = {"type": st.just("account"), "id": st.just("acc_1"), "action": st.just("document.read")}
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_nonsense_is_never_allowed_and_never_raises(data: st.DataObject) -> None:
+    def some(what: str) -> Any:
+        return data.draw(st.one_of(GOOD[what], NONSENSE), label=what)
+
+    subject, action = Entity(some("type"), some("id")), some("action")
+    resource = data.draw(st.one_of(st.none(), st.builds(Entity, st.just("document"), NONSENSE), NONSENSE))
+    with capture_logs():
+        answer = ALL_OPEN.decisions.answer(Question(subject, action, resource))
+    named = None if resource is None else str(resource)
+    texts = all(isinstance(one, str) for one in (subject.type, subject.id, action, named or ""))
+    sensible = texts and (resource is None or (isinstance(resource, Entity) and isinstance(resource.id, str)))
+    asked = Asked(f"{subject.type}/{subject.id}", action, named)
+    if sensible:
+        assert (answer.allowed, answer.code) == decided(OPEN, PEOPLE, asked, NOW_US)
+    else:
+        assert answer.code in ("malformed", "failed", "subject_unknown")
+        assert not answer.allowed
+
+
+OPEN: list[Fact] = [
+    {"kind": "role", "name": "root", "actions": ["*"]},
+    {"kind": "assignment", "holder": "account/acc_1", "role": "root", "expires_at": LATER},
+]
+ALL_OPEN = Told.of(OPEN)
+
+
+def _reference(facts: Sequence[Fact], questions: Sequence[Asked]) -> list[tuple[bool, str]]:
+    return [decided(facts, PEOPLE, one, NOW_US) for one in questions]
+
+
+def _code(facts: Sequence[Fact], asked: Asked) -> str:
+    return decided(facts, PEOPLE, asked, NOW_US)[1]
+
+
+async def _then(service: Told, questions: Sequence[Asked], moment: Moment) -> list[tuple[bool, str]]:
+    found = await service.decisions.answers([service.question(one) for one in questions], moment)
+    return [(one.allowed, one.code) for one in found]
