@@ -1,0 +1,88 @@
+"""What a test file says, as decisions look at it; and whether it could be said to a running suite."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from eventlog.errors import Kind, Refusal
+from eventlog.projection import Put
+from services.policy.domain.checks import check, check_exclusions
+from services.policy.domain.entities import ACCOUNT, Entity
+from services.policy.domain.facts import Assignment, Fact, Membership, key_of, stream_of
+from services.policy.domain.form import check as check_form
+from services.policy.domain.form import normal
+from services.policy.domain.standing import Account, Session
+from services.policy.model import Model, row_key
+from services.policy.testfiles.document import Document, Said
+from services.policy.testfiles.sheet import Wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Facts and people; `domain.decision.World`. There are no sessions, and nothing is in doubt."""
+
+    accounts: Mapping[str, Account] | None
+    facts: Model = field(default_factory=Model)
+
+    def of(self, stream: str) -> Sequence[Fact]:
+        """See domain.facts.Facts."""
+        return self.facts.of(stream)
+
+    def account(self, account_id: str) -> Account | None:
+        """Where the file lists none, all are there."""
+        return Account() if self.accounts is None else self.accounts.get(account_id)
+
+    def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
+        return None
+
+    def session(self, session_id: str) -> Session | None:
+        return None
+
+    def session_revoked(self, session_id: str) -> bool:
+        return False
+
+    def sessions_revoked_before(self, subject: str) -> int:
+        return 0
+
+    def token_revoked(self, *token: object) -> bool:
+        return False
+
+
+def told(document: Document) -> Told:
+    """Raises Wrong for a fact that a running suite would refuse. Those of an export are restored, not said anew."""
+    world = Told(document.accounts)
+    first: dict[tuple[str, str], Said] = {}
+    for said in document.facts:
+        with_place = (stream_of(said.fact), key_of(said.fact))
+        before = first.setdefault(with_place, said)
+        if before is not said and before.file == said.file:
+            raise Wrong(said.line, f"line {before.line} says another fact of that name", said.file)
+        _judge(said, lambda said=said: _lay(said.fact, world))  # type: ignore[misc]
+    for said in document.facts:
+        _judge(said, lambda said=said: _check(said, world, document.now))  # type: ignore[misc]
+    return world
+
+
+def _lay(fact: Fact, world: Told) -> None:
+    check_form(fact)
+    fact = normal(fact)
+    world.facts.apply(Put("fact", row_key(fact), msgspec.to_builtins(fact)))
+
+
+def _check(said: Said, world: Told, now: int) -> None:
+    for name in ("member", "holder", "owner", "by", "to"):
+        who = Entity.of(getattr(said.fact, name, ""))
+        if who.type == ACCOUNT and world.account(who.id) is None:
+            raise Refusal(Kind.NOT_FOUND, "account_unknown", f"{who} is not among the accounts")
+    check(said.fact, world.facts, now, restored=bool(said.file))
+    match said.fact:
+        case Assignment(holder) | Membership(holder) if not said.file:
+            check_exclusions(holder, world.facts, now)
+
+
+def _judge(said: Said, rule: Callable[[], None]) -> None:
+    try:
+        rule()
+    except Refusal as refusal:
+        raise Wrong(said.line, f"{refusal.code}: {refusal.detail}", said.file) from None
