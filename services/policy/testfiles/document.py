@@ -126,7 +126,7 @@ def _converted(one: Placed, type_: Any, what: str) -> Any:
 def _time(said: Placed) -> int:
     try:
         return parse_rfc3339(str(said.value))
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         raise Wrong(said.line, "now is a time such as 2031-01-31T12:00:00Z") from None
 
 

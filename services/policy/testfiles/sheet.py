@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import yaml
 
-_TIME = "tag:yaml.org,2002:timestamp"
+_TIME, _BOOL = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"
 
 
 class Wrong(Exception):
@@ -27,7 +27,8 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data. Times stay as they are spelled; a member that is there twice is refused."""
+    """Plain data. Times, and words such as `no` and `on`, stay as they are spelled; a member that is there twice is
+    refused."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """See yaml.constructor.SafeConstructor."""
@@ -40,7 +41,8 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [one for one in some if one[0] != _TIME] for first, some in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    first: [one for one in some if one[0] != _TIME and (one[0] != _BOOL or first in "tTfF")]
+    for first, some in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
 
