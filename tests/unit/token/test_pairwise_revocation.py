@@ -26,8 +26,8 @@ from services.token.domain.pairwise import PAIRWISE
 from services.token.domain.revocation import Before
 from services.token.queries import INACTIVE, Asker, introspect
 from tests.unit.token.authorizing import Browser
+from tests.unit.token.delegating import exchanged
 from tests.unit.token.sectors import ALL, BANK, BRIEF, DIARY, NOTES, OFFLINE, OPEN, enters
-from tests.unit.token.test_token_exchange import exchanged
 from tests.unit.token.world import ALICE, IDENTITY, Process, World, claims_of, refresh_of
 from watchword.errors import TokenRefused
 

@@ -28,6 +28,7 @@ from services.token.domain.exchange import ACCESS_TOKEN, GRANT_TYPE
 from services.token.domain.names import NOBODY
 from services.token.queries import INACTIVE, Asker, OwnKeys, id_token_hint, introspect
 from tests.unit.token.authorizing import GOOD, Browser, error_of, saying
+from tests.unit.token.delegating import exchanged
 from tests.unit.token.leaving import SHOP_OUT, House
 from tests.unit.token.sectors import (
     ALL,
@@ -43,7 +44,6 @@ from tests.unit.token.sectors import (
     id_token,
 )
 from tests.unit.token.test_oauth import door
-from tests.unit.token.test_token_exchange import exchanged
 from tests.unit.token.world import ALICE, IDENTITY, World, claims_of, posted, refresh_of
 from watchword.token.v1 import authorization_pb2 as pb
 
