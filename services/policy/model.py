@@ -20,10 +20,15 @@ class Model:
     def __init__(self) -> None:
         self._facts: dict[str, tuple[Fact, ...]] = {}
         self._pointing: dict[str, dict[str, int]] = defaultdict(dict)
+        self._closures: dict[str, Mapping[str, str]] = {}
 
     def of(self, stream: str) -> Sequence[Fact]:
         """The facts that a stream holds."""
         return self._facts.get(stream, _NONE)
+
+    def closures(self) -> dict[str, Mapping[str, str]]:
+        """See domain.facts.Facts."""
+        return self._closures
 
     def pointing(self, target: str) -> Collection[str]:
         """See Pointers."""
@@ -53,6 +58,7 @@ class Model:
         """See eventlog.projection.Sink."""
         self._facts.clear()
         self._pointing.clear()
+        self._closures.clear()
         for row in rows:
             self.apply(row)
 
@@ -69,6 +75,8 @@ class Model:
     def _add(self, fact: Fact) -> None:
         stream = stream_of(fact)
         self._facts[stream] = (*self.of(stream), fact)
+        if isinstance(fact, Role):
+            self._closures.clear()
         for target, what in pointers(fact):
             among = self._pointing[target]
             among[what] = among.get(what, 0) + 1
@@ -85,6 +93,8 @@ class Model:
                 self._forget(fact)
 
     def _forget(self, fact: Fact) -> None:
+        if isinstance(fact, Role):
+            self._closures.clear()
         for target, what in pointers(fact):
             among = self._pointing[target]
             among[what] -= 1

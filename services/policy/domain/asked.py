@@ -9,13 +9,11 @@ from services.policy.domain.actions import patterns
 from services.policy.domain.case import Case, Ground
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.facts import Label
-from services.policy.domain.rules.engine import Asked
+from services.policy.domain.rules.engine import Asked, cedar_type
 from services.policy.domain.standing import Session
 
 SECOND = 1_000_000
 EVERYTHING = ("everything", "")
-RESERVED = frozenset({"if", "then", "else", "true", "false", "in", "is", "like", "has"})
-"""What Cedar takes for no name."""
 Json = dict[str, Any]
 
 
@@ -38,9 +36,9 @@ def ask(case: Case, login: Login | None, now: int) -> Asked:
     question = case.question
     nodes = [*_nodes("role", case.roles), *_nodes("owner", case.owners), *_nodes("share", case.shares)]
     return Asked(
-        cedar_name(question.subject),
+        _name(question.subject),
         question.action,
-        cedar_name(question.resource),
+        _name(question.resource),
         _known(case, login, now),
         [*_subject(case, nodes), *_resource(case), _action(question.action)],
     )
@@ -121,12 +119,9 @@ def _entity(thing: str, parents: Sequence[Mapping[str, str]]) -> Json:
 
 
 def _uid(thing: str) -> Json:
-    type_, id_ = cedar_name(Entity.of(thing))
+    type_, id_ = _name(Entity.of(thing))
     return {"type": type_, "id": id_}
 
 
-def cedar_name(thing: Entity | None) -> tuple[str, str]:
-    """A thing's type as Cedar can spell it, and its id; None is everything."""
-    if thing is None:
-        return EVERYTHING
-    return f"{thing.type}_" if thing.type in RESERVED else thing.type.replace("-", "_"), thing.id
+def _name(thing: Entity | None) -> tuple[str, str]:
+    return EVERYTHING if thing is None else (cedar_type(thing.type), thing.id)

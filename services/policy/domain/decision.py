@@ -14,6 +14,7 @@ from services.policy.domain.reach import TooDeep
 from services.policy.domain.rules.engine import Asked, Rules, Verdict
 from services.policy.domain.rules.versions import STREAM
 from services.policy.domain.standing import POLICY, People, objection
+from services.policy.domain.usual import usually
 
 LABELS = frozenset({"no-read-up", "no-write-down"})
 
@@ -56,17 +57,21 @@ def decide(question: Question, world: World, rules: Rules, now: int) -> Decision
 
 def _judged(case: Case, world: World, rules: Rules, login: Login | None, now: int) -> Decision:
     sure = msgspec.structs.replace(case, roles=[one for one in case.roles if not _doubtful(one, world)])
-    asked = ask(sure, login, now)
-    verdict = rules.evaluate(asked)
+    asked = ask(sure, login, now) if _concerned(case.question, rules) else None
+    verdict = usually(sure) if asked is None else rules.evaluate(asked)
     because = tuple(said(sure, one) for one in _permitting(sure, verdict.permits))
     code = _code(verdict)
     if code == "allowed":
         return Decision(True, code, because, verdict.permits, case=sure)
-    if code != "label_forbids" and (acr := _lifting(rules, asked)):
+    if asked and code != "label_forbids" and (acr := _lifting(rules, asked)):
         return Decision(False, "insufficient_acr", because, verdict.forbids, acr, sure)
     if code == "no_matching_role" and len(sure.roles) < len(case.roles):
         return Decision(False, "parked", case=sure)
     return Decision(False, code, because, verdict.forbids, case=sure)
+
+
+def _concerned(question: Question, rules: Rules) -> bool:
+    return rules.concern(question.subject.type, question.action, question.resource.type if question.resource else "")
 
 
 def grounds(decision: Decision) -> Sequence[Ground]:

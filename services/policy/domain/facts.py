@@ -102,6 +102,10 @@ class Facts(Protocol):
 
     def of(self, stream: str) -> Sequence[Fact]: ...
 
+    def closures(self) -> dict[str, Mapping[str, str]]:
+        """What roles inherit, as far as that was looked for (see reach.inherited), for as long as no role changes."""
+        ...
+
 
 class Unread(Exception):
     """What is asked of a stream is not known until it has been read."""
@@ -119,6 +123,10 @@ class Known(dict[str, Sequence[Fact]]):
         if stream not in self:
             raise Unread(stream)
         return self[stream]
+
+    def closures(self) -> dict[str, Mapping[str, str]]:
+        """Nothing is remembered: streams are read and changed meanwhile."""
+        return {}
 
 
 EXCLUSIONS, ACTIONS = "exclusion/all", "action/all"
@@ -166,7 +174,10 @@ def stands(expires_at: int | None, now: int) -> bool:
 
 
 def role(facts: Facts, name: str) -> Role | None:
-    return next((one for one in facts.of(f"role/{name}") if isinstance(one, Role)), None)
+    for one in facts.of(f"role/{name}"):
+        if isinstance(one, Role):
+            return one
+    return None
 
 
 def assignments(facts: Facts, holder: str) -> Sequence[Assignment]:

@@ -58,6 +58,15 @@ def places_of(facts: Facts, resource: str | None) -> Sequence[str]:
 
 def inherited(facts: Facts, name: str, without: Collection[str] = ()) -> Mapping[str, str]:
     """A role and all that it inherits, each with the one that inherits it (the first: itself); none of `without`."""
+    if without:
+        return _inherited(facts, name, without)
+    known = facts.closures()
+    if name not in known:
+        known[name] = _inherited(facts, name, ())
+    return known[name]
+
+
+def _inherited(facts: Facts, name: str, without: Collection[str]) -> Mapping[str, str]:
     found = {} if name in without else {name: name}
     waiting = list(found)
     while waiting:
@@ -94,8 +103,9 @@ def excluded(facts: Facts, holders: Collection[str], now: int) -> Collection[str
     rules = exclusions(facts)
     if not rules:
         return ()
-    have = held(facts, holders, now)
-    return {name for rule in rules if len(have.keys() & set(rule.roles)) > 1 for name in rule.roles}
+    given = {one.role for holder in holders for one in assignments(facts, holder) if stands(one.expires_at, now)}
+    have = {name for role in given for name in inherited(facts, role)}
+    return {name for rule in rules if len(have.intersection(rule.roles)) > 1 for name in rule.roles}
 
 
 def joined(facts: Facts, places: Sequence[str]) -> Label:

@@ -60,6 +60,10 @@ class Memory:
         """See domain.facts.Facts."""
         return self.facts.of(stream)
 
+    def closures(self) -> dict[str, Mapping[str, str]]:
+        """See domain.facts.Facts."""
+        return self.facts.closures()
+
     def pointing(self, target: str) -> Collection[str]:
         """See domain.pointers.Pointers."""
         return self.facts.pointing(target)
@@ -69,8 +73,8 @@ class Memory:
         following = self.known.get(log, ())
         if not following or any(_stale(one) for one in following):
             return "stale"
-        parked = frozenset[str]().union(*(one.parked for one in following))
-        return "parked" if parked and (log == TOKEN or not parked.isdisjoint(streams)) else None
+        parked = any(one.parked and (log == TOKEN or not one.parked.isdisjoint(streams)) for one in following)
+        return "parked" if parked else None
 
     def account(self, account_id: str) -> Account | None:
         row = self.accounts.get("account", account_id)

@@ -8,7 +8,6 @@ import msgspec
 
 from eventlog.errors import Kind, Refusal
 from services.policy.domain import search
-from services.policy.domain.asked import cedar_name
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.pointers import Pointers
 from services.policy.queries import Decisions, Moment
@@ -45,14 +44,13 @@ class Searches:
         """Of a type, who may. The question's own subject is ignored."""
         resource = None if asked.resource is None else str(asked.resource)
         rules = self.decisions.rules.now()
-        everybody = rules.mentions(asked.action, type_, cedar_name(asked.resource)[0])
+        everybody = rules.mentions(asked.action, type_, asked.resource.type if asked.resource else "")
         found = await self._found(lambda known: search.subjects(type_, resource, known, everybody), wanted)
         return await self._page(found, lambda one: _replaced(asked, subject=Entity.of(one)), wanted)
 
     async def resources(self, type_: str, asked: Question, wanted: Wanted) -> Page:
         """Of a type, on which resources the subject may. The question's own resource is ignored."""
-        wider = cedar_name(Entity(type_, ""))[0]
-        everywhere = self.decisions.rules.now().mentions(asked.action, asked.subject.type, wider)
+        everywhere = self.decisions.rules.now().mentions(asked.action, asked.subject.type, type_)
         subject = str(asked.subject)
         found = await self._found(lambda known: search.resources(type_, subject, known, everywhere), wanted)
         return await self._page(found, lambda one: _replaced(asked, resource=Entity.of(one)), wanted)

@@ -49,6 +49,7 @@ class Then:
     _facts: dict[str, Sequence[Fact]] = field(default_factory=dict)
     _pointing: dict[str, Collection[str]] = field(default_factory=dict)
     _accounts: dict[str, Account | None] = field(default_factory=dict)
+    _closures: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     async def read(self, streams: Iterable[str]) -> None:
         """Makes these known: streams of facts, `account/…`, and targets with a space (see Pointers)."""
@@ -90,6 +91,10 @@ class Then:
         if stream not in self._facts:
             raise Unread(stream)
         return self._facts[stream]
+
+    def closures(self) -> dict[str, Mapping[str, str]]:
+        """See domain.facts.Facts. What was so then does not change."""
+        return self._closures
 
     def pointing(self, target: str) -> Collection[str]:
         """See domain.pointers.Pointers. Raises Unread."""

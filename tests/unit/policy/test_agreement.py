@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from services.policy.domain.decision import decide
 from services.policy.domain.entities import Entity, Question
+from services.policy.domain.rules.engine import Rules
 from services.policy.queries import Moment
 from tests.harness.policy_models import (
     EVERY_QUESTION,
@@ -25,6 +27,7 @@ from tests.harness.policy_reference import Asked, Fact, at, changed, decided, na
 from tests.unit.policy.told import Told, answers, replayed, told
 
 SECOND = 1_000_000
+SHIPPED = Rules.of()
 SOME_QUESTIONS = st.lists(QUESTIONS, min_size=1, max_size=8)
 
 
@@ -33,6 +36,19 @@ SOME_QUESTIONS = st.lists(QUESTIONS, min_size=1, max_size=8)
 def test_the_service_decides_as_the_reference_code_by_code(facts: Sequence[Fact], questions: Sequence[Asked]) -> None:
     for one in questions:
         assert answers(Told.of(facts), [one]) == _reference(facts, [one]), (one, facts)
+
+
+@settings(max_examples=150, deadline=None)
+@given(models(), SOME_QUESTIONS)
+def test_what_is_remembered_of_the_shipped_policies_is_what_cedar_says_of_the_question_itself(
+    facts: Sequence[Fact], questions: Sequence[Asked]
+) -> None:
+    """A policy of the organization that matches everything and says nothing has each question evaluated for itself."""
+    service, heard = Told.of(facts), Rules.of("forbid (principal, action, resource) when { context.now < 0 };")
+    for one in questions:
+        asked = service.question(one)
+        remembered, evaluated = (decide(asked, service.memory, rules, NOW_US) for rules in (SHIPPED, heard))
+        assert remembered == evaluated
 
 
 @settings(max_examples=100, deadline=None)

@@ -14,6 +14,8 @@ from services.policy.domain.rules.given import known
 from services.policy.domain.rules.scopes import FORBID, Policy
 from services.policy.domain.rules.slices import Slice, Slices
 
+RESERVED = frozenset({"if", "then", "else", "true", "false", "in", "is", "like", "has"})
+"""What Cedar takes for no name."""
 _FAILED = re.compile(r"policy `policy(\d+)`")
 _ODD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
@@ -89,12 +91,19 @@ class Rules:
         except _ODD:
             return Verdict(False, failed=_ids(some.policies))
 
+    def concern(self, principal_type: str, action: str, resource_type: str) -> bool:
+        """Whether a policy of the organization can match such a question.
+
+        An empty resource type stands for everything.
+        """
+        return self._own.can_match(cedar_type(principal_type), action, cedar_type(resource_type) or "everything")
+
     def mentions(self, action: str, principal_type: str, resource_type: str) -> bool:
         """Whether a policy of the organization could permit this for some principal and resource of these types.
 
         An empty resource type stands for everything.
         """
-        return self._own.permits(_cedar(principal_type), action, _cedar(resource_type) or "everything")
+        return self._own.permits(cedar_type(principal_type), action, cedar_type(resource_type) or "everything")
 
     def explain(self, policy_id: str) -> str:
         """The policy's text, with its annotations; empty where there is none of that id."""
@@ -102,9 +111,9 @@ class Rules:
         return policy.text if policy else ""
 
 
-def _cedar(type_: str) -> str:
+def cedar_type(type_: str) -> str:
     """A type as Cedar can spell it (docs/policy.md, "In Cedar")."""
-    return type_.replace("-", "_")
+    return f"{type_}_" if type_ in RESERVED else type_.replace("-", "_")
 
 
 def _request(asked: Asked) -> dict[str, Any]:

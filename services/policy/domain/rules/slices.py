@@ -57,6 +57,13 @@ class Slices:
             numbers = _with_bound(kind, _reach(principal, parents), _reach(resource, parents))
         return self._slice(numbers)
 
+    def can_match(self, principal_type: str, action: str, resource_type: str) -> bool:
+        """Whether one of them can match such a question."""
+        if not self._policies:
+            return False
+        kind = self.candidates(principal_type, action, resource_type)
+        return bool(kind.always or kind.by_principal or kind.by_resource)
+
     def permits(self, principal_type: str, action: str, resource_type: str) -> bool:
         """Whether one that permits can match such a question."""
         kind = self.candidates(principal_type, action, resource_type)
