@@ -8,11 +8,11 @@ from google.protobuf.struct_pb2 import Struct
 
 from chassis.rpc.client import ask
 from suite.commands.common import Data
-from suite.commands.policy.things import Action, Anywhere, AtLeast, Subject, Then, entity, meant, waiting_for
-from suite.commands.policy.trees import explained, in_a_line, may
+from suite.commands.policy.things import Action, Anywhere, AtLeast, Subject, Then, entity, meant, thing_of, waiting_for
+from suite.commands.policy.trees import Names, explained, in_a_line, may
 from suite.commands.reach import Json, asked
 from suite.operator import Operator
-from suite.screen import as_json, console, plain
+from suite.screen import as_json, console
 from watchword.policy.v1.policy_pb2 import AsOf, CheckRequest, CheckResponse, ExplainRequest, ExplainResponse
 
 DENIED, NO_ANSWER = 1, 2
@@ -57,15 +57,15 @@ def check(
 ) -> None:
     """Ask whether somebody may do something. Exit code 0: allowed; 1: denied; 2: there is no answer, or wrong use."""
 
-    async def question(peers: Operator) -> CheckResponse:
+    async def question(peers: Operator) -> tuple[CheckRequest, CheckResponse]:
         request = await _question(peers, subject, action, resource, as_of, given, session)
-        return await ask(peers.policy.Check, request, metadata=waiting_for(at_least))
+        return request, await ask(peers.policy.Check, request, metadata=waiting_for(at_least))
 
-    answer = asked(data, question, code=NO_ANSWER)
+    request, answer = asked(data, question, code=NO_ANSWER)
     if json:
         as_json(_decision(answer))
     else:
-        typer.echo(plain(in_a_line(answer)))
+        typer.echo(in_a_line(answer, _names(request, subject)))
     raise typer.Exit(0 if answer.allowed else DENIED)
 
 
@@ -91,8 +91,8 @@ def explain(
     if json:
         as_json(_explanation(answer))
     else:
-        names = {f"account/{request.subject.id}": subject} if request.subject.type == "account" else {}
-        console().print(explained(answer, may(answer.decision, subject, action, resource), names))
+        head = may(answer.decision, subject, action, resource)
+        console().print(explained(answer, request, head, _names(request, subject)))
     raise typer.Exit(0 if answer.decision.allowed else DENIED)
 
 
@@ -113,6 +113,10 @@ async def _question(
         given=given,
         session_id=session,
     )
+
+
+def _names(request: CheckRequest, subject: str) -> Names:
+    return {thing_of(request.subject): subject}
 
 
 def _decision(answer: CheckResponse) -> dict[str, Any]:

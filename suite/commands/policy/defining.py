@@ -9,7 +9,7 @@ import typer
 from suite.commands.common import Data
 from suite.commands.policy.saying import facts_about, just, remove, write
 from suite.commands.policy.spelled import to_json
-from suite.commands.policy.things import HOLDER, Until, meant
+from suite.commands.policy.things import HOLDER, Recall, Until, meant
 from suite.commands.reach import Json, asked
 from suite.operator import Operator
 from suite.screen import as_json, console, row, table
@@ -98,25 +98,27 @@ def list_groups(data: Data, json: Json = False) -> None:
 
 
 @groups.command("add")
-def add_members(group: GroupId, members: Members, data: Data, until: Until = None, json: Json = False) -> None:
+def add_members(
+    group: GroupId, members: Members, data: Data, until: Until = None, recall: Recall = False, json: Json = False
+) -> None:
     """Add members to a group. A group may be in a group."""
 
     async def made(peers: Operator) -> Sequence[pb.Fact]:
         found = [await meant(peers, one) for one in members]
         return [pb.Fact(membership=pb.Membership(member=one, group=group, expires_at=until)) for one in found]
 
-    write(data, json, made)
+    write(data, json, made, recall=recall)
 
 
 @groups.command("remove-member")
-def remove_members(group: GroupId, members: Members, data: Data, json: Json = False) -> None:
+def remove_members(group: GroupId, members: Members, data: Data, recall: Recall = False, json: Json = False) -> None:
     """Take members out of a group."""
 
     async def made(peers: Operator) -> Sequence[pb.Fact]:
         found = [await meant(peers, one) for one in members]
         return [pb.Fact(membership=pb.Membership(member=one, group=group)) for one in found]
 
-    remove(data, json, made)
+    remove(data, json, made, recall=recall)
 
 
 def exclude(

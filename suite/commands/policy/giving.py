@@ -8,7 +8,7 @@ import typer
 
 from suite.commands.common import Data
 from suite.commands.policy.saying import facts_about, just, remove, write
-from suite.commands.policy.things import HOLDER, Holder, On, Resource, Role, Until, meant
+from suite.commands.policy.things import HOLDER, Holder, On, Recall, Resource, Role, Until, meant
 from suite.commands.reach import Json
 from suite.errors import Halt
 from suite.operator import Operator
@@ -18,23 +18,31 @@ Labelled = Annotated[str, typer.Argument(metavar="THING", help=f"TYPE/ID, or {HO
 ShareId = Annotated[str, typer.Argument(metavar="ID", help="The share's id.", show_default=False)]
 
 
-def assign(holder: Holder, role: Role, data: Data, on: On = None, until: Until = None, json: Json = False) -> None:
+def assign(
+    holder: Holder,
+    role: Role,
+    data: Data,
+    on: On = None,
+    until: Until = None,
+    recall: Recall = False,
+    json: Json = False,
+) -> None:
     """Give a role to somebody, on everything or on one resource and all that lies in it."""
 
     async def made(peers: Operator) -> Sequence[pb.Fact]:
         given = pb.Assignment(holder=await meant(peers, holder), role=role, resource=on, expires_at=until)
         return [pb.Fact(assignment=given)]
 
-    write(data, json, made)
+    write(data, json, made, recall=recall)
 
 
-def unassign(holder: Holder, role: Role, data: Data, on: On = None, json: Json = False) -> None:
+def unassign(holder: Holder, role: Role, data: Data, on: On = None, recall: Recall = False, json: Json = False) -> None:
     """Take a role back, there where it was given."""
 
     async def made(peers: Operator) -> Sequence[pb.Fact]:
         return [pb.Fact(assignment=pb.Assignment(holder=await meant(peers, holder), role=role, resource=on))]
 
-    remove(data, json, made)
+    remove(data, json, made, recall=recall)
 
 
 def label(

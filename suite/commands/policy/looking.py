@@ -7,13 +7,12 @@ import typer
 
 from chassis.rpc.client import ask
 from suite.commands.common import Data
-from suite.commands.policy.things import Action, Anywhere, AtLeast, Subject, Then, entity, meant, waiting_for
+from suite.commands.policy.things import Action, Anywhere, AtLeast, Subject, Then, entity, meant, thing_of, waiting_for
 from suite.commands.reach import Json, asked
 from suite.operator import Operator
 from suite.screen import as_json, plain
 from watchword.policy.v1.policy_pb2 import (
     CheckRequest,
-    Entity,
     SearchActionsRequest,
     SearchResourcesRequest,
     SearchSubjectsRequest,
@@ -42,7 +41,7 @@ def who(
     async def found(peers: Operator) -> list[str]:
         about = None if resource is None else entity(resource)
         return [
-            _thing(one)
+            thing_of(one)
             for each in type_ or SUBJECTS
             for one in await _pages(
                 peers.policy.SearchSubjects,
@@ -69,7 +68,7 @@ def what(
     async def found(peers: Operator) -> list[str]:
         check = CheckRequest(subject=entity(await meant(peers, subject)), action=action, as_of=as_of)
         request = SearchResourcesRequest(check=check, resource_type=type_, page_size=PAGE)
-        return [_thing(one) for one in await _pages(peers.policy.SearchResources, request, "resources", at_least)]
+        return [thing_of(one) for one in await _pages(peers.policy.SearchResources, request, "resources", at_least)]
 
     _print(asked(data, found), "There is none.", json)
 
@@ -102,10 +101,6 @@ async def _pages(search: Callable[..., Awaitable[Any]], request: R, found: str, 
         if not page.next_page_token:
             return every
         request.page_token = page.next_page_token
-
-
-def _thing(one: Entity) -> str:
-    return f"{one.type}/{one.id}"
 
 
 def _print(found: list[str], none: str, json: bool) -> None:

@@ -20,14 +20,14 @@ PATIENCE = 30.0
 Make = Callable[[Operator], Awaitable[Sequence[Fact]]]
 
 
-def write(data: Path, json: bool, make: Make) -> None:
+def write(data: Path, json: bool, make: Make, *, recall: bool = False) -> None:
     """Has these facts written together, and prints them."""
-    _change(data, json, make, "write")
+    _change(data, json, make, "write", recall)
 
 
-def remove(data: Path, json: bool, make: Make) -> None:
+def remove(data: Path, json: bool, make: Make, *, recall: bool = False) -> None:
     """Has these facts removed together; what names them suffices."""
-    _change(data, json, make, "remove")
+    _change(data, json, make, "remove", recall)
 
 
 def just(*facts: Fact) -> Make:
@@ -39,10 +39,10 @@ def just(*facts: Fact) -> Make:
     return made
 
 
-def _change(data: Path, json: bool, make: Make, what: str) -> None:
+def _change(data: Path, json: bool, make: Make, what: str, recall: bool) -> None:
     async def change(peers: Operator) -> tuple[Sequence[Fact], int]:
         facts = await make(peers)
-        request = WriteFactsRequest()
+        request = WriteFactsRequest(recall=recall)
         getattr(request, what).extend(facts)
         return facts, (await ask(peers.policy.WriteFacts, request, timeout=PATIENCE)).position
 

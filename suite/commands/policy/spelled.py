@@ -41,7 +41,7 @@ def in_words(fact: Fact) -> str:
     one: Any = getattr(fact, kind)
     words = {
         "role": lambda: f"role/{one.name} allows {_list(one.actions)}{_said('inherits', one.inherits)}",
-        "group": lambda: f"there is group/{one.id}",
+        "group": lambda: f"group/{one.id} is there",
         "membership": lambda: f"{one.member} is in group/{one.group}",
         "assignment": lambda: f"{one.holder} holds {one.role} on {one.resource or 'everything'}",
         "exclusion": lambda: f"{one.name}: nobody holds two of {_list(one.roles)}",

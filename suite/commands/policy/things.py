@@ -63,6 +63,10 @@ Until = Annotated[
     Timestamp | None,
     typer.Option("--until", metavar="TIME", parser=_time, help="When it ends; never where absent.", show_default=False),
 ]
+Recall = Annotated[
+    bool,
+    typer.Option("--recall", help="End the tokens and sessions that whoever is concerned has until now, too."),
+]
 Then = Annotated[
     AsOf | None,
     typer.Option(
@@ -98,6 +102,11 @@ def entity(thing: str) -> Entity:
     """Of TYPE/ID."""
     type_, _, id_ = thing.partition("/")
     return Entity(type=type_, id=id_)
+
+
+def thing_of(entity: Entity) -> str:
+    """TYPE/ID."""
+    return f"{entity.type}/{entity.id}"
 
 
 def waiting_for(position: int | None) -> tuple[tuple[str, str], ...]:

@@ -7,15 +7,19 @@ from rich.text import Text
 from rich.tree import Tree
 
 from suite.screen import plain
-from watchword.policy.v1.policy_pb2 import CheckResponse, ExplainResponse, Policy
+from watchword.policy.v1.policy_pb2 import AsOf, CheckRequest, CheckResponse, ExplainResponse, Policy
 
 _DESCRIPTION = re.compile(r'@description\("((?:[^"\\]|\\.)*)"\)')
 
 
-def in_a_line(answer: CheckResponse) -> str:
-    """Such as `allowed: account/acc_1 ∈ group/staff → viewer → on folder/7`, or `denied: no_matching_role`."""
+Names = Mapping[str, str]
+"""What the operator called things, by their TYPE/ID."""
+
+
+def in_a_line(answer: CheckResponse, names: Names) -> str:
+    """Such as `allowed: alice ∈ group/staff → viewer → on folder/7`, or `denied: no_matching_role`."""
     if answer.allowed:
-        return f"allowed: {'; '.join(answer.because) or ', '.join(answer.policies)}"
+        return _called(f"allowed: {'; '.join(answer.because) or ', '.join(answer.policies)}", names)
     acr = f" (a login with acr {answer.acr} would lift it)" if answer.acr else ""
     return f"denied: {answer.code}{acr}"
 
@@ -28,8 +32,8 @@ def may(answer: CheckResponse, subject: str, action: str, resource: str | None) 
     return Text.assemble(("denied", "bold red"), plain(f" ({answer.code}): {subject} may not {action} on {where}"))
 
 
-def explained(answer: ExplainResponse, head: Text, names: Mapping[str, str]) -> Tree:
-    """`names` are what the operator called things, by their TYPE/ID."""
+def explained(answer: ExplainResponse, asked: CheckRequest, head: Text, names: Names) -> Tree:
+    """The policies and the facts behind a decision, what is missing, and the time for which all of it is true."""
     tree = Tree(head)
     for policy in answer.policies:
         branch = tree.add(_policy(policy, answer.decision.allowed))
@@ -40,8 +44,14 @@ def explained(answer: ExplainResponse, head: Text, names: Mapping[str, str]) -> 
         branch = tree.add(Text("missing", style="bold"))
         for one in answer.missing:
             branch.add(Text(_called(one, names)))
-    tree.add(Text(f"at position {answer.decision.position} of policy's log", style="dim"))
+    tree.add(Text(_when(asked.as_of, answer.decision.position), style="dim"))
     return tree
+
+
+def _when(as_of: AsOf, position: int) -> str:
+    if as_of.WhichOneof("when") == "time":
+        return f"as of {as_of.time.ToJsonString()}"
+    return f"at position {as_of.position or position} of policy's log"
 
 
 def _policy(policy: Policy, permits: bool) -> Text:
@@ -51,7 +61,7 @@ def _policy(policy: Policy, permits: bool) -> Text:
     return Text.assemble(f"{effect} ", (plain(policy.id), "bold"), plain(f": {said}"))
 
 
-def _called(text: str, names: Mapping[str, str]) -> str:
+def _called(text: str, names: Names) -> str:
     for thing, name in names.items():
         words = re.split(rf"(?<![\w/-]){re.escape(thing)}(?![\w/-])", text)
         text = name.join(words)
