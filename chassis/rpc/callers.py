@@ -54,11 +54,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """As whom the call at hand acts. `caller` is the certificate, `actor` the person where a bearer was presented."""
+    """As whom the call at hand acts. `caller` is the certificate, `actor` the person where a `bearer` was presented."""
 
     caller: Caller
     actor: str
     administrator: bool
+    bearer: str = field(default="", repr=False)
 
 
 _ACTING: ContextVar[Acting | None] = ContextVar("acting", default=None)
@@ -169,7 +170,7 @@ class Admission:
         listed = self.allowed.get(method, frozenset())
         bearer = _bearer(context) if ADMINISTRATOR in listed else None
         if bearer is not None and self.authorize is not None:
-            return Acting(caller, await self.authorize(bearer, method), administrator=True)
+            return Acting(caller, await self.authorize(bearer, method), administrator=True, bearer=bearer)
         operator = caller.kind == "operator"
         if (
             caller.label in listed

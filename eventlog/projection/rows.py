@@ -86,6 +86,19 @@ class Rows:
                     WHERE projection = {PLACE} AND kind = $2 AND belongs = $3 AND key > $4 ORDER BY key LIMIT $5"""
         return [row["key"] for row in await fetch(self.pool, query, self.projection, kind, belongs, after, limit)]
 
+    async def page(self, kind: str, like: Value, after: str, limit: int) -> Found:
+        """The next rows of a kind that hold what `like` holds, by key: of all, a page at a time."""
+        query = f"""SELECT at.position, r.*,
+                           ARRAY(SELECT stream FROM projection_parked WHERE projection = at.place) AS parked
+                    FROM (SELECT projection AS place, position FROM projection_checkpoints
+                          WHERE projection = {PLACE}) at
+                    LEFT JOIN LATERAL (
+                        SELECT kind, key, belongs, value::text FROM projection_rows
+                        WHERE projection = at.place AND kind = $2 AND key > $3 AND value @> $4::jsonb
+                        ORDER BY key LIMIT $5) r ON true ORDER BY r.key"""
+        said = msgspec.json.encode(like).decode()
+        return _found(await fetch(self.pool, query, self.projection, kind, after, said, limit))
+
     async def find(self, wanted: Sequence[tuple[str, str]]) -> Found:
         """The rows of these kinds and keys, those that exist."""
         query = f"""SELECT at.position, r.*,
@@ -95,11 +108,8 @@ class Rows:
                     LEFT JOIN LATERAL (
                         SELECT kind, key, belongs, value::text FROM unnest($2::text[], $3::text[]) wanted(kind, key)
                         JOIN projection_rows USING (kind, key) WHERE projection = at.place) r ON true"""
-        found = await fetch(self.pool, query, self.projection, [kind for kind, _ in wanted], [key for _, key in wanted])
-        if not found:
-            return Found([], 0, frozenset())
-        rows = [_put(row) for row in found if row["kind"] is not None]
-        return Found(rows, found[0]["position"], frozenset(found[0]["parked"]))
+        named = [kind for kind, _ in wanted], [key for _, key in wanted]
+        return _found(await fetch(self.pool, query, self.projection, *named))
 
     async def checkpoint(self) -> Checkpoint:
         return _checkpoint(await fetch(self.pool, CHECKPOINT, self.projection))
@@ -216,6 +226,14 @@ class Rows:
     async def place(self) -> str:
         """The name under which the rows stand."""
         return str((await fetch(self.pool, f"SELECT {PLACE} AS place", self.projection))[0]["place"])
+
+
+def _found(rows: list[asyncpg.Record]) -> Found:
+    """Of a checkpoint with rows beside it; where there are none, one with an empty kind."""
+    if not rows:
+        return Found([], 0, frozenset())
+    puts = [_put(row) for row in rows if row["kind"] is not None]
+    return Found(puts, rows[0]["position"], frozenset(rows[0]["parked"]))
 
 
 def _put(row: asyncpg.Record) -> Put:

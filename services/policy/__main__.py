@@ -7,10 +7,13 @@ from chassis.process import Parts, Process, main
 from chassis.rpc import Admission, RpcServer
 from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
-from chassis.web import application
-from services.policy.api.administrators import decided_here
+from chassis.web import Share, application
+from services.policy.api.administrators import decided_here, labelling
+from services.policy.api.askers import Askers
+from services.policy.api.authzen import CONFIGURATION, AuthzenApi, with_request_id
 from services.policy.api.grpc import ACTIONS, ALLOWED, PolicyApi
 from services.policy.api.rest import roles
+from services.policy.api.rest_facts import FactsApi
 from services.policy.api.rule_routes import RuleRoutes
 from services.policy.api.rules import ACTIONS as RULES_ACTIONS
 from services.policy.api.rules import ALLOWED as RULES_ALLOWED
@@ -27,6 +30,7 @@ from services.policy.projections import ACCOUNTS, FACTS, PAST, PAST_ACCOUNTS, RE
 from services.policy.queries import Decisions, Memory
 from services.policy.queries.dryrun import DryRuns
 from services.policy.queries.kept import Heads, KeptRows
+from services.policy.queries.listed import ListedFacts
 from services.policy.queries.past import Past
 from services.policy.queries.rules import Activated
 from services.policy.queries.search import Searches
@@ -65,6 +69,7 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     rules, questions = Activated(in_force, heads, in_facts.memory), Questions(QuestionTable(base.pool))
     decisions = Decisions(memory, base.time.clock, rules, kept, questions)
     process.background("questions", lambda: keep_questions(questions, base.time.now))
+    searches = Searches(decisions)
     tokens = Tokens(await verifier(settings, process, trust, in_trust.memory, ANY_AUDIENCE))
     log = base.log(policy_events)
     commands, rule_commands = Commands(log, memory), RuleCommands(log, rules)
@@ -77,7 +82,7 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
     rpc = RpcServer(base.tls, admission, waiting)
     rpc.add(
         policy_pb2_grpc.add_PolicyServiceServicer_to_server,
-        PolicyApi(decisions, Searches(decisions), commands, tokens),
+        PolicyApi(decisions, searches, commands, tokens, labelling(bearers)),
         ALLOWED,
     )
     rpc.add(
@@ -86,15 +91,22 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
         RULES_ALLOWED,
     )
     base.serve_log(rpc, projections)
+    authzen = AuthzenApi(Askers(bearers), decisions, searches, tokens, settings.url)
     rest = application(
         title="Watchword policy",
         readiness=process.readiness,
         origins=settings.origins,
-        routers=[roles(bearers, decisions), RuleRoutes(bearers, rules, rule_commands, dry_runs).router()],
+        routers=[
+            roles(bearers, decisions),
+            RuleRoutes(bearers, rules, rule_commands, dry_runs).router(),
+            FactsApi(bearers, commands, ListedFacts(in_facts.rows)).router(),
+        ],
+        hot=authzen.endpoints(),
+        shares=[Share(frozenset({CONFIGURATION}))],
         waiting=waiting,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Parts(rest, rpc)
+    return Parts(with_request_id(rest), rpc)
 
 
 if __name__ == "__main__":

@@ -14,3 +14,8 @@ class PolicySettings(ServiceSettings):
 
     identity_grpc: Target = Field(examples=["127.0.0.1:9401"])
     token_grpc: Target = Field(examples=["127.0.0.1:9402"])
+
+    @property
+    def url(self) -> str:
+        """Where this service is reached over REST."""
+        return self.public_url or f"http://{self.rest}"

@@ -1,12 +1,18 @@
 """Policy guards its own administration, in this process, with the same decisions that it gives to others."""
 
+from collections.abc import Awaitable, Callable, Iterable
+
 from chassis.administration import obey
-from chassis.auth import Decide
+from chassis.auth import Bearers, Decide
+from chassis.rpc import Acting
 from services.policy.domain.entities import ACCOUNT, Entity, Question
+from services.policy.domain.facts import Fact, Label
 from services.policy.queries import Decisions
 from watchword.claims import Claims
 
 SUITE = Entity("suite", "policy")
+SET_LABEL = "policy.label.set"
+MayLabel = Callable[[Acting], Awaitable[None]]
 
 
 def decided_here(decisions: Decisions) -> Decide:
@@ -19,3 +25,18 @@ def decided_here(decisions: Decisions) -> Decide:
         obey(action, answer.allowed, answer.code)
 
     return decide
+
+
+def sets_labels(facts: Iterable[Fact]) -> bool:
+    """Whether they say how secret something is, or how far somebody is trusted: an action of its own."""
+    return any(isinstance(fact, Label) for fact in facts)
+
+
+def labelling(bearers: Bearers) -> MayLabel:
+    """Whether an administrator over gRPC may, besides what it was let in for. Raises Refusal as `Bearers.authorize`."""
+
+    async def may_label(acting: Acting) -> None:
+        if acting.bearer:
+            await bearers.authorize(acting.bearer, SET_LABEL)
+
+    return may_label

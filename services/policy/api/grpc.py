@@ -5,6 +5,7 @@ from typing import Any
 
 from chassis import positions, rpc
 from eventlog.errors import Kind, Refusal
+from services.policy.api.administrators import MayLabel, sets_labels
 from services.policy.api.fact_wire import from_fact, to_fact
 from services.policy.api.tokens import Tokens
 from services.policy.api.wire import (
@@ -53,11 +54,14 @@ ALLOWED: rpc.Allowed = {
 class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
     """Who may call which of these is in ALLOWED."""
 
-    def __init__(self, decisions: Decisions, searches: Searches, commands: Commands, tokens: Tokens) -> None:
+    def __init__(
+        self, decisions: Decisions, searches: Searches, commands: Commands, tokens: Tokens, may_label: MayLabel
+    ) -> None:
         self._decisions = decisions
         self._searches = searches
         self._commands = commands
         self._tokens = tokens
+        self._may_label = may_label
 
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
         (answer,) = await self._answers([request], to_moment(request))
@@ -115,6 +119,8 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
 
     async def WriteFacts(self, request: pb.WriteFactsRequest, context: Any) -> pb.WriteFactsResponse:
         write, remove = _facts(request.write), _facts(request.remove, "remove")
+        if sets_labels([*write, *remove]):
+            await self._may_label(rpc.acting())
         position = await self._commands.write(rpc.by(), write, remove, restored=request.restored, recall=request.recall)
         return pb.WriteFactsResponse(position=_noted(position))
 
@@ -145,10 +151,8 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         return pb.CreateFirstAdministratorResponse(position=_noted(position))
 
     async def _answers(self, checks: Sequence[pb.CheckRequest], moment: Moment | None) -> Sequence[Decision]:
-        """Those whose token does not hold are denied for that; the others are decided together."""
-        asked = [await self._tokens.subject(to_question(one), one.access_token) for one in checks]
-        answers = iter(await self._decisions.answers([one for one in asked if isinstance(one, Question)], moment))
-        return [one if isinstance(one, Decision) else next(answers) for one in asked]
+        asked = [(to_question(one), one.access_token) for one in checks]
+        return await self._tokens.answers(self._decisions, asked, moment)
 
     async def _asked(self, check: pb.CheckRequest) -> Question:
         """For a search. Raises Refusal `token_refused`."""

@@ -1,11 +1,13 @@
 """A subject by its access token: what that says of subject, session and login counts, whatever a request says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from services.policy.domain.decision import Decision
 from services.policy.domain.entities import ACCOUNT, CLIENT, Entity, Question
+from services.policy.queries import Decisions, Moment
 from watchword.claims import Claims
 from watchword.errors import TokenRefused
 from watchword.verifier import Verifier
@@ -28,6 +30,17 @@ class Tokens:
         except TokenRefused as refused:
             return Decision(False, "stale" if refused.temporary else "token_refused")
         return of_claims(question, claims)
+
+    async def answers(
+        self, decisions: Decisions, asked: Sequence[tuple[Question, str]], moment: Moment | None
+    ) -> Sequence[Decision]:
+        """Questions, each with its token, are answered for one moment, on the same facts.
+
+        Those whose token does not hold are denied for that. Raises Refusal as Decisions.answers.
+        """
+        known = [await self.subject(question, token) for question, token in asked]
+        answers = iter(await decisions.answers([one for one in known if isinstance(one, Question)], moment))
+        return [one if isinstance(one, Decision) else next(answers) for one in known]
 
 
 def of_claims(question: Question, claims: Claims) -> Question:

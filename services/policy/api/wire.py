@@ -1,6 +1,7 @@
 """Messages ↔ what policy speaks of."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -11,8 +12,8 @@ from services.policy.api.fact_wire import to_instant
 from services.policy.domain.case import Ground
 from services.policy.domain.decision import Decision
 from services.policy.domain.entities import Entity, Question
-from services.policy.domain.explained import steps
-from services.policy.domain.facts import Assignment, Owner
+from services.policy.domain.explained import policy_of, steps
+from services.policy.domain.facts import Assignment
 from services.policy.queries import Moment
 from services.policy.queries.search import PAGE, Wanted
 from watchword.policy.v1 import policy_pb2 as pb
@@ -63,10 +64,11 @@ def to_wanted(request: Any, moment: Moment | None) -> Wanted:
 
 def read_page_token(token: str) -> str:
     """After what a page begins. Raises Refusal `page_token_invalid`."""
-    try:
-        return urlsafe_b64decode(token.encode("ascii")).decode()
-    except ValueError:
-        raise Refusal(Kind.INVALID, "page_token_invalid", "it is not one that this service gave") from None
+    with suppress(ValueError):
+        after = urlsafe_b64decode(token.encode("ascii")).decode()
+        if "\0" not in after:
+            return after
+    raise Refusal(Kind.INVALID, "page_token_invalid", "it is not one that this service gave")
 
 
 def page_token(after: str) -> str:
@@ -97,5 +99,4 @@ def to_response(decision: Decision, position: int) -> pb.CheckResponse:
 def to_chain(decision: Decision, ground: Ground) -> pb.Chain:
     """A ground of a decision that has a case."""
     assert decision.case is not None
-    kind = {Assignment: "role", Owner: "owner"}.get(type(ground.fact), "share")
-    return pb.Chain(policy=kind, steps=steps(decision.case, ground))
+    return pb.Chain(policy=policy_of(ground), steps=steps(decision.case, ground))

@@ -4,6 +4,17 @@ from services.policy.domain.case import Case, Ground
 from services.policy.domain.facts import Assignment, Owner, Share
 
 
+def policy_of(ground: Ground) -> str:
+    """The shipped policy by which it permits."""
+    match ground.fact:
+        case Assignment():
+            return "role"
+        case Owner():
+            return "owner"
+        case Share():
+            return "share"
+
+
 def said(case: Case, ground: Ground) -> str:
     """Such as `account/acc_1 ∈ group/staff → editor → inherits viewer → on folder/7 → contains document/9`."""
     return " → ".join(steps(case, ground))
