@@ -28,7 +28,7 @@ class Tokens:
         try:
             claims = await self.verifier.verify(token)
         except TokenRefused as refused:
-            return Decision(False, "stale" if refused.temporary else "token_refused")
+            return Decision(False, _code(refused))
         return of_claims(question, claims)
 
     async def answers(
@@ -41,6 +41,12 @@ class Tokens:
         known = [await self.subject(question, token) for question, token in asked]
         answers = iter(await decisions.answers([one for one in known if isinstance(one, Question)], moment))
         return [one if isinstance(one, Decision) else next(answers) for one in known]
+
+
+def _code(refused: TokenRefused) -> str:
+    if refused.temporary:
+        return "stale"
+    return "session_revoked" if refused.code == "revoked" else "token_refused"
 
 
 def of_claims(question: Question, claims: Claims) -> Question:

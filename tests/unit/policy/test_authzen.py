@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chassis.trust import SessionRevoked
+from chassis.trust import SessionRevoked, SubjectRevoked
 from services.policy.projections import AccountDisabled, SessionStarted
 from tests.unit.policy.door import ADMIN, EVALUATE, SEARCH, URL, Door, opened, own, persons
 from tests.unit.policy.world import World
@@ -245,6 +245,14 @@ async def test_a_token_that_does_not_hold_is_denied_and_nothing_of_it_is_told(do
         answer = await door.ask(ONE, MAY | with_token(token))
         assert answer.json()["context"]["code"] == "token_refused"
         assert token not in answer.text
+
+
+async def test_a_revoked_token_is_denied_as_over(door: Door) -> None:
+    old = MAY | with_token(persons("acc_alice", pos=1))
+    assert (await door.evaluate(old))["decision"] is True
+    for _ in range(2):
+        door.world.at_token(SubjectRevoked(subject="acc_alice"))
+    assert (await door.evaluate(old))["context"]["code"] == "session_revoked"
 
 
 @pytest.mark.parametrize("token", ["", None])
