@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jwt
 from httpx2 import AsyncClient, Response
 
 from services.token.domain.assertion import TYPE
@@ -82,3 +83,19 @@ async def keyed(suite: Suite, http: AsyncClient, key: Key | None = None, **metad
     assert "client_secret" not in told
     client = Application(told["client_id"], "")
     return Keyed(suite, http, client, told["redirect_uris"][0], key=key, told=told)
+
+
+async def published(client: Keyed) -> list[dict[str, Any]]:
+    """The issuer's keys."""
+    keys: list[dict[str, Any]] = (await client.http.get(f"{client.issuer}/.well-known/jwks.json")).json()["keys"]
+    return keys
+
+
+async def verified(client: Keyed, text: str) -> dict[str, Any]:
+    """A JWT of the issuer's for the client, by the key that its header names."""
+    kid = jwt.get_unverified_header(text)["kid"]
+    key = next(jwt.PyJWK(one) for one in await published(client) if one["kid"] == kid)
+    said: dict[str, Any] = jwt.decode(
+        text, key, algorithms=["RS256"], issuer=client.issuer, audience=client.client.client_id
+    )
+    return said

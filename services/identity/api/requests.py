@@ -6,7 +6,7 @@ from chassis.web import pages
 from chassis.web.forms import MEDIA_TYPE
 
 _AUTHORIZE = {
-    "response_type": "`code`, and nothing else.",
+    "response_type": "`code`; or `id_token`, `id_token token`, where the client registered itself for `implicit`.",
     "client_id": "Who asks.",
     "redirect_uri": "Where the answer goes: as registered, character for character.",
     "scope": "What is asked for, separated by spaces.",

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.token.domain.assertion import BY_KEY
-from services.token.domain.authorization import ACR, RESPONSE_MODES
+from services.token.domain.authorization import ACR
 from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES, SUBJECT_TYPES
 from services.token.domain.keyring import ALGORITHMS
+from services.token.domain.response_type import GRANTED_BY, IMPLICIT, RESPONSE_MODES
 
 CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
 PROFILE = ("preferred_username", "name", "updated_at", "email", "email_verified")
@@ -15,6 +16,8 @@ PROFILE = ("preferred_username", "name", "updated_at", "email", "email_verified"
 def metadata(issuer: str, identity: str, grant_types: Sequence[str], registration: bool = False) -> dict[str, Any]:
     """The document. `identity` is where browsers reach identity: the issuer, where all stand under one origin."""
     registers = {"registration_endpoint": f"{issuer}/oauth2/register"} if registration else {}
+    # Who may not register themselves cannot be registered for the others.
+    types = [name for name, grant_type in GRANTED_BY.items() if registration or grant_type != IMPLICIT]
     return registers | {
         "issuer": issuer,
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
@@ -27,9 +30,9 @@ def metadata(issuer: str, identity: str, grant_types: Sequence[str], registratio
         "device_authorization_endpoint": f"{issuer}/oauth2/device_authorization",
         "introspection_endpoint": f"{issuer}/oauth2/introspect",
         "revocation_endpoint": f"{issuer}/oauth2/revoke",
-        "grant_types_supported": list(grant_types),
+        "grant_types_supported": [*grant_types, *([IMPLICIT] if registration else [])],
         "require_pushed_authorization_requests": False,
-        "response_types_supported": ["code"],
+        "response_types_supported": types,
         "response_modes_supported": list(RESPONSE_MODES),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,

@@ -9,6 +9,7 @@ import msgspec
 
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import derived_code
+from services.token.commands.implicit import redeem_at_once
 from services.token.commands.issue import Overtaken, refresh_key
 from services.token.commands.push import PREFIX, PUSHED, pulled
 from services.token.commands.request_objects import Hints, judged, opened
@@ -182,8 +183,12 @@ async def _for(
     await token.kept.take(REQUEST, handle)
     if request.pushed:
         await token.kept.take(PUSHED, request.pushed)
-    code = await derived_code(token.vault, issued.refresh_key, code_id)
-    told = _to(token, request.answering, {"code": code}, outcome.position)
+    if request.response_type == "code":
+        said = {"code": await derived_code(token.vault, issued.refresh_key, code_id)}
+        position = outcome.position
+    else:
+        said, position = await redeem_at_once(token, issued, request.response_type, by)
+    told = _to(token, request.answering, said, position)
     return msgspec.structs.replace(told, client_id=issued.client_id) if OPENID in issued.scope.split() else told
 
 
@@ -239,7 +244,7 @@ async def _issued(
         nonce=request.nonce,
         jkt=request.dpop_jkt,
         userinfo_claims=within(request.claims.userinfo, step.scopes),
-        id_token_claims=within(request.claims.id_token, step.scopes),
+        id_token_claims=request.id_token_claims(step.scopes),
     )
 
 

@@ -13,9 +13,9 @@ from services.token.domain.client import Client
 from services.token.domain.errors import AuthorizationRefused, InvalidTarget, NoSuchAddress
 from services.token.domain.names import PLAIN, Names
 from services.token.domain.redirects import registered
-from services.token.domain.requested import Requested, read_claims
+from services.token.domain.requested import Requested, all_of, read_claims, within
+from services.token.domain.response_type import RESPONSE_MODES, TYPE_RULES, gives_tokens, type_of
 
-RESPONSE_MODES = ("query", "fragment", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 ACR = "urn:watchword:acr:password"
 OPENID, OFFLINE = "openid", "offline_access"
@@ -64,6 +64,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     named: tuple[str, ...] = ()
     pushed: str = ""
     dpop_jkt: str | None = None
+    response_type: str = "code"
     refused: Refuse | None = None
 
     @property
@@ -75,6 +76,12 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     def silent(self) -> bool:
         """Whether nobody may be asked anything."""
         return "none" in self.prompt
+
+    def id_token_claims(self, scopes: Sequence[str]) -> list[str]:
+        """What the ID token says of a person who grants `scopes`: all of it, where no access token goes with it
+        (OpenID Connect Core 5.4).
+        """
+        return all_of(scopes) if self.response_type == "id_token" else within(self.claims.id_token, scopes)
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -153,14 +160,15 @@ def judge(
     if hinted and named not in ("", hinted):
         raise AuthorizationRefused("invalid_request", "claims and id_token_hint name two accounts")
     _allowed_resources(client, resources)
-    scopes = asked_scopes(client, asked.get("scope"))
+    scopes, tokens = asked_scopes(client, asked.get("scope")), gives_tokens(asked)
     return AuthorizationRequest(
         client_id=client.id,
         answering=to,
-        scopes=scopes,
+        # What outlives the session comes to the token endpoint alone (OpenID Connect Core 11).
+        scopes=tuple(name for name in scopes if name != OFFLINE or not tokens),
         asked_at=now,
         nonce=asked.get("nonce"),
-        code_challenge=asked.get("code_challenge"),
+        code_challenge=None if tokens else asked.get("code_challenge"),
         prompt=frozenset(asked.get("prompt", "").split()),
         max_age=_max_age(client, asked),
         login_hint=asked.get("login_hint", ""),
@@ -170,28 +178,14 @@ def judge(
         resources=tuple(resources),
         claims=claims,
         named=tuple(name for name in client.authorizable if name in claims.scopes and name not in scopes),
-        dpop_jkt=asked.get("dpop_jkt"),
+        dpop_jkt=None if tokens else asked.get("dpop_jkt"),
+        response_type=type_of(asked["response_type"]),
     )
 
 
-def _without_code(client: Client, asked: Parameters) -> bool:
-    return "authorization_code" not in client.grant_types
-
-
-def _other_type(client: Client, asked: Parameters) -> bool:
-    return asked.get("response_type", "code") != "code"
-
-
-def _no_type(client: Client, asked: Parameters) -> bool:
-    return "response_type" not in asked
-
-
-def _other_mode(client: Client, asked: Parameters) -> bool:
-    return asked.get("response_mode", "query") not in RESPONSE_MODES
-
-
 def _no_challenge(client: Client, asked: Parameters) -> bool:
-    return "code_challenge" not in asked and (client.require_pkce or not client.confidential)
+    needed = (client.require_pkce or not client.confidential) and not gives_tokens(asked)
+    return needed and "code_challenge" not in asked
 
 
 def _plain_challenge(client: Client, asked: Parameters) -> bool:
@@ -215,10 +209,7 @@ def _odd_age(client: Client, asked: Parameters) -> bool:
 
 
 _RULES = (
-    (_without_code, ("unauthorized_client", "the client is not registered for authorization_code")),
-    (_no_type, ("invalid_request", "response_type is missing")),
-    (_other_type, ("unsupported_response_type", "response_type is code, and nothing else")),
-    (_other_mode, ("invalid_request", f"response_mode is one of {', '.join(RESPONSE_MODES)}")),
+    *TYPE_RULES,
     (_plain_challenge, ("invalid_request", "a code_challenge is 43 characters of method S256 (RFC 7636)")),
     (_no_challenge, ("invalid_request", "code_challenge is missing: PKCE is required (RFC 7636)")),
     (_odd_key, ("invalid_request", "dpop_jkt is no thumbprint of a key (RFC 9449 10)")),

@@ -8,7 +8,7 @@ import msgspec
 from services.token.domain.addresses import host_of, wrong_endpoint
 from services.token.domain.client import Client
 from services.token.domain.errors import InvalidClientMetadata, UnapprovedSoftwareStatement
-from services.token.domain.registration import CODE
+from services.token.domain.response_type import CODE, GRANTED_BY, IMPLICIT, type_of
 
 _NAMES = {
     "client_name": "name",
@@ -114,14 +114,16 @@ def _said(document: Document) -> dict[str, Any]:
 
 
 def _agreed(document: Document, grant_types: Any) -> Any:
-    """RFC 7591 2.1: the response type `code` and the grant type `authorization_code` need each other."""
+    """RFC 7591 2.1: response types and grant types need each other."""
     types = document.get("response_types")
     if types is None or not isinstance(grant_types, list):
         return grant_types
-    if not isinstance(types, list) or any(one != "code" for one in types):
-        raise InvalidClientMetadata("response_types: there is code")
-    if bool(types) is not (CODE in grant_types):
-        raise InvalidClientMetadata("response_types and grant_types do not agree: code goes with authorization_code")
+    if not isinstance(types, list) or not all(isinstance(one, str) and type_of(one) in GRANTED_BY for one in types):
+        raise InvalidClientMetadata(f"response_types are among {', '.join(GRANTED_BY)}")
+    if {GRANTED_BY[type_of(one)] for one in types} != {one for one in (CODE, IMPLICIT) if one in grant_types}:
+        raise InvalidClientMetadata(
+            "response_types and grant_types do not agree: code goes with authorization_code, the others with implicit"
+        )
     return grant_types
 
 
@@ -155,7 +157,7 @@ def written(client: Client) -> dict[str, Any]:
     said["token_endpoint_auth_method"] = client.token_endpoint_auth_method or _default_method(client)
     said["scope"] = " ".join(client.scopes)
     kept = {name: value for name, value in said.items() if value is not False and value not in ("", (), None)}
-    asks = ["code"] if CODE in client.grant_types else []
+    asks = [name for name, grant_type in GRANTED_BY.items() if grant_type in client.grant_types]
     return {"client_id": client.id} | kept | {"grant_types": client.grant_types, "response_types": asks}
 
 

@@ -22,13 +22,13 @@ from services.token.domain.certificate import read_dn
 from services.token.domain.client import FIRST_PARTY_SCOPES, OPENID_SCOPES, SUBJECT_TYPES, Client
 from services.token.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 from services.token.domain.keyring import ALGORITHMS
+from services.token.domain.response_type import CODE, IMPLICIT, implicit_rules
 from watchword.folding import MAX_ACCESS_TOKEN_LIFE as MAX_LIFE
 
-CODE = "authorization_code"
 OWN_TOKENS = ("client_credentials", exchange.GRANT_TYPE, bearer.GRANT_TYPE)
 """Those that ask no person: for clients alone that prove who they are."""
-GRANT_TYPES = (CODE, "refresh_token", device.GRANT_TYPE, *OWN_TOKENS)
-ASKS_PEOPLE = frozenset({CODE, device.GRANT_TYPE})
+GRANT_TYPES = (CODE, IMPLICIT, "refresh_token", device.GRANT_TYPE, *OWN_TOKENS)
+ASKS_PEOPLE = frozenset({CODE, IMPLICIT, device.GRANT_TYPE})
 SELF_GRANT_TYPES = ASKS_PEOPLE | {"refresh_token"}
 """Those of a client that registered itself: all of them ask a person."""
 BY_MAC = "client_secret_jwt"
@@ -89,7 +89,7 @@ def check(client: Client) -> None:
     """Raises InvalidRedirectUri or InvalidClientMetadata, which say the rule that is broken."""
     for reason in _redirects(client):
         raise InvalidRedirectUri(reason)
-    for rules in (_names, _addresses, _keys, _certificate, _protocol, _fapi, _pairwise, _trust, _self_registered):
+    for rules in _RULES:
         for rule, broken in rules(client):
             if broken:
                 raise InvalidClientMetadata(rule)
@@ -104,8 +104,8 @@ def _redirects(client: Client) -> Iterator[str]:
     for uri in client.redirect_uris:
         if wrong := wrong_redirect(uri, client.confidential):
             yield f"a redirect URI is {wrong}"
-    if CODE in client.grant_types and not client.redirect_uris:
-        yield "a client with authorization_code has a redirect URI"
+    if not {CODE, IMPLICIT}.isdisjoint(client.grant_types) and not client.redirect_uris:
+        yield "a client with authorization_code or implicit has a redirect URI"
 
 
 def _names(client: Client) -> Rules:
@@ -284,3 +284,8 @@ def _self_registered(client: Client) -> Rules:
 
 def _all(spelling: re.Pattern[str], texts: Iterable[str]) -> bool:
     return all(spelling.fullmatch(text) for text in texts)
+
+
+_RULES: tuple[Callable[[Client], Rules], ...] = (
+    *(_names, _addresses, _keys, _certificate, _protocol, _fapi, _pairwise, implicit_rules, _trust, _self_registered),
+)

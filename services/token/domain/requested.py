@@ -41,8 +41,13 @@ class Requested(msgspec.Struct, frozen=True):
 
 def within(claims: Collection[str], scopes: Collection[str]) -> list[str]:
     """Those of the claims that one of the scopes lets an application know."""
-    let = frozenset[str]().union(*(BY_SCOPE.get(scope, frozenset()) for scope in scopes))
+    let = all_of(scopes)
     return [claim for claim in claims if claim in let]
+
+
+def all_of(scopes: Collection[str]) -> list[str]:
+    """All that the scopes let an application know."""
+    return sorted(frozenset[str]().union(*(BY_SCOPE.get(scope, frozenset()) for scope in scopes)))
 
 
 def read_claims(text: str | None) -> Requested:

@@ -52,7 +52,7 @@ async def refused(world: World, client: Client) -> str:
         {"id": "a\0"},
         {"id": "x" * 65},
         {"grant_types": ("password",)},
-        {"grant_types": ("implicit",)},
+        {"grant_types": ("implicit",), "redirect_uris": ("https://app.example/",)},
         {"access_token_alg": "none"},
         {"access_token_alg": "HS256"},
         {"access_token_life": 0},
