@@ -65,6 +65,9 @@ class Accounts(identity_pb2_grpc.IdentityServiceServicer):
         self.known[request.account_id.removeprefix("acc_")][1] = False
         return identity_pb2.EnableAccountResponse(position=4, applied=True)
 
+    async def GetClaims(self, request: Any, context: Any) -> identity_pb2.GetClaimsResponse:
+        return identity_pb2.GetClaimsResponse()
+
 
 @dataclass
 class Tokens(token_pb2_grpc.TokenServiceServicer):
