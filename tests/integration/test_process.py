@@ -18,7 +18,7 @@ import pytest
 from chassis.rpc import connect
 from tests.harness.database import Database, fresh_database
 from tests.integration.conftest import Cluster
-from tests.unit.chassis.test_rpc_callers import DEMO, TOKEN
+from tests.unit.chassis.rpc_served import DEMO, TOKEN
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 DEADLINE = 20.0

@@ -12,7 +12,7 @@ from chassis.rpc import EVERYBODY, Admission, RpcServer, Tls
 from chassis.settings import ServiceSettings
 from chassis.web import application
 from eventlog.errors import unavailable
-from tests.unit.chassis.test_rpc_callers import READ, Feed
+from tests.unit.chassis.rpc_served import READ, Feed
 from watchword.log.v1 import log_pb2_grpc
 
 

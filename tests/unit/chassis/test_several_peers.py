@@ -12,7 +12,7 @@ import pytest
 from chassis.rpc import EVERYBODY, Admission, RpcServer, ask, connect
 from chassis.rpc.client import spread
 from eventlog.errors import Refusal
-from tests.unit.chassis.test_rpc_callers import DEMO, LIST, TOKEN, Servicer
+from tests.unit.chassis.rpc_served import DEMO, LIST, TOKEN, Servicer
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 

@@ -11,9 +11,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from chassis.rpc import by, connect
 from chassis.telemetry import correlate
 from tests.harness.spans import Kept, parent_id, span_id, trace_id, tracing
-from tests.unit.chassis.test_rpc_callers import DEMO, LIST, asked, running
-from tests.unit.chassis.test_web_errors import JSON
-from tests.unit.chassis.test_web_errors import asked as requested
+from tests.unit.chassis.rpc_served import DEMO, LIST, asked, running
+from tests.unit.chassis.web_served import JSON
+from tests.unit.chassis.web_served import asked as requested
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

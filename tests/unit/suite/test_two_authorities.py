@@ -8,7 +8,7 @@ from chassis.rpc import Admission, RpcServer, Tls, ask, connect
 from eventlog.errors import Refusal
 from suite.authority import Authority, Kind
 from suite.place import Place
-from tests.unit.chassis.test_rpc_callers import LIST, Servicer, actor
+from tests.unit.chassis.rpc_served import LIST, Servicer, actor
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 
 
