@@ -98,7 +98,7 @@ async def issue(keys: Keys, process: str, by: str) -> Given:
         return issued
 
     outcome = await token.log.decide(By("test", by), decide)
-    given = await answer(token, Signing(outcome.value, active, "ES256"), outcome.position, outcome.time)
+    given = await answer(token, Signing(outcome.value, active, SERVICE), outcome.position, outcome.time)
     return Given(given.answer.access_token, header_of(given)["kid"], claims_of(given)["pos"])
 
 

@@ -104,7 +104,7 @@ async def refresh(revoking: Revoking, process: str, by: str) -> Answered | str:
         said |= {"session_id": family.session_id, "family_id": family.id, "generation": known.generation + 1}
         rotated = RefreshRotated(**said, refresh_key=derives.id)
         await attempt.write(FAMILY, family.id, rotated)
-        return Signing(rotated, key, "ES256", known, known.generation + 1, derives.id)
+        return Signing(rotated, key, family.client, known, known.generation + 1, derives.id)
 
     outcome = await token.log.decide(By("test", by), decide)
     return await answer(token, outcome.value, outcome.position, outcome.time)
