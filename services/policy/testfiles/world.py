@@ -29,6 +29,10 @@ class Told:
         """See domain.facts.Facts."""
         return self.facts.of(stream)
 
+    def closures(self) -> dict[str, Mapping[str, str]]:
+        """See domain.facts.Facts."""
+        return self.facts.closures()
+
     def account(self, account_id: str) -> Account | None:
         """Where the file lists none, all are there."""
         return Account() if self.accounts is None else self.accounts.get(account_id)
