@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from eventlog.events import Event
 from services.token.commands.client_changes import update_client
 from services.token.commands.issue import Answered
 from services.token.commands.revoke import (
@@ -28,6 +29,7 @@ from services.token.queries import INACTIVE, Asker, introspect
 from tests.unit.token.authorizing import Browser
 from tests.unit.token.delegating import exchanged
 from tests.unit.token.sectors import ALL, BANK, BRIEF, DIARY, NOTES, OFFLINE, OPEN, enters
+from tests.unit.token.test_reactions import EVENTS, Q, react
 from tests.unit.token.world import ALICE, IDENTITY, Process, World, claims_of, refresh_of
 from watchword.errors import TokenRefused
 
@@ -199,6 +201,17 @@ async def test_what_an_application_calls_somebody_is_no_account_to_revoke(world:
     assert world.head == before
     await revoke_subject(world.a.token, carol, "test", IDENTITY)
     assert await ended(world, given)
+
+
+@pytest.mark.parametrize(("event", "ends"), EVENTS)
+async def test_what_identity_ended_is_ended_by_reaction_once(world: World, event: Event, ends: bool) -> None:
+    given = await enters(world, DIARY, Browser(world).alice(session_id="ses_x", session_position=Q - 1))
+    await react(world.a, event)
+    assert await ended(world, given) is ends
+    before = world.head
+    for process in (world.a, world.b):
+        await react(process, event)
+    assert world.said(before) == []
 
 
 async def test_twice_is_once(world: World) -> None:
