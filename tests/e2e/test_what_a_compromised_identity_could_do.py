@@ -115,6 +115,25 @@ async def test_of_a_public_application_it_can_have_tokens_for_anybody(thief: Thi
     assert claims(answer.json()["access_token"])["sub"] == thief.victim.account_id
 
 
+async def test_what_the_authorization_endpoint_gives_passes_through_it_and_is_in_the_log(thief: Thief) -> None:
+    """OpenID Connect Core 3.2, for those who registered themselves for it."""
+    served = thief.suite.start_second("token", {"WATCHWORD_TOKEN_REGISTRATION": "open"})
+    try:
+        wanted = {"redirect_uris": [BACK], "grant_types": ["implicit"], "response_types": ["id_token token"]}
+        told = (await thief.people.http.post(f"{served.rest}/oauth2/register", json=wanted)).json()
+    finally:
+        served.stop()
+    client, before = Application(told["client_id"], ""), (await heads(thief.suite))["token"]
+    begun = await thief.begins(client, response_type="id_token token", response_mode="form_post", nonce="n")
+    going = (await thief.goes_on(begun.asked.handle, "openid", "email")).destination
+    given = {one.name: one.value for one in going.parameters}
+    assert claims(given["id_token"])["sub"] == claims(given["access_token"])["sub"] == thief.victim.account_id
+    events, _ = await read(thief.suite, "token", before)
+    issued = [json.loads(one.body) for one in events if one.type == "watchword.token.token.issued.v1"]
+    assert claims(given["access_token"])["jti"] in [one["token_id"] for one in issued]
+    assert "watchword.token.client.used.v1" in {one.type for one in events}, "and it ends by itself no more"
+
+
 async def test_it_cannot_send_a_code_elsewhere(thief: Thief) -> None:
     """What it hands on has no word for an address; the request has, and that was judged."""
     client = await application(thief.suite)
