@@ -8,8 +8,9 @@ import msgspec
 
 from eventlog.log import By
 from services.token.adapters.refresh_secrets import refresh_token
-from services.token.commands.issue import Answered, NewFamily, Overtaken, start_family
+from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.refresh import refresh
+from services.token.commands.standing import Overtaken
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import AheadOfLog, InvalidGrant, Reused
 from services.token.domain.family import FAMILY

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from eventlog.log import By
-from services.token.commands.issue import Answered, NewFamily, Overtaken, start_family
+from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.refresh import refresh
 from services.token.commands.revoke import (
     revoke_client,
@@ -15,6 +15,7 @@ from services.token.commands.revoke import (
     revoke_sessions_before,
     revoke_subject,
 )
+from services.token.commands.standing import Overtaken
 from services.token.domain.errors import InvalidGrant, SessionOver
 from services.token.domain.revocation import Before
 from services.token.queries import Asker, introspect

@@ -15,8 +15,8 @@ from services.token.api.grpc import Revoking
 from services.token.commands.authorize import Asked, Destination, asked_for, begin, give_up, proceed
 from services.token.commands.device import DeviceAsked, decide_device, look_up
 from services.token.commands.grants import revoke_grant
-from services.token.commands.issue import Overtaken
 from services.token.commands.logout import judge_logout
+from services.token.commands.standing import Overtaken
 from services.token.commands.userinfo import sign_userinfo
 from services.token.domain import SECOND
 from services.token.domain.authorization import OFFLINE, Choose, Consent, Decision, Login, SignedIn

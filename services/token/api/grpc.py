@@ -17,7 +17,7 @@ from services.token.api import clients
 from services.token.api.clients import ClientsRpc
 from services.token.api.wire import to_introspected, to_key, to_receipts
 from services.token.commands.clients import grant_caller, revoke_certificate
-from services.token.commands.issue import NewFamily, Overtaken, start_family
+from services.token.commands.issue import NewFamily, start_family
 from services.token.commands.keys import RINGS, FamiliesOf, all_keys, drop_by_command, rotate_by_command
 from services.token.commands.revoke import (
     revoke_client,
@@ -26,6 +26,7 @@ from services.token.commands.revoke import (
     revoke_sessions_before,
     revoke_subject,
 )
+from services.token.commands.standing import Overtaken
 from services.token.domain.keyring import ALGORITHMS, REFRESH_RING, signing_ring
 from services.token.domain.revocation import Before
 from services.token.known_clients import KnownClients

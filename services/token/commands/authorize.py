@@ -10,9 +10,10 @@ import msgspec
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import derived_code
 from services.token.commands.implicit import redeem_at_once
-from services.token.commands.issue import Overtaken, refresh_key
+from services.token.commands.issue import refresh_key
 from services.token.commands.push import PREFIX, PUSHED, pulled
 from services.token.commands.request_objects import Hints, judged, opened
+from services.token.commands.standing import Overtaken, session_over
 from services.token.domain import MINUTE
 from services.token.domain.authorization import (
     OPENID,
@@ -36,7 +37,6 @@ from services.token.domain.errors import AuthorizationRefused, NoSuchAddress, Un
 from services.token.domain.events import CodeIssued, GrantGiven
 from services.token.domain.grant import GRANT, grant_key
 from services.token.domain.requested import within
-from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
 from services.token.ports import Token
 
 KEPT = 10 * MINUTE
@@ -195,18 +195,6 @@ async def _for(
 def _code_id(secret: str) -> str:
     """One request has one code, whichever process is asked, however often."""
     return f"code_{base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()[:18]).decode()}"
-
-
-async def session_over(token: Token, attempt: Attempt, who: SignedIn) -> Login | Overtaken | None:
-    """What ended the session, as far as token knows of it (RULES 7)."""
-    session = await attempt.read(SESSION, who.session_id)
-    subject = await attempt.read(SUBJECT, who.subject)
-    if session.revoked_at or subject.ended_by_identity(who.session_id, who.session_position):
-        return Login()
-    if subject.overtaken(who.seen):
-        return Overtaken(subject.revoked_at)
-    token.parked.refuse(*hangs_from(who.subject, who.session_id))
-    return None
 
 
 async def record_grant(attempt: Attempt, client: Client, who: SignedIn, scopes: Sequence[str]) -> None:

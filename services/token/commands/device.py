@@ -8,9 +8,10 @@ import msgspec
 from eventlog.errors import unavailable
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import DEVICE_CODE, derived_code, open_code
-from services.token.commands.authorize import audience_of, record_grant, session_over
-from services.token.commands.issue import Answered, Overtaken
+from services.token.commands.authorize import audience_of, record_grant
+from services.token.commands.issue import Answered
 from services.token.commands.redeem import Redeeming, give
+from services.token.commands.standing import Overtaken, session_over
 from services.token.domain import SECOND
 from services.token.domain.authorization import Decision, Login, SignedIn, asked_scopes
 from services.token.domain.binding import UNBOUND, Binding

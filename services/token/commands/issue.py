@@ -13,7 +13,9 @@ from services.token.adapters.refresh_secrets import refresh_token
 from services.token.adapters.signer import sign
 from services.token.commands.clients import proven
 from services.token.commands.pairwise import note_family
+from services.token.commands.standing import Overtaken, session_over
 from services.token.domain import SECOND
+from services.token.domain.authorization import Login
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import SessionOver, UnauthorizedClient
@@ -22,7 +24,7 @@ from services.token.domain.family import FAMILY, LIFE, Family, family_of
 from services.token.domain.keyring import KEYRING, REFRESH_RING, Key, signing_ring
 from services.token.domain.names import Names
 from services.token.domain.pairwise import last_token
-from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, hangs_from
+from services.token.domain.revocation import SUBJECT, TOKEN
 from services.token.domain.said import Identified, access_claims, id_claims
 from services.token.ports import Token
 
@@ -45,12 +47,6 @@ class TokenAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 class Answered(msgspec.Struct, frozen=True):
     answer: TokenAnswer
     position: int
-
-
-class Overtaken(msgspec.Struct, frozen=True):
-    """A revocation made at token, at this position, lies between: the session must start anew."""
-
-    by: int
 
 
 class NewFamily(msgspec.Struct, frozen=True):
@@ -177,13 +173,11 @@ async def start_family(token: Token, new: NewFamily, by: By) -> Answered | Overt
             raise UnauthorizedClient("direct login is for clients that an administrator marked so")
         if client.constrained:
             raise UnauthorizedClient("direct login proves no key, and this client's tokens are bound to one")
-        session = await attempt.read(SESSION, new.session_id)
-        subject = await attempt.read(SUBJECT, new.subject)
-        if session.revoked_at or subject.ended_by_identity(new.session_id, new.session_position):
-            raise SessionOver
-        if subject.overtaken(new.seen):
-            return Overtaken(subject.revoked_at)
-        token.parked.refuse(*hangs_from(new.subject, new.session_id))
+        match await session_over(token, attempt, new):
+            case Login():
+                raise SessionOver
+            case Overtaken() as overtaken:
+                return overtaken
         given = Given(client.scope(None), tuple(client.audience([], token.issuer)))
         return await begin_family(attempt, client, new, given)
 

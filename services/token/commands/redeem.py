@@ -11,6 +11,7 @@ from services.token.adapters.codes import PresentedCode, forged_code, open_code
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Given, NewFamily, Signing, answer, begin_family
 from services.token.commands.refresh import require_key
+from services.token.commands.standing import session_over
 from services.token.domain.authorization import OFFLINE
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import Client
@@ -19,7 +20,6 @@ from services.token.domain.errors import InvalidGrant, InvalidTarget, Reused
 from services.token.domain.events import CodeRedeemed, CodeReused
 from services.token.domain.family import FAMILY, revoked
 from services.token.domain.grant import GRANT, grant_key
-from services.token.domain.revocation import SESSION, SUBJECT, hangs_from
 from services.token.ports import Token
 
 log = structlog.get_logger()
@@ -129,13 +129,10 @@ async def _end(attempt: Attempt, code: Code, client: Client) -> None:
 
 async def _still_stands(token: Token, attempt: Attempt, code: Code, client: Client) -> None:
     """All that the code hangs from is asked again, and guarded (RULES 7)."""
-    session = await attempt.read(SESSION, code.session_id)
-    subject = await attempt.read(SUBJECT, code.subject)
     grant = await attempt.read(GRANT, grant_key(code.subject, client.id))
-    ended = session.revoked_at or subject.ended_by_identity(code.session_id, code.session_position)
-    if ended or subject.overtaken(code.seen) or code.issued_at < max(client.revoked_at, grant.revoked_at):
+    over = await session_over(token, attempt, code)
+    if over is not None or code.issued_at < max(client.revoked_at, grant.revoked_at):
         raise InvalidGrant("this session is over")
-    token.parked.refuse(*hangs_from(code.subject, code.session_id))
 
 
 def _session(code: Code) -> NewFamily:

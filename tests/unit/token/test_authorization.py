@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from services.token.commands.authorize import Asked, Destination, give_up
-from services.token.commands.issue import Overtaken
 from services.token.commands.revoke import revoke_session, revoke_subject
+from services.token.commands.standing import Overtaken
 from services.token.domain import MINUTE, SECOND
 from services.token.domain.authorization import ACR, Choose, Consent, Decision, Login
 from services.token.domain.errors import NoSuchAddress

@@ -9,9 +9,10 @@ import pytest
 
 from eventlog.errors import Refusal
 from services.token.commands.device import Begun, Decided, begin_device, decide_device, look_up, poll
-from services.token.commands.issue import Answered, Overtaken
+from services.token.commands.issue import Answered
 from services.token.commands.redeem import redeem
 from services.token.commands.revoke import revoke_client, revoke_session, revoke_subject
+from services.token.commands.standing import Overtaken
 from services.token.domain.authorization import Decision, Login, SignedIn
 from services.token.domain.client import Client
 from services.token.domain.code import Shown

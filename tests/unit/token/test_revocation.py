@@ -7,7 +7,7 @@ import pytest
 
 from eventlog.errors import Refusal
 from eventlog.store import Appended, Command, MemoryStore
-from services.token.commands.issue import Answered, Overtaken, client_credentials, start_family
+from services.token.commands.issue import Answered, client_credentials, start_family
 from services.token.commands.revoke import (
     revoke_client,
     revoke_family,
@@ -16,6 +16,7 @@ from services.token.commands.revoke import (
     revoke_subject,
     revoke_token,
 )
+from services.token.commands.standing import Overtaken
 from services.token.domain.errors import InvalidGrant, SessionOver, Unknown
 from services.token.domain.revocation import Before
 from tests.unit.token.world import ALICE, APP, IDENTITY, SERVICE, World, claims_of, refresh_of

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from services.token.commands.issue import Answered, Overtaken, start_family
+from services.token.commands.issue import Answered, start_family
 from services.token.commands.revoke import (
     revoke_client,
     revoke_family,
@@ -13,6 +13,7 @@ from services.token.commands.revoke import (
     revoke_sessions_before,
     revoke_subject,
 )
+from services.token.commands.standing import Overtaken
 from services.token.domain.errors import InvalidGrant, SessionOver
 from services.token.domain.events import FamilyStarted, Issue
 from services.token.domain.revocation import Before

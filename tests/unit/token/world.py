@@ -18,9 +18,10 @@ from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
 from services.token.commands.clients import register_client
-from services.token.commands.issue import Answered, NewFamily, Overtaken, start_family
+from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.keys import rotate_ring
 from services.token.commands.refresh import refresh
+from services.token.commands.standing import Overtaken
 from services.token.domain import DAY, SECOND
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.errors import InvalidGrant
