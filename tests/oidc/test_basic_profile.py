@@ -338,7 +338,7 @@ async def test_config(suite: Running, http: AsyncClient) -> None:
     assert required | lists | {"claims_supported", "end_session_endpoint"} <= set(said)
     assert "RS256" in said["id_token_signing_alg_values_supported"]
     assert "public" in said["subject_types_supported"]
-    assert said["response_types_supported"] == ["code"]
+    assert "code" in said["response_types_supported"]
     assert {"query", "fragment", "form_post"} == set(said["response_modes_supported"])
     assert said["authorization_response_iss_parameter_supported"] is True
 
