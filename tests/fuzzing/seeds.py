@@ -164,3 +164,13 @@ CERTIFIED = tuple(
     msgspec.structs.replace(SERVICE, **{f"tls_client_auth_{name}": value})
     for name, value in (("subject_dn", "CN=x"), ("san_dns", "x.example"), ("san_uri", "https://x.example"))
 )
+
+RULES = (
+    (
+        b'@id("readers") permit (principal is account in group::"staff", action in [Action::"a.b"], resource)\n'
+        b'when { context has acr && ["mfa"].contains(context.acr) } unless { context.given has a };\0'
+        b'type Given = { a?: Long }; entity c in [c]; action "a.*" in ["*"];\n'
+        b'action "a.b" in ["a.*"] appliesTo { principal: [account], resource: [c], context: Asked };'
+    ),
+    b"forbid (principal, action, resource) when { if context.reads then true else context.now < -3 };",
+)

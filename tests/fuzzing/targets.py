@@ -36,6 +36,8 @@ from services.identity.domain.events import events as identity_events
 from services.identity.domain.names import compared, normalise, read_email, read_password
 from services.identity.domain.session import read_cookie
 from services.policy.domain.events import policy_events
+from services.policy.domain.rules.check import problems
+from services.policy.domain.rules.engine import Rules
 from services.token.adapters.authorities import vouched_for
 from services.token.adapters.client_keys import read_set
 from services.token.adapters.fetch import Fetcher
@@ -297,7 +299,15 @@ def fetched(data: bytes) -> None:
             raise
 
 
+def rules(data: bytes) -> None:
+    """An organization's policies, and after a NUL its schema: what nothing is said against can be decided by."""
+    policies, _, schema = data.decode(errors="replace").partition("\0")
+    if not problems(policies, schema):
+        Rules.of(policies, schema)
+
+
 TARGETS: dict[str, Target] = {
+    "rules": Target(rules, (), seeds.RULES),
     "access_token": Target(access_token, (TokenRefused,), seeds.ACCESS_TOKENS),
     "claims": Target(claims, (TokenRefused, ValueError), seeds.CLAIMS),
     "base64url": Target(base64url, (ValueError,), (b"AAEC_-8", b"")),

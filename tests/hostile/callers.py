@@ -40,7 +40,13 @@ OF_CLIENTS: dict[str, dict[str, Any]] = {
     "POST /v1/clients/{client_id}/secret": {"overlap": 5},
 }
 """Bodies that say something of a client."""
-ALIKE: dict[str, dict[str, Any]] = {"POST /oauth2/logout": {"state": "some"}} | OF_CLIENTS
+OF_RULES: dict[str, dict[str, Any]] = {
+    "POST /v1/rules": {"policies": "// none yet"},
+    "POST /v1/rules/check": {"policies": "permit (principal);"},
+    "POST /v1/rules/dry-run": {"version": 0},
+}
+"""Bodies that say something of policies."""
+ALIKE: dict[str, dict[str, Any]] = {"POST /oauth2/logout": {"state": "some"}} | OF_CLIENTS | OF_RULES
 """Bodies that are the same for everybody."""
 
 
@@ -221,6 +227,8 @@ class Callers:
         if "/v1/clients" in label:
             # What others use is not to be changed.
             return {"client_id": self.scratch}
+        if "/v1/rules" in label:
+            return {"version": self._activated()}
         if "/v1/grants" in label:
             return {"client_id": self.allowed.client_id}
         return {
@@ -238,6 +246,16 @@ class Callers:
             "scope": "",
             "resource": "",
         }
+
+    def _activated(self) -> str:
+        """A version of the rules that decides nothing else than the shipped ones, and is in force."""
+        url, headers = f"{self._suite.url('policy')}/v1/rules", self.headers("administrator")
+        answer = self.session.post(url, json=OF_RULES["POST /v1/rules"], headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        version = str(answer.json()["version"])
+        answer = self.session.post(f"{url}/versions/{version}/activate", json={}, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return version
 
     def _login(self, username: str, password: str) -> Account:
         said = self._post("/v1/login", {"username": username, "password": password, "client_id": self._suite.app}, 200)

@@ -29,10 +29,10 @@ from tests.harness.seeds import SEED, times
 from tests.hostile.messages import Forger
 from watchword.identity.v1 import identity_pb2
 from watchword.log.v1 import log_pb2, log_pb2_grpc
-from watchword.policy.v1 import policy_pb2
+from watchword.policy.v1 import policy_pb2, rules_pb2
 from watchword.token.v1 import authorization_pb2, token_pb2
 
-CONTRACTS = (identity_pb2, token_pb2, authorization_pb2, policy_pb2, log_pb2)
+CONTRACTS = (identity_pb2, token_pb2, authorization_pb2, policy_pb2, rules_pb2, log_pb2)
 CALLERS: tuple[tuple[Kind, str], ...] = (("operator", "fuzz"), ("backend", "fuzz"), ("service", "identity"))
 MESSAGES = 8
 STREAMS = 6

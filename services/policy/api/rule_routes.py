@@ -193,7 +193,7 @@ class RuleRoutes:
             "/v1/rules/versions/{version}",
             summary="The texts of a version",
             response_model=Shown,
-            openapi_extra=refuses({**_AUTHORIZED, **_UNKNOWN}, [BEARER]),
+            openapi_extra=refuses({**_AUTHORIZED, **_UNKNOWN, 422: ("invalid_request",)}, [BEARER]),
         )
         async def shown(version: Annotated[int, Path(ge=1, le=_MOST)], request: Request) -> Response:
             await self.by(request, "show")

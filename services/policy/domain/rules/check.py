@@ -53,7 +53,9 @@ def problems(policies: str, schema: str) -> list[Problem]:
     found = [*_too_large(POLICIES, policies, MAX_BYTES), *_too_large(SCHEMA, schema, MAX_SCHEMA_BYTES)]
     if not found:
         source, additions = Source(POLICIES, policies), Source(SCHEMA, schema)
-        found = [*_too_many(source)] or [*schemas.problems(additions), *_policies(source, additions)]
+        found = [*_too_many(source)] or [*(wrong := schemas.problems(additions)), *_policies(source, additions, wrong)]
+        if not found and (said := _says(policies)) is not None:
+            found = [source.problem(0, _shown_message(said))]
     return sorted(set(found), key=lambda one: (one.part != SCHEMA, one))[:MAX_PROBLEMS]
 
 
@@ -76,7 +78,7 @@ def _too_many(source: Source) -> Iterator[Problem]:
         yield source.problem(0, f"at most {MAX_POLICIES} policies", "say as facts what policies need not")
 
 
-def _policies(source: Source, additions: Source) -> Iterator[Problem]:
+def _policies(source: Source, additions: Source, wrong_schema: Sequence[Problem]) -> Iterator[Problem]:
     right: dict[Statement, Json] = {}
     for statement in source.statements:
         wrong = source.unreadable(statement) or list(_grammar(source, statement))
@@ -84,9 +86,9 @@ def _policies(source: Source, additions: Source) -> Iterator[Problem]:
         if not wrong:
             right[statement] = _json(statement.text)
     yield from _ids(source, right)
-    compiled = schemas.whole(additions.text)
-    if right and schemas.says(compiled) is None:
-        yield from _meaning(source, [one for one, json in right.items() if json["staticPolicies"]], compiled)
+    if right and not wrong_schema:
+        judged = [one for one, json in right.items() if json["staticPolicies"]]
+        yield from _meaning(source, judged, schemas.whole(additions.text))
 
 
 def _grammar(source: Source, statement: Statement) -> Iterator[Problem]:

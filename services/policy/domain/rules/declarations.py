@@ -38,6 +38,8 @@ def _read(tokens: Sequence[Token]) -> Declared | None:
     kind = rest[0].text
     end = next((at for at, one in enumerate(rest) if at and one.text in _ENDS[kind]), len(rest))
     names = tuple(one for one in rest[1:end] if one.text != ",")
+    if not names:
+        return None
     if kind == "entity":
         opened = next((at for at, one in enumerate(rest) if one.text in ("{", "tags")), None)
         bare = opened is None or [one.text for one in rest[opened : opened + 2]] == ["{", "}"]
@@ -63,7 +65,7 @@ def _value(tokens: Sequence[Token], member: str) -> tuple[Token, ...]:
     if at is None:
         return ()
     end = next((later for later in range(at + 2, len(texts)) if texts[later] in ("}", ":")), len(texts))
-    until = end - 1 if texts[end] == ":" else end
+    until = end - 1 if texts[end : end + 1] == [":"] else end
     return tuple(one for one in tokens[at + 2 : until] if one.text not in ("[", "]", ","))
 
 
