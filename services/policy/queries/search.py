@@ -10,6 +10,7 @@ from eventlog.errors import Kind, Refusal
 from services.policy.domain import search
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.pointers import Pointers
+from services.policy.domain.rules.engine import Rules
 from services.policy.queries import Decisions, Moment
 from services.policy.queries.past import settled
 
@@ -43,14 +44,15 @@ class Searches:
     async def subjects(self, type_: str, asked: Question, wanted: Wanted) -> Page:
         """Of a type, who may. The question's own subject is ignored."""
         resource = None if asked.resource is None else str(asked.resource)
-        rules = self.decisions.rules.now()
+        rules = await self._rules(wanted)
         everybody = rules.mentions(asked.action, type_, asked.resource.type if asked.resource else "")
         found = await self._found(lambda known: search.subjects(type_, resource, known, everybody), wanted)
         return await self._page(found, lambda one: _replaced(asked, subject=Entity.of(one)), wanted)
 
     async def resources(self, type_: str, asked: Question, wanted: Wanted) -> Page:
         """Of a type, on which resources the subject may. The question's own resource is ignored."""
-        everywhere = self.decisions.rules.now().mentions(asked.action, asked.subject.type, type_)
+        rules = await self._rules(wanted)
+        everywhere = rules.mentions(asked.action, asked.subject.type, type_)
         subject = str(asked.subject)
         found = await self._found(lambda known: search.resources(type_, subject, known, everywhere), wanted)
         return await self._page(found, lambda one: _replaced(asked, resource=Entity.of(one)), wanted)
@@ -60,6 +62,12 @@ class Searches:
         subject, resource = str(asked.subject), None if asked.resource is None else str(asked.resource)
         found = await self._found(lambda known: search.actions(subject, resource, known), wanted)
         return await self._page(found, lambda one: _replaced(asked, action=one), wanted)
+
+    async def _rules(self, wanted: Wanted) -> Rules:
+        """Those that decide what is found."""
+        if wanted.moment is None:
+            return self.decisions.rules.now()
+        return await self.decisions.rules.at((await self.decisions.past.then(wanted.moment)).moment)
 
     async def _found(self, find: Callable[[Pointers], Collection[str]], wanted: Wanted) -> Sequence[str]:
         """The candidates after those of the pages before, in order."""

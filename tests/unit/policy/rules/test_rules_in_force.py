@@ -1,5 +1,7 @@
 """What is written decides nothing; what is activated decides from its position on; the past keeps the rules it had."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from eventlog.errors import Refusal
@@ -11,6 +13,7 @@ from services.policy.projections import SessionStarted
 from services.policy.queries import Moment
 from services.policy.queries.dryrun import Differences
 from services.policy.queries.rules import Activated
+from services.policy.queries.search import Searches, Wanted
 from tests.unit.policy.rules.asking import DOCUMENTS
 from tests.unit.policy.rules.governed import READERS, WRITERS, Governed
 from tests.unit.policy.world import ALICE, DAY, OPERATOR, Following
@@ -86,6 +89,26 @@ async def test_the_past_is_decided_by_the_rules_that_it_had(world: Governed) -> 
     assert await then(position) == ["allowed", "no_matching_role"]
     (answer,) = await world.decisions.answers([READ], Moment(before))
     assert answer.code == "no_matching_role"
+
+
+async def test_a_search_in_the_past_goes_by_the_rules_of_then(world: Governed) -> None:
+    place = await world.say(
+        {"kind": "parent", "resource": "document/1", "parent": "folder/1"},
+        {"kind": "membership", "member": str(ALICE), "group": "staff"},
+        {"kind": "group", "id": "staff"},
+    )
+    then = await world.activate(await world.write(READERS))
+    now = await world.activate(0)
+    searches = Searches(world.decisions)
+
+    async def found(position: int) -> tuple[Sequence[str], Sequence[str]]:
+        wanted = Wanted(moment=Moment(0, position))
+        resources = await searches.resources("document", READ, wanted)
+        return resources.found, (await searches.subjects("account", READ, wanted)).found
+
+    assert await found(then) == (["document/1"], [str(ALICE)])
+    assert await found(place) == await found(now) == ([], [])
+    assert (await searches.resources("document", READ, Wanted())).found == []
 
 
 async def test_rules_that_could_not_be_read_deny_everything(world: Governed) -> None:
