@@ -7,7 +7,7 @@ so what it decided is true at the position where its events stand; if any stream
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -56,6 +56,10 @@ class Attempt:
             self.seen[stream] = _Seen(fold, version, state, [])
         state_now: S = self.seen[stream].state
         return state_now
+
+    async def expect(self, wanted: Iterable[tuple[Fold[Any], str]]) -> None:
+        """Before many streams are read, most of which are new: one question tells which of them do not exist."""
+        await self._log.learn_new(wanted)
 
     async def exists(self, fold: Fold[Any], key: str) -> bool:
         """Whether a stream has any event. Guarded."""
@@ -204,6 +208,15 @@ class Log:
             self._cache.move_to_end(stream)
             return self._cache[stream]
         return await self._load(fold, stream)
+
+    async def learn_new(self, wanted: Iterable[tuple[Fold[Any], str]]) -> None:
+        """Remembers, of those that are not in memory, which do not exist; see Attempt.expect."""
+        streams = {fold.stream(key): fold for fold, key in wanted}
+        unknown = [stream for stream in streams if stream not in self._cache]
+        there = await self.store.moved([Guard(stream, 0) for stream in unknown]) if unknown else {}
+        for stream in unknown:
+            if stream not in there:
+                self._remember(stream, 0, streams[stream].initial)
 
     async def fresh(self, fold: Fold[S], key: str) -> S:
         """The state of a stream as it stands in the database now, for answers that no append confirms.

@@ -14,7 +14,7 @@ from services.policy.commands.naming import naming
 from services.policy.domain.checks import check, check_exclusions
 from services.policy.domain.entities import ACCOUNT, CLIENT, Entity
 from services.policy.domain.events import AccessRecalled, AdministratorCreated
-from services.policy.domain.facts import Assignment, Exclusion, Fact, Group, Membership, Role, Share
+from services.policy.domain.facts import Assignment, Exclusion, Fact, Group, Membership, Role, Share, stream_of
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import check_names, normal
 from services.policy.domain.history import FIRST, RECALL, SUITE
@@ -55,7 +55,9 @@ class Commands:
         """
         self._check_form(write, remove)
         write = [normal(fact) for fact in write]
-        for account, fact in _first(write, _accounts).items():
+        accounts = _first(write, _accounts)
+        await self.memory.learn([Entity(ACCOUNT, account) for account in accounts])
+        for account, fact in accounts.items():
             with naming(fact, write):
                 await self._must_be_known(account)
         concerned = {} if restored else _first(write, self._concerned)
@@ -63,6 +65,7 @@ class Commands:
 
         async def decision(attempt: Attempt) -> int:
             desk = Desk(attempt)
+            await desk.expect(_looked_at([*write, *remove], concerned))
             since, missing = await apply(desk, write, remove)
             for fact in missing:
                 with naming(fact, remove, "remove"):
@@ -169,6 +172,13 @@ class Commands:
     async def _identity_moves(self) -> None:
         following = self.memory.known[IDENTITY][0]
         await following.wait(following.applied + 1, self.patience)
+
+
+def _looked_at(facts: Iterable[Fact], holders: Iterable[str]) -> Iterable[str]:
+    """The streams that a change looks at in any case."""
+    yield from map(stream_of, facts)
+    for holder in holders:
+        yield from (f"assignment/{holder}", f"membership/{holder}")
 
 
 def _accounts(fact: Fact) -> Iterable[str]:

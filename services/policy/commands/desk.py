@@ -1,6 +1,6 @@
 """A change of facts while it is decided: what the log holds, and what this change has added so far."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from eventlog.events import Event, Recorded
 from eventlog.log import Attempt
@@ -22,6 +22,11 @@ class Desk:
     @property
     def now(self) -> int:
         return self._attempt.now
+
+    async def expect(self, streams: Iterable[str]) -> None:
+        """Before these are read, one after another."""
+        parted = (stream.partition("/") for stream in streams)
+        await self._attempt.expect((FOLDS[kind], key) for kind, _, key in parted)
 
     async def has(self, fact: Fact) -> bool:
         """Whether something of that name is said."""

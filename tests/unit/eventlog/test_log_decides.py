@@ -236,6 +236,22 @@ async def test_several_are_asked_at_once_and_each_is_as_fresh(processes: Process
     assert [state.count for state in await one.fresh_each(COUNTER, ["1", "2", "3", "4"])] == [1, 2, 1, 0]
 
 
+async def test_of_many_that_are_expected_only_those_that_exist_are_asked_for_one_by_one(processes: Processes) -> None:
+    await count(processes.log(), "2")
+    log = processes.log()
+    log.store = read = Asked(processes.store)
+
+    async def decision(attempt: Attempt) -> list[int]:
+        await attempt.expect((COUNTER, str(number)) for number in range(4))
+        states = [await attempt.read(COUNTER, str(number)) for number in range(4)]
+        await attempt.write(COUNTER, "3", Counted())
+        return [state.count for state in states]
+
+    assert (await log.decide(BY, decision)).value == [0, 0, 1, 0]
+    assert read.asked == ["counter/2"]
+    assert (await log.decide(BY, decision)).value == [0, 0, 1, 1]
+
+
 async def test_what_is_read_once_takes_nobodys_place_in_memory(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
