@@ -206,15 +206,15 @@ class Relayed(log_pb2_grpc.RelayServiceServicer):
 class Small:
     """The running services, and the place that the commands are told of."""
 
-    def __init__(self, data: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, data: Path, loop: asyncio.AbstractEventLoop, policy: Any = None) -> None:
         self.place = Place(data)
         self.place.furnish()
         self.authority = Authority(self.place)
         self.authority.keep("operator", "admin")
-        self.identity = Accounts()
         # What no command asks stays as the stubs have it, unimplemented; to mypy that is abstract.
+        self.identity: Accounts = cast(Any, Accounts)()
         self.token: Tokens = cast(Any, Tokens)()
-        self.policy: Roles = cast(Any, Roles)()
+        self.policy: Roles = policy or cast(Any, Roles)()
         self.stores = {name: MemoryStore() for name in SERVICES}
         self.projections = {name: Projected() for name in SERVICES}
         self.relays = {name: Relayed() for name in SERVICES}
@@ -295,12 +295,12 @@ def _all(service: str) -> dict[str, set[str]]:
 
 
 @contextmanager
-def small_suite(data: Path) -> Iterator[Small]:
-    """Runs until the block ends."""
+def small_suite(data: Path, policy: Any = None) -> Iterator[Small]:
+    """Runs until the block ends. `policy` may be another servicer than Roles."""
     loop = asyncio.new_event_loop()
+    small = Small(data, loop, policy)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    small = Small(data, loop)
     try:
         asyncio.run_coroutine_threadsafe(small.start(), loop).result(20)
         yield small
