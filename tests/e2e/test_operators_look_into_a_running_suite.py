@@ -14,7 +14,12 @@ from tests.harness.running import Running, until
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-ANSWERS = ('"username":"walter"', "client_id      sign-in-example", "'active': True")
+ANSWERS = (
+    '"username":"walter"',
+    "client_id      sign-in-example",
+    "'active': True",
+    '"because":["service/billing → owner → on document/7"]',
+)
 """What each of them is answered, in their order."""
 
 

@@ -28,7 +28,7 @@ FOLLOWS = {
         ("follow-up-what-ended", "token"),
         ("revoke-what-identity-ended", "identity"),
     },
-    "policy": {("roles", "policy"), ("accounts", "identity"), ("revoked", "token"), ("trust", "token")},
+    "policy": {("facts", "policy"), ("accounts", "identity"), ("revoked", "token"), ("trust", "token")},
 }
 
 

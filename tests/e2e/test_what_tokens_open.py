@@ -39,9 +39,21 @@ ADMINISTRATION = [
     ("token", "PUT", "/v1/clients/another", {"name": "another"}),
     ("token", "POST", "/v1/clients/another/secret", {}),
     ("token", "DELETE", "/v1/clients/another", None),
+    ("policy", "POST", "/v1/facts", {"write": [{"kind": "group", "id": "another"}]}),
+    ("policy", "GET", "/v1/facts", None),
+]
+QUESTION = {
+    "subject": {"type": "account", "id": "acc_another"},
+    "action": {"name": "document.read"},
+    "resource": {"type": "document", "id": "7"},
+}
+ASKING = [("policy", "POST", f"/access/v1/{what}", QUESTION) for what in ("evaluation", "evaluations")]
+SEARCHING = [
+    *(("policy", "POST", f"/access/v1/search/{what}", QUESTION) for what in ("subject", "resource", "action")),
+    ("policy", "POST", "/v1/explain", QUESTION),
 ]
 ROLES = [("policy", "GET", "/v1/roles", None)]
-EVERY_DOOR = ACCOUNT + ADMINISTRATION + ROLES
+EVERY_DOOR = ACCOUNT + ADMINISTRATION + ASKING + SEARCHING + ROLES
 
 Call = Callable[[dict[str, Any]], Any]
 
@@ -207,8 +219,27 @@ async def test_a_persons_token_opens_what_its_scope_says(suite: Running, people:
     await all_say(people, ADMINISTRATION, own.access_token, 403, "insufficient_scope")
     await all_say(people, ACCOUNT, admin.access_token, 403, "insufficient_scope")
     for signed in (own, admin):
+        await all_say(people, ASKING + SEARCHING, signed.access_token, 403, "insufficient_scope")
+    for signed in (own, admin):
         assert (await knock(people, ROLES[0], signed.access_token)).status_code == 200
     assert (await knock(people, ACCOUNT[0], own.access_token)).json()["account_id"] == person.account_id
+
+
+async def test_policy_is_asked_with_the_scope_for_it_by_a_client_for_itself_and_never_by_a_person(
+    suite: Running, people: People
+) -> None:
+    for scope, opens, other in (
+        ("watchword:evaluate", ASKING, SEARCHING),
+        ("watchword:search", SEARCHING, ASKING),
+    ):
+        token = await own_token(people.http, suite, await machine(suite, scopes=[scope]))
+        for door in opens:
+            assert (await knock(people, door, token)).status_code == 200, door
+        await all_say(people, ACCOUNT + ADMINISTRATION + other, token, 403, "insufficient_scope")
+        app = await registered(suite, scopes=[scope, "openid"], first_party=True, direct_login=True)
+        person = await people.login(await people.register(), client=app.client_id)
+        assert scope in claims(person.access_token)["scope"]
+        await all_say(people, ASKING + SEARCHING, person.access_token, 403, "insufficient_scope")
 
 
 async def test_watchword_admin_opens_nothing_that_policy_does_not_allow(suite: Running, people: People) -> None:

@@ -21,7 +21,8 @@ def main() -> None:
     jar = http.cookiejar.MozillaCookieJar()
     if asked.b:
         jar.load(asked.b, ignore_discard=True)
-    headers = dict(header.split(": ", 1) for header in asked.H)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} if asked.d else {}
+    headers |= dict(header.split(": ", 1) for header in asked.H)
     with httpx2.Client(cookies=jar, trust_env=False) as client:
         answer = client.request("POST" if asked.d else "GET", asked.url, content=asked.d, headers=headers)
     if asked.c:

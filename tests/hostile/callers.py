@@ -10,13 +10,13 @@ import requests
 from httpx2 import AsyncClient
 from requests.adapters import HTTPAdapter
 
-from tests.harness.applications import registered
+from tests.harness.applications import machine, own_token, registered
 from tests.harness.browsing import Browser
 from tests.harness.people import PASSWORD
 from tests.harness.running import Running
 from tests.oidc.party import ALLOW, party
 
-KINDS = ("nobody", "cookie", "bearer", "administrator", "service", "nonsense")
+KINDS = ("nobody", "cookie", "bearer", "administrator", "service", "machine", "nonsense")
 ADDRESSES = 48
 CHANGES = frozenset(
     {
@@ -46,7 +46,25 @@ OF_RULES: dict[str, dict[str, Any]] = {
     "POST /v1/rules/dry-run": {"version": 0},
 }
 """Bodies that say something of policies."""
-ALIKE: dict[str, dict[str, Any]] = {"POST /oauth2/logout": {"state": "some"}} | OF_CLIENTS | OF_RULES
+QUESTION = {
+    "subject": {"type": "service", "id": "some"},
+    "action": {"name": "document.read"},
+    "resource": {"type": "document", "id": "some"},
+}
+ASKED = {
+    *(f"POST /access/v1/{what}" for what in ("evaluation", "evaluations")),
+    *(f"POST /access/v1/search/{what}" for what in ("subject", "resource", "action")),
+    "POST /v1/explain",
+}
+"""What clients ask policy for themselves."""
+FACTS = {"POST /v1/facts": {"write": [{"kind": "group", "id": "tests"}]}}
+ALIKE: dict[str, dict[str, Any]] = {
+    "POST /oauth2/logout": {"state": "some"},
+    **dict.fromkeys(ASKED, QUESTION),
+    **FACTS,
+    **OF_CLIENTS,
+    **OF_RULES,
+}
 """Bodies that are the same for everybody."""
 
 
@@ -54,6 +72,8 @@ def right_kind(operation: Any) -> str:
     """As whom an operation can be called."""
     if operation.label.endswith("/oauth2/userinfo"):
         return "identified"
+    if operation.label in ASKED:
+        return "machine"
     named = {scheme for by in operation.definition.raw["security"] for scheme in by}
     if "session" in named:
         return "cookie"
@@ -105,6 +125,7 @@ class Callers:
         self._admin: str | None = None
         self._scratch: str | None = None
         self._allowed: Allowed | None = None
+        self._machine: str | None = None
 
     @property
     def session(self) -> requests.Session:
@@ -145,6 +166,18 @@ class Callers:
             self._allowed = asyncio.run(self._allow(self.person))
         return self._allowed
 
+    @property
+    def machine(self) -> str:
+        """A token of a client that asks policy for itself."""
+        if self._machine is None:
+            self._machine = asyncio.run(self._ask_for_itself())
+        return self._machine
+
+    async def _ask_for_itself(self) -> str:
+        async with AsyncClient(timeout=30, trust_env=False) as http:
+            client = await machine(self._suite, scopes=["watchword:evaluate", "watchword:search"])
+            return await own_token(http, self._suite, client)
+
     async def _allow(self, person: Account) -> "Allowed":
         identity = self._suite.url("identity")
         async with AsyncClient(timeout=30, trust_env=False) as http:
@@ -157,7 +190,7 @@ class Callers:
 
     def forget(self) -> None:
         """What was held may be worth nothing now."""
-        self._person = self._admin = self._scratch = self._allowed = None
+        self._person = self._admin = self._scratch = self._allowed = self._machine = None
 
     def headers(self, kind: str) -> dict[str, str]:
         """As whom a request comes."""
@@ -169,6 +202,8 @@ class Callers:
                 return {"Authorization": f"Bearer {self.person.access_token}"}
             case "administrator":
                 return {"Authorization": f"Bearer {self.administrator}"}
+            case "machine":
+                return {"Authorization": f"Bearer {self.machine}"}
             case "identified":
                 return {"Authorization": f"Bearer {self.allowed.access_token}"}
             case "service":
@@ -224,6 +259,8 @@ class Callers:
     def knows(self, label: str) -> dict[str, str]:
         """Values that make something of a request, by the names of members and parameters."""
         person = self.person
+        if label in ASKED:
+            return {}
         if "/v1/clients" in label:
             # What others use is not to be changed.
             return {"client_id": self.scratch}

@@ -16,7 +16,7 @@ from chassis.web.described import BEARER, Codes, refuses
 from eventlog.log import By
 from services.policy.api.administrators import SET_LABEL, sets_labels
 from services.policy.api.wire import page_token, read_page_token
-from services.policy.commands import MOST, Commands
+from services.policy.commands import Commands
 from services.policy.commands.naming import naming
 from services.policy.domain import spelled
 from services.policy.domain.facts import Fact
@@ -44,14 +44,14 @@ _WRITTEN: Codes = _ADMINISTRATOR | {
 
 
 class Change(BaseModel):
-    """Facts that are made so, and others that are made not so: all of them or none. How each is spelled, docs/policy.md
-    says; what names one suffices to remove it.
+    """Facts that are made so, and others that are made not so: all of them or none, together at most 1,000. How each is
+    spelled, docs/policy.md says; what names one suffices to remove it.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    write: list[dict[str, Any]] = Field(default=[], max_length=MOST)
-    remove: list[dict[str, Any]] = Field(default=[], max_length=MOST)
+    write: list[dict[str, Any]] = []
+    remove: list[dict[str, Any]] = []
     restored: bool = Field(default=False, description="take what could not be said anew, as it stood")
     recall: bool = Field(default=False, description="end the tokens of those whose roles or groups it concerns")
 

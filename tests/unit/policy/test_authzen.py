@@ -218,6 +218,7 @@ async def test_without_evaluations_there_is_one(door: Door, evaluations: dict[st
         {"evaluations": {}},
         {"evaluations": [MAY], "subject": "alice"},
         {"evaluations": [MAY], "options": {"evaluations_semantic": "at_random"}},
+        {"evaluations": [MAY], "options": {"evaluations_semantic": ""}},
         {"evaluations": [MAY], "options": []},
         {"evaluations": [MAY], "context": {"watchword": {"as_of": 5}}},
         {"evaluations": [{}] * 1001},

@@ -139,7 +139,7 @@ class Configuration(BaseModel):
 
 
 def _asks(summary: str, properties: dict[str, Any], required: list[str], codes: Codes | None = None) -> dict[str, Any]:
-    schema = {"type": "object", "required": required, "properties": properties}
+    schema = {"type": "object", "properties": properties} | ({"required": required} if required else {})
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     merged = {status: [*names, *(codes or {}).get(status, ())] for status, names in _ASKING.items()}
     return {"summary": summary, "requestBody": body} | refuses(merged, [BEARER])
@@ -156,7 +156,7 @@ EVALUATIONS = _asks(
     {
         **dict.fromkeys(("subject", "action", "resource"), _ANYTHING),
         "context": _CONTEXT,
-        "evaluations": _maybe({"type": "array", "maxItems": 1000, "items": {}}),
+        "evaluations": _maybe({"type": "array", "items": {}, "description": "at most 1,000"}),
         "options": _maybe(_OPTIONS),
     },
     [],

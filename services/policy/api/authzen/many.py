@@ -43,7 +43,8 @@ class Evaluations(msgspec.Struct, frozen=True):
 
 def semantic(many: Evaluations) -> str:
     """Raises Refusal `invalid_request`."""
-    named = (many.options or Options()).evaluations_semantic or ALL
+    said = (many.options or Options()).evaluations_semantic
+    named = ALL if said is None else said
     if named not in (ALL, UNTIL_DENIED, UNTIL_PERMITTED):
         raise wrong(f"evaluations_semantic is one of {ALL}, {UNTIL_DENIED}, {UNTIL_PERMITTED}")
     return named
