@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from chassis.rpc.callers import Acting
 from services.policy.api.grpc import PolicyApi
 from tests.unit.policy.world import World
 from watchword.policy.v1 import policy_pb2 as pb
@@ -11,7 +12,7 @@ class SmallPolicy(PolicyApi):
     """`world` holds all that it knows; access tokens are none of it."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(world.decisions, world.searches, world.commands, cast(Any, _NoTokens()))
+        super().__init__(world.decisions, world.searches, world.commands, cast(Any, _NoTokens()), _may_label)
         self.world = world
 
     async def WriteFacts(self, request: pb.WriteFactsRequest, context: Any) -> pb.WriteFactsResponse:
@@ -24,3 +25,7 @@ class _NoTokens:
     async def subject(self, question: Any, token: str) -> Any:
         assert token == ""
         return question
+
+
+async def _may_label(acting: Acting) -> None:
+    """An operator's certificate may."""
