@@ -11,8 +11,8 @@ from suite.commands.common import Data, said_plainly
 from suite.commands.reach import reached
 from suite.place import Place
 from suite.tour.show import Show
-from suite.tour.story import Broken
 from suite.tour.story import tour as walk
+from suite.tour.visitor import Broken
 
 
 def tour(data: Data) -> None:

@@ -15,18 +15,15 @@ from suite.contract import Clients, Contract
 from suite.errors import Halt
 from suite.operator import Operator
 from suite.reading import read
+from suite.tour.decision import Decided
 from suite.tour.show import Lines, Show
-from suite.tour.visitor import Answer, Visitor
+from suite.tour.visitor import Answer, Broken, Visitor
 
 PATIENCE = 10.0
 PAUSE = 0.001
 NEARBY = 10
 """A command writes fewer events than that: so far before its position the reading begins."""
 BEARERS = {"identity": "/v1/account", "policy": "/v1/roles"}
-
-
-class Broken(Exception):
-    """A promise did not hold; the text says which, and what came instead."""
 
 
 @dataclass(slots=True)
@@ -46,6 +43,7 @@ class Story:
     generations: list[str] = field(default_factory=list, repr=False)
     """The refresh tokens, the first one first."""
     caught_at: float = 0.0
+    decision: Decided | None = None
 
     async def tell(self, show: Show) -> None:
         """All steps, in order. Raises Broken, with the step's name."""
@@ -53,6 +51,8 @@ class Story:
             ("register", self.register),
             ("log in", self.log_in),
             ("call", self.call),
+            ("a decision", self.decided),
+            ("the past", self.past),
             ("refresh", self.refresh),
             ("a lost answer", self.lost_answer),
             ("refresh again", self.refresh),
@@ -100,6 +100,14 @@ class Story:
             _called("policy", roles, "the bearer is good here too"),
             _called("token", token, f"active: true, issued at position {token.body['pos']}"),
         ]
+
+    async def decided(self) -> Lines:
+        self.decision = Decided(self.peers, self.username, self.account, self.visitor.positions)
+        return await self.decision.given()
+
+    async def past(self) -> Lines:
+        assert self.decision is not None
+        return await self.decision.taken()
 
     async def refresh(self) -> Lines:
         before = self._newest()

@@ -12,6 +12,10 @@ from suite.contract import Contract
 from suite.errors import Halt
 
 
+class Broken(Exception):
+    """A promise did not hold; the text says which, and what came instead."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a service answered, and after how many milliseconds."""
