@@ -24,8 +24,8 @@ def introspect_unary(house: House) -> list[Figure]:
     suite = house.suite()
     asked = [token_pb2.IntrospectRequest(token=token) for token in run(access_tokens(suite, TOKENS))]
     run(_good(suite, asked[0]))
-    job = _job(house, "token", "watchword.token.v1.TokenService/Introspect", asked)
-    empty = _job(house, "token", "grpc.health.v1.Health/Check", [HealthCheckRequest()])
+    job = rpc_job(house, "token", "watchword.token.v1.TokenService/Introspect", asked)
+    empty = rpc_job(house, "token", "grpc.health.v1.Health/Check", [HealthCheckRequest()])
     return [
         *house.drive(job, pids).figures("introspection, gRPC with mTLS, unary", at_least(3000)),
         *house.drive(empty, pids).figures("gRPC with mTLS, the handler of a health check", None),
@@ -39,7 +39,7 @@ def introspect_batch(house: House) -> list[Figure]:
     tokens = run(access_tokens(suite, BATCH))
     asked = token_pb2.BatchIntrospectRequest(tokens=tokens)
     run(_all_good(suite, asked))
-    job = _job(house, "token", "watchword.token.v1.TokenService/BatchIntrospect", [asked])
+    job = rpc_job(house, "token", "watchword.token.v1.TokenService/BatchIntrospect", [asked])
     return house.drive(job, pids).figures(
         f"introspection, gRPC with mTLS, batches of {BATCH}: tokens", at_least(50_000), each=BATCH
     )
@@ -50,7 +50,7 @@ def check(house: House) -> list[Figure]:
     pids = house.under_load("policy")
     suite = house.suite()
     asked = run(_question(suite))
-    job = _job(house, "policy", "watchword.policy.v1.PolicyService/Check", [asked])
+    job = rpc_job(house, "policy", "watchword.policy.v1.PolicyService/Check", [asked])
     return house.drive(job, pids).figures("check, unary gRPC with mTLS", at_least(2500))
 
 
@@ -82,7 +82,7 @@ async def _question(suite: Suite) -> policy_pb2.CheckRequest:
     return asked
 
 
-def _job(house: House, service: str, method: str, asked: Sequence[Any]) -> RpcJob:
+def rpc_job(house: House, service: str, method: str, asked: Sequence[Any]) -> RpcJob:
     known = house.suite().contract
     return RpcJob(
         target=house.suite().fleet.target(service),
