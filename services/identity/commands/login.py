@@ -12,11 +12,11 @@ from eventlog.log import Attempt, By
 from services.identity.commands import Browser, Identity, devices
 from services.identity.commands.counted import Counted, give_all_back, take_all
 from services.identity.commands.names import find, key_of
-from services.identity.commands.sessions import end_by_cookie, end_session
+from services.identity.commands.sessions import end_by_cookie, end_session, opened_by
 from services.identity.domain.account import ACCOUNT, Account, invalid_credentials, may_sign_in, rehash
 from services.identity.domain.events import LoginSucceeded, SessionStarted
 from services.identity.domain.names import read_password
-from services.identity.domain.session import SESSION, ends_at_token, secret_hash
+from services.identity.domain.session import SECOND, SESSION, ends_at_token, secret_hash, until_told_apart
 from services.identity.ports import FirstTokens, Overtaken, Started, Step
 
 Offer = Callable[[Started], Awaitable[FirstTokens | Step | Overtaken]]
@@ -25,6 +25,8 @@ Offer = Callable[[Started], Awaitable[FirstTokens | Step | Overtaken]]
 ACR = "urn:watchword:acr:password"
 AMR = ("pwd",)
 PATIENCE = 2.0
+SET_BACK = 20_000
+"""Microseconds by which the log's time, as a process knows it, may be corrected downwards within a second or so."""
 
 # What token says where identity's own log has overtaken this login: the same answer as a moment later.
 _OVERTAKEN_HERE = frozenset({"session_ended"})
@@ -83,6 +85,7 @@ async def log_in(
         account = await find(identity.log, name_key)
         try:
             verified = await _verify(identity, correlation_id, account, password, browser)
+            await _told_apart(identity, account.id, browser.session)
             offer = offer or await _for_tokens(identity, credentials.client_id)
             started, cookie, answer = await _start(identity, verified, offer, browser)
         except Refusal as refusal:
@@ -129,6 +132,13 @@ async def _verify(
     may_sign_in(account, account)
     rehashed = await identity.hasher.hash(password, browser.source) if identity.hasher.outdated(hashed) else None
     return _Verified(account, rehashed, correlation_id)
+
+
+async def _told_apart(identity: Identity, account_id: str, cookie: str | None) -> None:
+    """Waits until `auth_time` says that this is not the login of the session that the browser has."""
+    before = await opened_by(identity.log, cookie) if cookie else None
+    if before is not None and (left := until_told_apart(before, account_id, identity.log.now())):
+        await asyncio.sleep((left + SET_BACK) / SECOND)
 
 
 async def _for_tokens(identity: Identity, client_id: str | None) -> Offer | None:

@@ -92,6 +92,14 @@ async def _opened(log: Log, cookie: str) -> Session:
     return session
 
 
+async def opened_by(log: Log, cookie: str) -> Session | None:
+    """The session that a cookie opens, whether it goes on or not; None where it opens none."""
+    try:
+        return await _opened(log, cookie)
+    except Refusal:
+        return None
+
+
 async def csrf_token(log: Log, bound_to: str) -> str:
     """The token that changes of a session must show, by its id; it stays the same while the session lives.
 

@@ -12,7 +12,8 @@ from eventlog.log import Fold
 from services.identity.domain.account import Account
 from services.identity.domain.events import SessionEnded, SessionSecretChanged, SessionStarted
 
-LIFE = 30 * 24 * 3600 * 1_000_000
+SECOND = 1_000_000
+LIFE = 30 * 24 * 3600 * SECOND
 ID = re.compile(r"ses_[A-Za-z0-9_-]{22}")
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -68,6 +69,14 @@ def alive(session: Session, account: Account, now: int) -> bool:
         return False
     after_cutoff = session.position > account.cutoff or session.id == account.spared
     return after_cutoff and session.seen >= account.revoked and now < session.started + LIFE
+
+
+def until_told_apart(session: Session, account_id: str, now: int) -> int:
+    """How long the account's next login waits, so that an application can tell it from that of `session`: `auth_time`
+    counts seconds (OpenID Connect Core 2). In microseconds, a second at most.
+    """
+    left = (session.auth_time // SECOND + 1) * SECOND - now
+    return left if session.account_id == account_id and 0 < left <= SECOND else 0
 
 
 def ends_at_token(account_id: str, session_id: str) -> tuple[str, str]:

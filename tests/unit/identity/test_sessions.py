@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
+
 from eventlog.events import Recorded
 from eventlog.log import By
 from services.identity.commands.accounts import disable_account, enable_account
 from services.identity.commands.password import change_password
 from services.identity.commands.sessions import end_session, of_claims, of_cookie, sign_out
+from services.identity.domain.session import Session, until_told_apart
 from services.identity.projections import SessionRevoked, SubjectRevoked
 from services.identity.reactions import TakeOver
 from tests.unit.identity.house import OTHER_PASSWORD, PASSWORD, House, refusal_of
@@ -218,3 +221,20 @@ async def test_the_list_is_as_empty_as_a_password_change_leaves_it(house: House)
     await change_password(house.identity, "t", person, PASSWORD, OTHER_PASSWORD, "a")
     listed = await (await house.queries()).list_sessions(person)
     assert [entry.session_id for entry in listed] == [mine.session_id]
+
+
+@pytest.mark.parametrize(
+    ("account_id", "now", "left"),
+    [
+        ("acc_a", 7_300_000, 700_000),
+        ("acc_a", 7_999_999, 1),
+        ("acc_a", 7_000_000, 1_000_000),
+        ("acc_a", 8_000_000, 0),
+        ("acc_a", 6_999_999, 0),
+        ("acc_b", 7_300_000, 0),
+    ],
+)
+def test_a_persons_next_login_is_in_another_second(account_id: str, now: int, left: int) -> None:
+    """Within that of the last one it waits, at most to its end; a clock that is behind tells them apart as it is."""
+    before = Session(id="ses_1", account_id="acc_a", auth_time=7_300_000)
+    assert until_told_apart(before, account_id, now) == left
