@@ -19,6 +19,8 @@ from watchword.errors import UnusableKey
 PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 MIN_RSA_BITS = 2048
+# From here on verifying costs as much as signing does, and whoever brings a key to be judged may bring many.
+MAX_EXPONENT = 2**32
 # RFC 8032 5.1: the prime, and the y of a point of order 8.
 _P = 2**255 - 19
 _Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
@@ -116,11 +118,16 @@ def _fits(alg: str, key: PublicKey) -> bool:
         case "ES256":
             return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
         case "RS256" | "PS256":
-            return isinstance(key, RSAPublicKey) and key.key_size >= MIN_RSA_BITS and key.public_numbers().n % 2 == 1
+            return isinstance(key, RSAPublicKey) and _is_sound(key)
         case "EdDSA":
             return isinstance(key, Ed25519PublicKey) and _has_full_order(key)
         case _:
             return False
+
+
+def _is_sound(key: RSAPublicKey) -> bool:
+    numbers = key.public_numbers()
+    return key.key_size >= MIN_RSA_BITS and numbers.n % 2 == 1 and numbers.e < MAX_EXPONENT
 
 
 def _has_full_order(key: Ed25519PublicKey) -> bool:
