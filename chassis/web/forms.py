@@ -12,6 +12,8 @@ MEDIA_TYPE = "application/x-www-form-urlencoded"
 REPEATABLE = frozenset({"resource", "audience"})
 """RFC 8707 2 and RFC 8693 2.1 let a client name several."""
 MOST = 20
+PAIRS = 500
+"""Parameters of a form, with or without a name: more would take long to read, and nobody has so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,12 @@ async def oauth_form(request: Request) -> Form:
 
 
 def parse_form(body: bytes) -> Form:
-    """A form, or the query of an authorization request. Raises Refusal `invalid_request`: repeated names, no UTF-8."""
+    """A form, or the query of an authorization request.
+
+    Raises Refusal `invalid_request`: repeated names, no UTF-8, too many parameters.
+    """
+    if body.count(b"&") >= PAIRS:
+        raise invalid(f"a form has at most {PAIRS} parameters")
     values: dict[str, str] = {}
     several: dict[str, tuple[str, ...]] = {}
     seen: set[str] = set()

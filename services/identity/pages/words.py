@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 PACKAGED = Path(__file__).parent / "words"
 DEFAULT = "en"
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+LONGEST_TAG = 100
+"""Characters: RFC 5646 4.4.1 wants room for 35, and a tag of nothing but hyphens would be looked for once for each."""
 
 
 class BadWords(ValueError):
@@ -63,7 +65,7 @@ class Languages:
 
     def _find(self, tag: str) -> Words | None:
         """RFC 4647 3.4: the tag itself, then without its last parts; `de-CH` is served by `de`."""
-        while tag:
+        while tag and len(tag) <= LONGEST_TAG:
             if tag in self.known:
                 return self.known[tag]
             tag = tag.rpartition("-")[0]

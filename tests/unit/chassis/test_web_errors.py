@@ -117,6 +117,8 @@ async def test_a_missing_bearer_is_challenged() -> None:
         (b"grant_type=%00", FORM),
         (b"grant_type=", FORM),
         (b"", FORM),
+        (b"grant_type=a" + b"&" * 500, FORM),
+        (b"grant_type=a" + b"".join(b"&n%d=1" % number for number in range(500)), FORM),
         (b'{"grant_type": "a"}', JSON),
         (b"grant_type=a", {}),
     ],
@@ -125,6 +127,11 @@ async def test_a_form_that_is_none_is_invalid_request(body: bytes, headers: dict
     answer = await asked("POST", "/oauth2/token", content=body, headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_form_may_have_many_parameters() -> None:
+    many = b"grant_type=a" + b"".join(b"&n%d=1" % number for number in range(499))
+    assert (await asked("POST", "/oauth2/token", content=many, headers=FORM)).status_code == 200
 
 
 async def test_a_parameter_without_a_value_is_omitted() -> None:

@@ -35,6 +35,8 @@ def test_each_language_says_all_that_english_says() -> None:
         (("de",), "en", "de"),
         (("fr", "DE-at"), "en", "de"),
         (("fr",), "de", "de"),
+        (("de" + "-x" * 50,), "", "en"),
+        ((), "de" + "-" * 30_000, "en"),
     ],
 )
 def test_the_language_is_what_the_application_asks_for_or_the_browser_takes(
