@@ -9,7 +9,9 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +24,8 @@ MAX_BYTES = 256 * 1024
 TIMEOUT_S = 5.0
 AT_ONCE = 32
 """Fetches of a process at once; others wait, within their time."""
+OF_ONE = 4
+"""How many of them go to one address: one that answers slowly holds up those who ask there, and few others."""
 MAX_URL = 2048
 TRIED = 3
 """Addresses of one name that are tried, where the first do not answer."""
@@ -70,6 +74,8 @@ class Fetcher:
         self._resolve = resolve
         self._timeout = timeout
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._turns: dict[Address, asyncio.Semaphore] = {}
+        self._bound_for: Counter[Address] = Counter()
 
     async def get(self, url: str, limit: int = MAX_BYTES) -> Fetched:
         """See ports.Fetch."""
@@ -81,12 +87,24 @@ class Fetcher:
 
     async def _bounded(self, method: str, url: str, form: Mapping[str, str] | None, limit: int) -> Fetched:
         try:
-            async with asyncio.timeout(self._timeout), self._places:
+            async with asyncio.timeout(self._timeout):
                 return await self._ask(method, await self._judged(url), form, limit)
         except TimeoutError:
             raise NotFetched("it took too much time") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise NotFetched(f"it could not be fetched ({type(error).__name__})") from None
+
+    @asynccontextmanager
+    async def _turn(self, address: Address) -> AsyncIterator[None]:
+        """Waits until few enough others ask there."""
+        self._bound_for[address] += 1
+        try:
+            async with self._turns.setdefault(address, asyncio.Semaphore(OF_ONE)):
+                yield
+        finally:
+            self._bound_for[address] -= 1
+            if not self._bound_for[address]:
+                del self._bound_for[address], self._turns[address]
 
     async def _judged(self, text: str) -> _Target:
         url = _read(text)
@@ -106,10 +124,22 @@ class Fetcher:
         async with httpx2.AsyncClient(verify=self._trusted, trust_env=False, timeout=self._timeout) as client:
             for address in target.addresses[:-1]:
                 try:
-                    return await _exchange(client, method, target.url, address, form, limit)
+                    return await self._at(address, client, method, target.url, form, limit)
                 except (httpx2.ConnectError, httpx2.ConnectTimeout):
                     continue
-            return await _exchange(client, method, target.url, target.addresses[-1], form, limit)
+            return await self._at(target.addresses[-1], client, method, target.url, form, limit)
+
+    async def _at(
+        self,
+        address: Address,
+        client: httpx2.AsyncClient,
+        method: str,
+        url: httpx2.URL,
+        form: Mapping[str, str] | None,
+        limit: int,
+    ) -> Fetched:
+        async with self._turn(address), self._places:
+            return await _exchange(client, method, url, address, form, limit)
 
     @cached_property
     def _trusted(self) -> ssl.SSLContext:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chassis.addresses import Network
-from services.token.adapters.fetch import Fetcher
+from services.token.adapters.fetch import AT_ONCE, OF_ONE, Fetcher
 from services.token.ports import NotFetched
 from tests.unit.chassis.authority import Authority
 
@@ -219,3 +219,25 @@ async def test_a_form_is_posted() -> None:
     async with site(says(OK)) as served:
         assert (await Fetcher(HERE).post(f"http://127.0.0.1:{served.port}/", {"a": "b"})).status == 200
     assert served.heads[0].startswith(b"POST / HTTP/1.1\r\n")
+
+
+async def test_a_site_that_keeps_silent_holds_up_nobody_elsewhere() -> None:
+    """However often it is asked: there is room for few at once to one address."""
+    silent, there = asyncio.Event(), ip_network("127.0.0.2/32")
+
+    async def keeps_silent(writer: asyncio.StreamWriter) -> None:
+        await silent.wait()
+
+    fetcher = Fetcher((*HERE, there), timeout=30)
+    async with site(keeps_silent) as dead, site(says(OK), host="127.0.0.2") as well:
+        asking = [asyncio.ensure_future(fetcher.get(f"http://127.0.0.1:{dead.port}/")) for _ in range(2 * AT_ONCE)]
+        async with asyncio.timeout(20):
+            while len(dead.heads) < OF_ONE:
+                await asyncio.sleep(0.01)
+            assert (await fetcher.get(f"http://127.0.0.2:{well.port}/")).status == 200
+        assert len(dead.heads) == OF_ONE
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        silent.set()
+        assert (await fetcher.get(f"http://127.0.0.2:{well.port}/")).status == 200
