@@ -11,9 +11,10 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import httpx2
 
@@ -44,9 +45,14 @@ _SPECIAL = tuple(
 )
 
 
+# Threads of its own: a name whose servers keep silent occupies one for many seconds, however soon nobody waits for it.
+_RESOLVING = ThreadPoolExecutor(8, "resolve")
+
+
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses of a name, as the system knows it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVING, ask)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

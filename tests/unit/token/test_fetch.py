@@ -2,16 +2,18 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chassis.addresses import Network
-from services.token.adapters.fetch import AT_ONCE, OF_ONE, Fetcher
+from services.token.adapters.fetch import AT_ONCE, OF_ONE, Fetcher, resolve
 from services.token.ports import NotFetched
 from tests.unit.chassis.authority import Authority
 
@@ -241,3 +243,22 @@ async def test_a_site_that_keeps_silent_holds_up_nobody_elsewhere() -> None:
         await asyncio.gather(*asking, return_exceptions=True)
         silent.set()
         assert (await fetcher.get(f"http://127.0.0.2:{well.port}/")).status == 200
+
+
+async def test_a_name_that_nobody_answers_for_holds_up_nothing_but_fetches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as connecting to the database anew, which resolves a name, too."""
+    answered, waiting = threading.Event(), threading.Semaphore(0)
+
+    def keeps_silent(*asked: Any, **how: Any) -> list[Any]:
+        waiting.release()
+        answered.wait(30)
+        return []
+
+    monkeypatch.setattr("services.token.adapters.fetch.socket.getaddrinfo", keeps_silent)
+    asking = [asyncio.ensure_future(resolve(NAME, 443)) for _ in range(64)]
+    async with asyncio.timeout(20):
+        while not waiting.acquire(blocking=False):
+            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(int, "7") == 7
+    answered.set()
+    assert await asyncio.gather(*asking) == [[]] * 64
