@@ -1,4 +1,4 @@
-"""One suite for many tests: `watchword up` as its users start it, and second processes of identity and token beside it.
+"""One suite for many tests: `watchword up` as its users start it, and second processes of its services beside it.
 
 Everything is reached as from outside: REST over loopback, gRPC with certificates of the suite's own authority.
 """

@@ -77,7 +77,7 @@ class RulesServiceServicer:
     """
 
     def WriteRules(self, request, context):
-        """INVALID_ARGUMENT (policy_invalid, schema_invalid) says each mistake with its line and column; nothing is written then.
+        """INVALID_ARGUMENT (policy_invalid, schema_invalid) says the first mistakes, CheckRules all; nothing is written then.
         Texts that are written already are answered with their version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

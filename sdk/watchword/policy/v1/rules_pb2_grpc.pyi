@@ -34,7 +34,7 @@ class RulesServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RulesServiceAsyncStub: ...
     WriteRules: _grpc.UnaryUnaryMultiCallable[_rules_pb2.WriteRulesRequest, _rules_pb2.WriteRulesResponse]
-    """INVALID_ARGUMENT (policy_invalid, schema_invalid) says each mistake with its line and column; nothing is written then.
+    """INVALID_ARGUMENT (policy_invalid, schema_invalid) says the first mistakes, CheckRules all; nothing is written then.
     Texts that are written already are answered with their version.
     """
     CheckRules: _grpc.UnaryUnaryMultiCallable[_rules_pb2.CheckRulesRequest, _rules_pb2.CheckRulesResponse]
@@ -54,7 +54,7 @@ class RulesServiceAsyncStub(RulesServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WriteRules: _aio.UnaryUnaryMultiCallable[_rules_pb2.WriteRulesRequest, _rules_pb2.WriteRulesResponse]  # type: ignore[assignment]
-    """INVALID_ARGUMENT (policy_invalid, schema_invalid) says each mistake with its line and column; nothing is written then.
+    """INVALID_ARGUMENT (policy_invalid, schema_invalid) says the first mistakes, CheckRules all; nothing is written then.
     Texts that are written already are answered with their version.
     """
     CheckRules: _aio.UnaryUnaryMultiCallable[_rules_pb2.CheckRulesRequest, _rules_pb2.CheckRulesResponse]  # type: ignore[assignment]
@@ -77,7 +77,7 @@ class RulesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rules_pb2.WriteRulesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rules_pb2.WriteRulesResponse, _abc.Awaitable[_rules_pb2.WriteRulesResponse]]:
-        """INVALID_ARGUMENT (policy_invalid, schema_invalid) says each mistake with its line and column; nothing is written then.
+        """INVALID_ARGUMENT (policy_invalid, schema_invalid) says the first mistakes, CheckRules all; nothing is written then.
         Texts that are written already are answered with their version.
         """
 
