@@ -59,8 +59,13 @@ class Model:
         self._facts.clear()
         self._pointing.clear()
         self._closures.clear()
+        streams: defaultdict[str, list[Fact]] = defaultdict(list)
         for row in rows:
-            self.apply(row)
+            if row.kind == "fact":
+                fact = msgspec.convert(row.value, Fact)
+                streams[stream_of(fact)].append(fact)
+                self._point(fact)
+        self._facts = {stream: tuple(facts) for stream, facts in streams.items()}
 
     def apply(self, change: Change) -> None:
         """See eventlog.projection.Sink."""
@@ -77,6 +82,9 @@ class Model:
         self._facts[stream] = (*self.of(stream), fact)
         if isinstance(fact, Role):
             self._closures.clear()
+        self._point(fact)
+
+    def _point(self, fact: Fact) -> None:
         for target, what in pointers(fact):
             among = self._pointing[target]
             among[what] = among.get(what, 0) + 1

@@ -81,14 +81,14 @@ def gather(question: Question, facts: Facts, now: int) -> Case:
 
 
 def _roles(action: str, facts: Facts, holders: Sequence[str], places: Sequence[str], now: int) -> Sequence[Ground]:
-    without = excluded(facts, holders, now)
+    given = [one for holder in holders for one in assignments(facts, holder) if stands(one.expires_at, now)]
+    without = excluded(facts, {one.role for one in given})
     found = []
-    for holder in holders:
-        for one in assignments(facts, holder):
-            if stands(one.expires_at, now) and (one.resource is None or one.resource in places):
-                reached = inherited(facts, one.role, without)
-                if name := next((name for name in reached if _allows(facts, name, action)), None):
-                    found.append(Ground(one, holder, one.resource, tuple(way(reached, name, one.role))))
+    for one in given:
+        if one.resource is None or one.resource in places:
+            reached = inherited(facts, one.role, without)
+            if name := next((name for name in reached if _allows(facts, name, action)), None):
+                found.append(Ground(one, one.holder, one.resource, tuple(way(reached, name, one.role))))
     return found
 
 

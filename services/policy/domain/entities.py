@@ -1,6 +1,7 @@
 """What a question is about: subjects, resources and actions, and how they are spelled."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ MAX_ID = 256
 MAX_ID_BYTES = 3 * MAX_ID
 """Three bytes hold any character of the languages that live: an assignment names two ids, and an index takes 2.7 kB."""
 MAX_ACTION = 128
+SPELLINGS = 10_000
+"""Types and actions of which it is remembered whether they are well-formed."""
 
 ACCOUNT = "account"
 CLIENT = "client"
@@ -37,7 +40,7 @@ class Entity(msgspec.Struct, frozen=True):
     @property
     def well_formed(self) -> bool:
         good = 0 < len(self.id) <= MAX_ID and self.id.isprintable() and len(self.id.encode()) <= MAX_ID_BYTES
-        return good and _TYPE.fullmatch(self.type) is not None
+        return good and _is_type(self.type)
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -68,6 +71,12 @@ class Question(msgspec.Struct, frozen=True):
         )
 
 
+@lru_cache(maxsize=SPELLINGS)
+def _is_type(text: str) -> bool:
+    return _TYPE.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=SPELLINGS)
 def is_action(text: str) -> bool:
     """Whether it is the name of one action: parts of `[A-Za-z0-9_:/-]` joined by dots, at most 128 characters."""
     return len(text) <= MAX_ACTION and _ACTION.fullmatch(text) is not None

@@ -1,10 +1,11 @@
 """What administrators and owners say (docs/policy.md): values, what names them, and the streams that hold them.
 
-Things are spelled `type/id`. Times are in µs since 1970 by the log's time; None: without an end.
+Things are spelled `type/id`. Times are in µs since 1970 by the log's time; None: without an end. There may be millions,
+and none is in a ring: the collector of garbage passes them by.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import msgspec
 
@@ -12,7 +13,7 @@ GROUP = "group"
 Mode = Literal["reads", "writes", "both", "neither"]
 
 
-class Role(msgspec.Struct, frozen=True, tag_field="kind", tag="role", omit_defaults=True):
+class Role(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="role", omit_defaults=True):
     """Who holds it may do these actions, and what the roles that it inherits allow."""
 
     name: str
@@ -21,14 +22,14 @@ class Role(msgspec.Struct, frozen=True, tag_field="kind", tag="role", omit_defau
     description: str = ""
 
 
-class Group(msgspec.Struct, frozen=True, tag_field="kind", tag="group", omit_defaults=True):
+class Group(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="group", omit_defaults=True):
     """There is such a group."""
 
     id: str
     description: str = ""
 
 
-class Membership(msgspec.Struct, frozen=True, tag_field="kind", tag="membership", omit_defaults=True):
+class Membership(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="membership", omit_defaults=True):
     """A subject or a group is a member of a group, given by its id."""
 
     member: str
@@ -36,7 +37,7 @@ class Membership(msgspec.Struct, frozen=True, tag_field="kind", tag="membership"
     expires_at: int | None = None
 
 
-class Assignment(msgspec.Struct, frozen=True, tag_field="kind", tag="assignment", omit_defaults=True):
+class Assignment(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="assignment", omit_defaults=True):
     """A role is held on a resource; on everything, where that is None."""
 
     holder: str
@@ -45,14 +46,14 @@ class Assignment(msgspec.Struct, frozen=True, tag_field="kind", tag="assignment"
     expires_at: int | None = None
 
 
-class Exclusion(msgspec.Struct, frozen=True, tag_field="kind", tag="exclusion", omit_defaults=True):
+class Exclusion(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="exclusion", omit_defaults=True):
     """Nobody may hold two of these roles."""
 
     name: str
     roles: tuple[str, ...] = ()
 
 
-class Label(msgspec.Struct, frozen=True, tag_field="kind", tag="label", omit_defaults=True):
+class Label(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="label", omit_defaults=True):
     """How secret a thing is, or how far a subject is trusted."""
 
     of: str
@@ -60,21 +61,21 @@ class Label(msgspec.Struct, frozen=True, tag_field="kind", tag="label", omit_def
     categories: tuple[str, ...] = ()
 
 
-class Owner(msgspec.Struct, frozen=True, tag_field="kind", tag="owner", omit_defaults=True):
+class Owner(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="owner", omit_defaults=True):
     """Whose a resource is."""
 
     resource: str
     owner: str = ""
 
 
-class Parent(msgspec.Struct, frozen=True, tag_field="kind", tag="parent", omit_defaults=True):
+class Parent(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="parent", omit_defaults=True):
     """In which resource one lies."""
 
     resource: str
     parent: str = ""
 
 
-class Share(msgspec.Struct, frozen=True, tag_field="kind", tag="share", omit_defaults=True):
+class Share(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="share", omit_defaults=True):
     """`by` gives `to` some actions on a resource. It rests on the share `under`; on the owner's word, where empty."""
 
     resource: str
@@ -87,7 +88,7 @@ class Share(msgspec.Struct, frozen=True, tag_field="kind", tag="share", omit_def
     expires_at: int | None = None
 
 
-class Action(msgspec.Struct, frozen=True, tag_field="kind", tag="action", omit_defaults=True):
+class Action(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="action", omit_defaults=True):
     """What an action, or all of `a.*`, does to what it touches."""
 
     pattern: str
@@ -174,26 +175,25 @@ def stands(expires_at: int | None, now: int) -> bool:
 
 
 def role(facts: Facts, name: str) -> Role | None:
-    for one in facts.of(f"role/{name}"):
-        if isinstance(one, Role):
-            return one
-    return None
+    said = cast(Sequence[Role], facts.of(f"role/{name}"))
+    return said[0] if said else None
 
 
 def assignments(facts: Facts, holder: str) -> Sequence[Assignment]:
-    return [one for one in facts.of(f"assignment/{holder}") if isinstance(one, Assignment)]
+    return cast(Sequence[Assignment], facts.of(f"assignment/{holder}"))
 
 
 def memberships(facts: Facts, member: str) -> Sequence[Membership]:
-    return [one for one in facts.of(f"membership/{member}") if isinstance(one, Membership)]
+    return cast(Sequence[Membership], facts.of(f"membership/{member}"))
 
 
 def exclusions(facts: Facts) -> Sequence[Exclusion]:
-    return [one for one in facts.of(EXCLUSIONS) if isinstance(one, Exclusion)]
+    return cast(Sequence[Exclusion], facts.of(EXCLUSIONS))
 
 
 def label(facts: Facts, thing: str) -> Label:
-    return next((one for one in facts.of(f"label/{thing}") if isinstance(one, Label)), Label(thing))
+    said = cast(Sequence[Label], facts.of(f"label/{thing}"))
+    return said[0] if said else Label(thing)
 
 
 def owner(facts: Facts, resource: str) -> str | None:

@@ -60,7 +60,8 @@ def _at_least(what: str, has: Label, needs: Label) -> Iterator[str]:
 
 def _near(case: Case, facts: Facts, now: int) -> Iterator[str]:
     holders = (str(case.question.subject), *case.groups)
-    without = excluded(facts, holders, now)
+    given = {one.role for holder in holders for one in assignments(facts, holder) if stands(one.expires_at, now)}
+    without = excluded(facts, given)
     if without:
         yield f"not holding two roles that exclude each other: {', '.join(sorted(without))} give nothing"
     held = [one for holder in holders for one in assignments(facts, holder)]

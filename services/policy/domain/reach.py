@@ -7,8 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 from services.policy.domain.actions import permits
 from services.policy.domain.facts import (
+    Assignment,
+    Fact,
     Facts,
     Label,
+    Membership,
+    Parent,
+    Role,
     Share,
     assignments,
     exclusions,
@@ -26,6 +31,20 @@ MAX_DEPTH = 32
 
 class TooDeep(Exception):
     """What is written is never so deep; what cannot be seen to its end is not relied on."""
+
+
+def leads_to(fact: Fact) -> Sequence[str]:
+    """The streams that are looked at after a fact, where they have to be read from elsewhere."""
+    match fact:
+        case Membership(_, group):
+            return [f"group/{group}", f"membership/group/{group}", f"assignment/group/{group}"]
+        case Assignment(_, name):
+            return [f"role/{name}"]
+        case Role(_, _, inherits):
+            return [f"role/{name}" for name in inherits]
+        case Parent(_, outer):
+            return [f"resource/{outer}", f"label/{outer}"]
+    return []
 
 
 def groups_of(facts: Facts, member: str, now: int) -> Mapping[str, str]:
@@ -98,12 +117,11 @@ def held(facts: Facts, holders: Collection[str], now: int) -> Mapping[str, tuple
     return found
 
 
-def excluded(facts: Facts, holders: Collection[str], now: int) -> Collection[str]:
-    """Roles that give these holders nothing, since they hold two of an exclusion."""
+def excluded(facts: Facts, given: Collection[str]) -> Collection[str]:
+    """Roles that give nothing to who was given these, since they hold two of an exclusion."""
     rules = exclusions(facts)
     if not rules:
         return ()
-    given = {one.role for holder in holders for one in assignments(facts, holder) if stands(one.expires_at, now)}
     have = {name for role in given for name in inherited(facts, role)}
     return {name for rule in rules if len(have.intersection(rule.roles)) > 1 for name in rule.roles}
 

@@ -11,6 +11,7 @@ import msgspec
 
 from eventlog.projection import Put
 from services.policy.domain.facts import Fact, Unread
+from services.policy.domain.reach import leads_to
 from services.policy.domain.standing import Account, Session
 from services.policy.model import parts
 
@@ -52,7 +53,16 @@ class Then:
     _closures: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     async def read(self, streams: Iterable[str]) -> None:
-        """Makes these known: streams of facts, `account/…`, and targets with a space (see Pointers)."""
+        """Makes these known: streams of facts and those to which they lead, `account/…`, targets with a space (see
+        Pointers).
+        """
+        asked = list(streams)
+        while asked:
+            await self._read(asked)
+            facts = (fact for stream in asked for fact in self._facts.get(stream, ()))
+            asked = [lead for fact in facts for lead in leads_to(fact) if lead not in self._facts]
+
+    async def _read(self, streams: Iterable[str]) -> None:
         wanted = dict.fromkeys(one for one in streams if not self._knows(one))
         targets = [one for one in wanted if " " in one.partition("/")[0]]
         accounts = [one for one in wanted if one.startswith("account/")]
