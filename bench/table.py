@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.figures import Figure
 from bench.house import House
-from bench.rows import baseline, footprint, log, login, policy, rpc, sdk, spread, tokens
+from bench.rows import baseline, footprint, log, login, model, policy, rpc, sdk, spread, tokens
 
 Row = Callable[[House], list[Figure]]
 
@@ -21,6 +21,7 @@ ROWS: dict[str, Row] = {
     "introspect-batch": rpc.introspect_batch,
     "check": rpc.check,
     "policy": policy.policy,
+    "model": model.model,
     "login": login.login,
     "visible": login.visible,
     "revocation": spread.over_grpc,
