@@ -9,22 +9,20 @@ from eventlog.projection import Change, Drop, Put
 from services.policy.domain.facts import Fact, Owner, Parent, Role, Share, key_of, shares, stream_of
 from services.policy.domain.pointers import pointers
 from services.policy.domain.reach import MAX_DEPTH, inherited
-
-_NONE: tuple[Fact, ...] = ()
-ORDER = ("role", "group", "exclusion", "action", "membership", "assignment", "label", "resource")
+from services.policy.streams import KINDS, Streams
 
 
 class Model:
     """All facts; `domain.facts.Facts` and `domain.pointers.Pointers`. The sink of a projection."""
 
     def __init__(self) -> None:
-        self._facts: dict[str, tuple[Fact, ...]] = {}
+        self._facts = Streams()
         self._pointing: dict[str, dict[str, int]] = defaultdict(dict)
         self._closures: dict[str, Mapping[str, str]] = {}
 
     def of(self, stream: str) -> Sequence[Fact]:
         """The facts that a stream holds."""
-        return self._facts.get(stream, _NONE)
+        return self._facts.of(stream)
 
     def closures(self) -> dict[str, Mapping[str, str]]:
         """See domain.facts.Facts."""
@@ -36,7 +34,7 @@ class Model:
 
     def every(self) -> Sequence[Fact]:
         """All facts; what others refer to comes first, so that they can be written in this order."""
-        return [fact for kind in ORDER for fact in sorted(self.all(kind), key=self._rests_on)]
+        return [fact for kind in KINDS for fact in sorted(self.all(kind), key=self._rests_on)]
 
     def _rests_on(self, fact: Fact) -> tuple[str, int]:
         """Sorts roles behind those that they inherit, and on a resource its owner first, then share upon share."""
@@ -51,8 +49,7 @@ class Model:
 
     def all(self, kind: str) -> Iterator[Fact]:
         """The facts of streams of a kind, by the order of their streams."""
-        for stream in sorted(name for name in self._facts if name.startswith(f"{kind}/")):
-            yield from self._facts[stream]
+        return self._facts.all(kind)
 
     def reset(self, rows: list[Put]) -> None:
         """See eventlog.projection.Sink."""
@@ -78,8 +75,7 @@ class Model:
                 self._drop(*parts(key))
 
     def _add(self, fact: Fact) -> None:
-        stream = stream_of(fact)
-        self._facts[stream] = (*self.of(stream), fact)
+        self._facts.put(fact)
         if isinstance(fact, Role):
             self._closures.clear()
         self._point(fact)
@@ -90,15 +86,9 @@ class Model:
             among[what] = among.get(what, 0) + 1
 
     def _drop(self, stream: str, key: str) -> None:
-        before = self.of(stream)
-        rest = tuple(one for one in before if key_of(one) != key)
-        if rest:
-            self._facts[stream] = rest
-        else:
-            self._facts.pop(stream, None)
-        for fact in before:
-            if key_of(fact) == key:
-                self._forget(fact)
+        fact = self._facts.take(stream, key)
+        if fact is not None:
+            self._forget(fact)
 
     def _forget(self, fact: Fact) -> None:
         if isinstance(fact, Role):

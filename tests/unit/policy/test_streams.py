@@ -1,0 +1,65 @@
+"""Facts in memory by their streams: in order, by name, and one more costs the same however many there are."""
+
+import sys
+from types import FrameType
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.policy.domain.facts import Assignment, Owner, Share, key_of, stream_of
+from services.policy.streams import FEW, Streams
+
+RESOURCE = "document/9"
+
+
+def share(number: int, to: str = "account/acc_1") -> Share:
+    return Share(RESOURCE, f"s{number}", "account/acc_0", to, ("document.read",))
+
+
+def holding(count: int) -> Streams:
+    found = Streams()
+    for number in range(count):
+        found.put(share(number))
+    return found
+
+
+def calls(count: int) -> int:
+    """How many functions are called to put one more fact, and to replace and take it, where there are so many."""
+    found, new = holding(count), share(count)
+    made = 0
+
+    def counted(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal made
+        made += event == "call"
+
+    sys.setprofile(counted)
+    found.put(new)
+    found.take(stream_of(new), key_of(new))
+    sys.setprofile(None)
+    return made
+
+
+def test_one_more_of_many_costs_no_more_than_of_a_few() -> None:
+    assert calls(50 * FEW) == calls(2 * FEW)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2 * FEW)), max_size=6 * FEW))
+def test_a_stream_holds_what_was_put_and_not_taken_in_that_order(steps: list[tuple[bool, int]]) -> None:
+    found, expected = Streams(), dict[str, Share]()
+    for put, number in steps:
+        key = key_of(share(number))
+        assert found.take(f"resource/{RESOURCE}", key) == expected.pop(key, None)
+        if put:
+            found.put(share(number))
+            expected[key] = share(number)
+        assert tuple(found.of(f"resource/{RESOURCE}")) == tuple(expected.values())
+
+
+def test_facts_of_a_kind_come_by_the_order_of_their_streams_and_others_are_not_looked_at() -> None:
+    found = holding(3 * FEW)
+    owner = Owner("document/1", "account/acc_0")
+    found.put(owner)
+    found.put(Assignment("account/acc_1", "editor"))
+    assert list(found.all("resource")) == [owner, *map(share, range(3 * FEW))]
+    assert list(found.all("role")) == []
+    assert list(found.of("document/9")) == []
