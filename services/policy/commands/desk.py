@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from eventlog.events import Event, Recorded
 from eventlog.log import Attempt
-from services.policy.domain.facts import Fact, Facts, Known, Unread, stream_of
+from services.policy.domain.facts import Fact, Facts, Known, Share, Unread, stream_of
 from services.policy.domain.history import FOLDS, Stated, saying, unsaying
 
 LATEST = 2**62
@@ -49,6 +49,21 @@ class Desk:
         await self._write(stream, unsaying(fact))
         return True
 
+    async def give(self, share: Share) -> int:
+        """As `put`. A share that gives to others than one of that id did is another: what rested on that falls."""
+        before = (await self._read(stream_of(share))).like(share)
+        since = await self.put(share)
+        if before is None or _parties(before.fact) != _parties(share):
+            await self.fell(share)
+        return since
+
+    async def fell(self, share: Share) -> None:
+        """Removes what rests on a share that is not there any more, but for what this change says itself."""
+        for one in (await self._read(stream_of(share))).placed:
+            match one.fact:
+                case Share(under=share.id) if one.position < LATEST and await self.remove(one.fact):
+                    await self.fell(one.fact)
+
     async def judge(self, rule: Callable[[Facts], None]) -> None:
         """Runs a rule on the facts as they would be. Raises what it raises."""
         while True:
@@ -86,11 +101,19 @@ _PENDING = Recorded(
 )
 
 
+def _parties(share: Fact) -> tuple[str, ...]:
+    return (share.by, share.to, share.under) if isinstance(share, Share) else ()
+
+
 async def apply(desk: Desk, write: Sequence[Fact], remove: Sequence[Fact]) -> tuple[int, Sequence[Fact]]:
-    """Removes, then writes.
+    """Removes, then writes. What rests on a share goes with it: it would come back to life with the next of that id.
 
     Answers the latest position since which something has been so already, and what was to be removed and is not there.
     """
-    missing = [fact for fact in remove if not await desk.remove(fact)]
-    since = [await desk.put(fact) for fact in write]
+    missing = [fact for fact in remove if not await desk.has(fact)]
+    for fact in remove:
+        await desk.remove(fact)
+        if isinstance(fact, Share):
+            await desk.fell(fact)
+    since = [await (desk.give(fact) if isinstance(fact, Share) else desk.put(fact)) for fact in write]
     return max(since, default=0), missing

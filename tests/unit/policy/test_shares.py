@@ -117,3 +117,28 @@ async def test_a_new_owner_may_take_shares_back(world: World) -> None:
     assert world.may(ALICE, "document.read", "document/9") == "no_matching_role"
     await world.unsay({"kind": "share", "resource": "document/9", "id": "s1"})
     assert world.may(BOB, "document.read", "document/9") == "no_matching_role"
+
+
+async def test_what_was_taken_back_does_not_come_back_with_the_next_share_of_that_id(world: World) -> None:
+    await world.unsay({"kind": "share", "resource": "document/9", "id": "s1"})
+    await world.say(FIRST | {"to": "client/other"})
+    await world.say(FIRST | {"id": "s2", "to": "client/another"})
+    for who in (BOB, CAROL, DAVE):
+        assert world.may(who, "document.read", "document/9") == "no_matching_role"
+
+
+async def test_what_one_gave_on_falls_where_the_share_is_another_ones_now(world: World) -> None:
+    await world.say(FIRST | {"to": "client/other"})
+    assert world.may(CAROL, "document.read", "document/9") == "no_matching_role"
+    await world.say(FIRST)
+    assert world.may(CAROL, "document.read", "document/9") == "no_matching_role"
+    assert world.may(BOB, "document.read", "document/9") == "allowed"
+
+
+async def test_shares_that_are_said_together_rest_on_each_other_in_any_order(world: World) -> None:
+    shares = [{"kind": "share", "resource": "document/9", "id": one} for one in ("s1", "s2", "s3")]
+    await world.unsay(*shares)
+    await world.say(THIRD, SECOND, FIRST)
+    assert world.may(DAVE, "document.read", "document/9") == "allowed"
+    await world.unsay(*reversed(shares))
+    assert world.may(DAVE, "document.read", "document/9") == "no_matching_role"
