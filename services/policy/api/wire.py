@@ -20,7 +20,10 @@ from watchword.policy.v1 import policy_pb2 as pb
 
 
 def to_question(check: pb.CheckRequest) -> Question:
-    """What a check asks. An absent resource is everything; a subject that is absent is not well-formed."""
+    """What a check asks. An absent resource is everything; a subject that is absent is not well-formed.
+
+    Raises Refusal `given_invalid`.
+    """
     return Question(
         subject=to_entity(check.subject),
         action=check.action,
@@ -42,8 +45,11 @@ def from_entity(thing: str) -> pb.Entity:
 
 
 def to_given(given: Struct) -> dict[str, Any]:
-    """What a caller says besides."""
-    said: dict[str, Any] = MessageToDict(given)
+    """What a caller says besides. Raises Refusal `given_invalid` of a number that is none, which JSON cannot say."""
+    try:
+        said: dict[str, Any] = MessageToDict(given)
+    except ValueError:
+        raise Refusal(Kind.INVALID, "given_invalid", "what is given holds a number that is none") from None
     return said
 
 

@@ -1,0 +1,22 @@
+"""What of a message is no question: refused as the caller's mistake, never as one of this service."""
+
+import pytest
+
+from eventlog.errors import Refusal
+from services.policy.api.wire import to_question
+from watchword.policy.v1.policy_pb2 import CheckRequest, Entity
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_the_callers_mistake(number: str) -> None:
+    asked = CheckRequest(subject=Entity(type="client", id="billing"), action="a")
+    asked.given["amount"] = float(number)
+    with pytest.raises(Refusal) as refusal:
+        to_question(asked)
+    assert refusal.value.code == "given_invalid"
+
+
+def test_what_is_given_is_taken_as_json() -> None:
+    asked = CheckRequest()
+    asked.given.update({"amount": 1.5, "tags": ["a", None], "who": {"vip": True}})
+    assert to_question(asked).given == {"amount": 1.5, "tags": ["a", None], "who": {"vip": True}}
