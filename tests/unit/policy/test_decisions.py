@@ -65,6 +65,24 @@ def test_a_wildcard_holds_what_begins_with_its_prefix_and_nothing_else(
     assert permits(actions, action) is expected
 
 
+class Compared(str):
+    """A word that counts how often words are compared with it."""
+
+    __slots__ = ()
+    times = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Compared.times += 1
+        return super().__eq__(other)
+
+
+def test_an_action_of_many_words_is_not_compared_with_each_action_of_a_role_for_each_of_them() -> None:
+    actions = [Compared(f"a.b{number}") for number in range(100)]
+    assert not permits(actions, ".".join(["a"] * 64))
+    assert Compared.times < 100
+
+
 async def test_an_assignment_on_a_resource_permits_nothing_elsewhere(world: World) -> None:
     bob = Entity("service", "billing")
     await world.commands.write(OPERATOR, [Assignment(str(bob), "editor", str(DOCUMENT))])
