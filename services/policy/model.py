@@ -56,13 +56,11 @@ class Model:
         self._facts.clear()
         self._pointing.clear()
         self._closures.clear()
-        streams: defaultdict[str, list[Fact]] = defaultdict(list)
         for row in rows:
             if row.kind == "fact":
-                fact = msgspec.convert(row.value, Fact)
-                streams[stream_of(fact)].append(fact)
+                fact: Fact = msgspec.convert(row.value, Fact)
+                self._facts.put(fact)
                 self._point(fact)
-        self._facts = {stream: tuple(facts) for stream, facts in streams.items()}
 
     def apply(self, change: Change) -> None:
         """See eventlog.projection.Sink."""
