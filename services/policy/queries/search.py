@@ -10,6 +10,7 @@ from eventlog.errors import Kind, Refusal
 from services.policy.domain import search
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.pointers import Pointers
+from services.policy.domain.reach import TooDeep
 from services.policy.domain.rules.engine import Rules
 from services.policy.queries import Decisions, Moment
 from services.policy.queries.past import settled
@@ -70,13 +71,18 @@ class Searches:
         return await self.decisions.rules.at((await self.decisions.past.then(wanted.moment)).moment)
 
     async def _found(self, find: Callable[[Pointers], Collection[str]], wanted: Wanted) -> Sequence[str]:
-        """The candidates after those of the pages before, in order."""
-        if wanted.moment is None:
-            found = sorted(find(self.decisions.memory))
-        else:
-            then = await self.decisions.past.then(wanted.moment)
-            found = sorted(await settled(then, lambda: find(then)))
+        """The candidates after those of the pages before, in order; none where a decision could not see to the end."""
+        try:
+            found = sorted(await self._candidates(find, wanted.moment))
+        except TooDeep:
+            return ()
         return found[bisect_right(found, wanted.after) :] if wanted.after else found
+
+    async def _candidates(self, find: Callable[[Pointers], Collection[str]], moment: Moment | None) -> Collection[str]:
+        if moment is None:
+            return find(self.decisions.memory)
+        then = await self.decisions.past.then(moment)
+        return await settled(then, lambda: find(then))
 
     async def _page(self, found: Sequence[str], question: Callable[[str], Question], wanted: Wanted) -> Page:
         _check(wanted)

@@ -5,6 +5,7 @@ import pytest
 from eventlog.errors import Refusal
 from services.policy.domain.entities import Entity, Question
 from services.policy.projections import AccountDisabled
+from services.policy.queries import Moment
 from services.policy.queries.search import Wanted
 from tests.unit.policy.world import World
 
@@ -81,3 +82,17 @@ async def test_a_page_has_a_size(world: World, size: int) -> None:
 async def test_who_is_disabled_is_not_found(world: World) -> None:
     world.at_identity(AccountDisabled(account_id="acc_alice"))
     assert list((await world.searches.subjects("account", asked(), Wanted())).found) == []
+
+
+async def test_nothing_is_found_where_resources_lie_deeper_than_a_decision_looks(world: World) -> None:
+    for names in (range(20), range(20, 40)):
+        await world.say(
+            *({"kind": "parent", "resource": f"box/{one}", "parent": f"box/{one + 1}"} for one in list(names)[:-1])
+        )
+    await world.say({"kind": "assignment", "holder": ALICE, "role": "viewer"})
+    await world.say({"kind": "parent", "resource": "box/19", "parent": "box/20"})
+    deep = asked(resource="box/0")
+    assert world.may(ALICE, "document.read", "box/0") == "failed"
+    for wanted in (Wanted(), Wanted(moment=Moment(world.clock.time))):
+        assert not (await world.searches.subjects("account", deep, wanted)).found
+        assert not (await world.searches.actions(deep, wanted)).found
