@@ -58,7 +58,7 @@ class Model:
         self._closures.clear()
         for row in rows:
             if row.kind == "fact":
-                fact: Fact = msgspec.convert(row.value, Fact)
+                fact = msgspec.convert(row.value, Fact)
                 self._facts.put(fact)
                 self._point(fact)
 

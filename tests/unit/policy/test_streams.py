@@ -3,10 +3,13 @@
 import sys
 from types import FrameType
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventlog.projection import Drop, Put
 from services.policy.domain.facts import Assignment, Owner, Share, key_of, stream_of
+from services.policy.model import Model, row_key
 from services.policy.streams import FEW, Streams
 
 RESOURCE = "document/9"
@@ -14,6 +17,10 @@ RESOURCE = "document/9"
 
 def share(number: int, to: str = "account/acc_1") -> Share:
     return Share(RESOURCE, f"s{number}", "account/acc_0", to, ("document.read",))
+
+
+def row(fact: Share) -> Put:
+    return Put("fact", row_key(fact), msgspec.to_builtins(fact))
 
 
 def holding(count: int) -> Streams:
@@ -63,3 +70,14 @@ def test_facts_of_a_kind_come_by_the_order_of_their_streams_and_others_are_not_l
     assert list(found.all("resource")) == [owner, *map(share, range(3 * FEW))]
     assert list(found.all("role")) == []
     assert list(found.of("document/9")) == []
+
+
+def test_what_was_loaded_at_once_is_added_to_replaced_and_dropped() -> None:
+    model = Model()
+    model.reset([row(share(number)) for number in range(2 * FEW)])
+    model.apply(row(share(0, "account/acc_2")))
+    model.apply(row(share(2 * FEW)))
+    model.apply(Drop("fact", row_key(share(1))))
+    expected = [*map(share, range(2, 2 * FEW)), share(0, "account/acc_2"), share(2 * FEW)]
+    assert list(model.of(f"resource/{RESOURCE}")) == expected
+    assert set(model.pointing("to account/acc_2")) == {RESOURCE}
