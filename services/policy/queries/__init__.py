@@ -1,6 +1,7 @@
 """The answers: from this process's memory about now, from tables about what was."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -104,8 +105,9 @@ class Decisions:
 
     def _note(self, questions: Sequence[Question]) -> None:
         for one in questions:
-            if one.well_formed:
-                self.asked.add(one, self.memory.session(one.session_id) if one.session_id else None)
+            with suppress(Unlearnt):
+                if one.well_formed:
+                    self.asked.add(one, self.memory.session(one.session_id) if one.session_id else None)
 
     async def _answers_then(self, questions: Sequence[Question], then: Then) -> Sequence[Decision]:
         rules, time = await self.rules.at(then.moment), then.moment.time
