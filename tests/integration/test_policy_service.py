@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from chassis.trust import SessionRevoked, SubjectRevoked
-from eventlog.projection.rows import SCHEMA
+from services.policy.migrate import SCHEMA
 from services.policy.projections import AccountDisabled, AccountRegistered, SessionEnded, SessionStarted
 from tests.harness.database import fresh_database
 from tests.integration.conftest import Cluster
