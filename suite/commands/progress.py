@@ -21,7 +21,9 @@ def shown(what: str, unit: str) -> Iterator[Show]:
     if not out.is_terminal:
         yield Lines(what, unit, lambda line: out.print(line, soft_wrap=True), time.monotonic).show
         return
-    with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=out) as bar:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Else what goes to stdout, which may be a file, would be shown above the bar instead.
+    with Progress(*columns, console=out, redirect_stdout=False) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

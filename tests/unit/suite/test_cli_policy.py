@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +293,22 @@ def test_an_export_is_what_was_imported_and_importing_it_again_changes_nothing(
     assert again.stdout.startswith("11 facts are so, at position ")
     assert again.stderr == "Importing: 11 facts\n"
     assert len(world.store.rows) == 11
+
+
+def test_an_export_goes_to_its_file_while_the_terminal_shows_how_far_it_is(suite: Small, tmp_path: Path) -> None:
+    facts = [{"kind": "group", "id": f"g{n:04}"} for n in range(1200)]
+    policy(suite, "import", lines(tmp_path / "facts.jsonl", facts))
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).with_name("watchword")), "policy", "export", f"--data={suite.place.data}"]
+    shown = b""
+    with (tmp_path / "exported").open("wb") as file, subprocess.Popen(command, stdout=file, stderr=theirs) as process:
+        os.close(theirs)
+        with suppress(OSError):  # a terminal that nobody holds any longer ends by an error
+            while part := os.read(ours, 65_536):
+                shown += part
+    os.close(ours)
+    assert (process.returncode, b"Exporting" in shown) == (0, True)
+    assert list(map(json.loads, (tmp_path / "exported").read_text().splitlines())) == facts
 
 
 def test_a_wrong_line_is_named_and_nothing_of_its_batch_is_written(suite: Small, world: World, tmp_path: Path) -> None:
