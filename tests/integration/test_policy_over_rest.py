@@ -18,16 +18,16 @@ from watchword.policy.v1 import policy_pb2 as pb
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ADMIN = "acc_admin"
-ALICE, BOB = {"type": "user", "id": "alice"}, {"type": "user", "id": "bob"}
+ALICE, BOB = {"type": "service", "id": "alice"}, {"type": "service", "id": "bob"}
 READ, WRITE = {"name": "read"}, {"name": "write"}
 ONE, TWO = {"type": "record", "id": "record-1"}, {"type": "record", "id": "record-2"}
 FIXTURE = [
     {"kind": "role", "name": "reader", "actions": ["read"]},
     {"kind": "role", "name": "writer", "actions": ["write"], "inherits": ["reader"]},
-    {"kind": "assignment", "holder": "user/alice", "role": "writer", "resource": "record/record-1"},
-    {"kind": "assignment", "holder": "user/bob", "role": "reader", "resource": "record/record-1"},
+    {"kind": "assignment", "holder": "service/alice", "role": "writer", "resource": "record/record-1"},
+    {"kind": "assignment", "holder": "service/bob", "role": "reader", "resource": "record/record-1"},
 ]
-"""That of AuthZEN's certification scenario, as far as it looks at nobody's properties."""
+"""That of AuthZEN's certification scenario, as far as it looks at nobody's properties; its users are services here."""
 
 
 class Asking:
@@ -112,7 +112,7 @@ async def test_the_decisions_of_the_certification_scenario(both: tuple[Asking, A
 async def test_the_searches_of_the_certification_scenario(both: tuple[Asking, Asking]) -> None:
     for asking in both:
         who = await asking.ask(
-            "/access/v1/search/subject", {"subject": {"type": "user"}, "action": READ, "resource": ONE}
+            "/access/v1/search/subject", {"subject": {"type": "service"}, "action": READ, "resource": ONE}
         )
         assert who.json()["results"] == [ALICE, BOB]
         body = {"subject": ALICE, "action": READ, "resource": {"type": "record"}}
@@ -123,7 +123,7 @@ async def test_the_searches_of_the_certification_scenario(both: tuple[Asking, As
 
 async def test_a_page_that_one_process_began_another_goes_on_with(both: tuple[Asking, Asking]) -> None:
     first, second = both
-    body = {"subject": {"type": "user"}, "action": READ, "resource": ONE}
+    body = {"subject": {"type": "service"}, "action": READ, "resource": ONE}
     begun = (await first.ask("/access/v1/search/subject", body | {"page": {"limit": 1}})).json()
     token = {"page": {"token": begun["page"]["next_token"]}}
     rest = (await second.ask("/access/v1/search/subject", body | token)).json()
@@ -132,7 +132,7 @@ async def test_a_page_that_one_process_began_another_goes_on_with(both: tuple[As
 
 async def test_what_one_process_was_told_another_answers_by_at_least(both: tuple[Asking, Asking]) -> None:
     first, second = both
-    held = {"kind": "assignment", "holder": "user/bob", "role": "writer", "resource": "record/record-2"}
+    held = {"kind": "assignment", "holder": "service/bob", "role": "writer", "resource": "record/record-2"}
     for _ in range(5):
         said = await first.change(write=[held])
         assert (await second.evaluate(BOB, WRITE, TWO, **said))["decision"] is True
@@ -142,7 +142,7 @@ async def test_what_one_process_was_told_another_answers_by_at_least(both: tuple
 
 async def test_both_tell_what_was_so_before(both: tuple[Asking, Asking]) -> None:
     first, _ = both
-    held = {"kind": "assignment", "holder": "user/alice", "role": "writer", "resource": "record/record-2"}
+    held = {"kind": "assignment", "holder": "service/alice", "role": "writer", "resource": "record/record-2"}
     said = await first.change(write=[held])
     gone = await first.change(remove=[held])
     then = {"context": {"watchword": {"as_of": {"position": int(said["watchword-position"].split("=")[1])}}}}

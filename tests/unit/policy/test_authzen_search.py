@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -121,6 +122,11 @@ async def test_a_page_goes_on_with_the_same_request_only(door: Door) -> None:
         answer = await door.ask(RESOURCE, other)
         assert (answer.status_code, answer.json()["code"]) == (400, "page_token_invalid")
     assert (await door.ask(RESOURCE, WHERE | {"page": {"token": token, "limit": 2}})).status_code == 200
+    request, _, after = json.loads(urlsafe_b64decode(token))
+    for limit in (-1, 10**30, "2", None):
+        forged = urlsafe_b64encode(json.dumps([request, limit, after]).encode()).decode()
+        answer = await door.ask(RESOURCE, WHERE | {"page": {"token": forged}})
+        assert (answer.status_code, answer.json()["code"]) == (400, "page_token_invalid")
 
 
 @pytest.mark.parametrize(
