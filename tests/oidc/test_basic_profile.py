@@ -15,7 +15,7 @@ from tests.harness.browsing import Browser
 from tests.harness.people import Person, claims
 from tests.harness.running import Running
 from tests.oidc.conftest import Browsers, Parties
-from tests.oidc.party import ALLOW, CONTINUE, Party, sign_in
+from tests.oidc.party import ALLOW, CONTINUE, Party, entered, sign_in
 
 
 def verified(app: Party, id_token: str, keys: Any) -> dict[str, Any]:
@@ -93,8 +93,10 @@ async def test_scope(app: Party, browser: Browser, person: Person, scope: str) -
 
 
 async def test_ensure_other_scope_order_succeeds(app: Party, browser: Browser, person: Person) -> None:
-    """oidcc-ensure-other-scope-order-succeeds"""
-    assert "id_token" in await app.tokens(browser, person, scope="email openid")
+    """oidcc-ensure-other-scope-order-succeeds, and -alternate-happy-flow: whatever the order of words or parameters."""
+    where, _, asked = app.asking(scope="email openid").partition("?")
+    said = app.said(await entered(browser, f"{where}?{'&'.join(reversed(asked.split('&')))}", person))
+    assert "id_token" in (await app.redeem(said["code"])).json()
 
 
 async def test_what_is_not_understood_of_the_scope_is_passed_over(app: Party, browser: Browser, person: Person) -> None:
