@@ -93,7 +93,7 @@ def _shares(case: Case, facts: Facts, holders: Sequence[str], now: int) -> Itera
                 continue
             under = chain(one, there)
             if under is None:
-                yield f"share {one.id} on {place}, on whose ground it rests no longer: it was taken back"
+                yield f"share {one.id} on {place}, whose ground is gone: it may not be passed on any more"
             elif not all(stands(each.expires_at, now) for each in under):
                 yield f"share {one.id} on {place}, which has ended"
             elif not all(permits(each.actions, case.question.action) for each in under):
