@@ -18,7 +18,7 @@ from tests.oidc.fapi import Fapi, fapi
 from tests.oidc.party import BACK, entered, sign_in
 from tests.oidc.proofs import Prover
 
-DENY, CANCEL = ("decision", "deny"), ("decision", "cancel")
+DENY, CANCEL = ("decision", "deny"), ("leave", "cancel")
 BARE = {"code_challenge": None, "code_challenge_method": None}
 
 

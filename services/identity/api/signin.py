@@ -81,7 +81,7 @@ async def answer(way: Way, form: Form) -> Response:
     """Signs in, and goes on."""
     if not await way.fits(form, "signin"):
         return way.again()
-    if form.get("decision") == "cancel":
+    if form.get("leave") == "cancel":
         return await way.give_up()
     try:
         return await _sign_in(way, typed(form))

@@ -10,7 +10,7 @@ from tests.unit.identity.house import OTHER_PASSWORD, House
 from tests.unit.identity.reception import ORIGIN, Reception, answer, reception_of, sign_in
 from tests.unit.identity.small_authorizations import App
 
-ALLOW, DENY, CANCEL = ("decision", "allow"), ("decision", "deny"), ("decision", "cancel")
+ALLOW, DENY, CANCEL = ("decision", "allow"), ("decision", "deny"), ("leave", "cancel")
 GOING_ON = ("decision", "continue")
 FLOW, SESSION = "watchword_flow_", "watchword_session"
 

@@ -12,7 +12,7 @@ from tests.unit.identity.reception import ORIGIN, PUBLIC, Reception, answer, rec
 from tests.unit.identity.small_authorizations import App
 
 DENY = ("decision", "deny")
-ALLOW, CANCEL, GOING_ON = ("decision", "allow"), ("decision", "cancel"), ("decision", "continue")
+ALLOW, GOING_ON = ("decision", "allow"), ("decision", "continue")
 FLOW, SESSION = "watchword_flow_", "watchword_session"
 STALE = "This page was no longer up to date, so nothing was done."
 
