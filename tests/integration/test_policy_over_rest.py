@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from chassis.trust import SessionRevoked
-from eventlog.projection.rows import SCHEMA
+from services.policy.migrate import SCHEMA
 from services.policy.projections import AccountRegistered, SessionStarted
 from tests.harness.database import fresh_database
 from tests.integration.conftest import Cluster
@@ -72,7 +72,7 @@ class Asking:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
     async with fresh_database(cluster.server, cluster.data) as database:
-        await database.migrate([SCHEMA])
+        await database.migrate(SCHEMA)
         async with policy_suite(database, tmp_path_factory.mktemp("policy")) as suite:
             yield suite
 

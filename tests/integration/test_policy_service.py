@@ -33,7 +33,7 @@ MAX_STALENESS = 5.0
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def suite(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
     async with fresh_database(cluster.server, cluster.data) as database:
-        await database.migrate([SCHEMA])
+        await database.migrate(SCHEMA)
         async with policy_suite(database, tmp_path_factory.mktemp("policy")) as suite:
             yield suite
 
