@@ -35,6 +35,7 @@ ADVICE = {
     "not_assigned": "`watchword policy show HOLDER` lists what it holds, and where.",
     "not_there": "`watchword policy show THING` lists what is said of it.",
     "not_yet_applied": "Try again; `watchword status` shows who lags behind.",
+    "version_unknown": "`watchword policy rules list` shows them.",
     "projection_unknown": "`watchword projections list` shows them.",
     "role_in_use": "`watchword policy show role/NAME` lists what refers to it: remove that first.",
     "role_unknown": "`watchword policy role define NAME --action …` makes it; `policy role list` lists them.",

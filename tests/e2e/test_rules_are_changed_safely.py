@@ -89,6 +89,8 @@ async def test_what_is_activated_decides_in_both_processes_from_one_position_on(
     position = (await rules.said("activate", str(version)))["position"]
     assert await rules.decided("paper.read", position) == [(True, ["reading"])] * 2
     assert (await rules.said("list"))["active"] == version
+    assert (await rules.run("show")).stdout.partition("\n")[2] == READING
+    assert f"Version {version} decides." in (await rules.run("list")).stdout
 
 
 async def test_a_broken_policy_is_refused_with_its_place_and_the_old_ones_stay_in_force(rules: Rules) -> None:

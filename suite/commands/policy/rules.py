@@ -1,5 +1,6 @@
 """`watchword policy rules write`, `check`, `dry-run`, `activate`, `rollback`, `list` and `show`"""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,6 +92,8 @@ def dry_run(
     """Show which decisions would change: what was asked lately is decided by other rules, on the facts of now."""
     if (policies is None) is (version is None):
         raise typer.BadParameter("name either a FILE or a --version")
+    if policies is None and schema is not None:
+        raise typer.BadParameter("a version has a schema of its own", param_hint="--schema")
     if policies is None:
         request = pb.DryRunRulesRequest(version=version or 0)
     else:
@@ -156,7 +159,7 @@ def show(
     if json:
         as_json(_plain(answer.version) | {"policies": answer.policies, "schema": answer.schema})
         return
-    typer.echo(answer.schema if schema else answer.policies)
+    _print(answer.schema if schema else answer.policies)
 
 
 def _texts(policies: Path, schema: Path | None) -> dict[str, str]:
@@ -183,6 +186,13 @@ def _refused(wrong: Sequence[pb.RuleProblem], policies: Path, schema: Path | Non
             advice = f": {one.advice}" if one.advice else ""
             typer.echo(plain(f"{files[one.part]}:{one.line}:{one.column}: {one.what}{advice}"), err=True)
     return typer.Exit(1)
+
+
+def _print(text: str) -> None:
+    """As it was written, so that a file of it is the same; on a terminal, without what could command that."""
+    if sys.stdout.isatty():
+        text = "\n".join(plain(line.expandtabs()) for line in text.split("\n"))
+    typer.echo(text, nl=not text.endswith("\n"))
 
 
 def _say_active(version: int, position: int, json: bool) -> None:
