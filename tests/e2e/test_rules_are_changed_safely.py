@@ -161,6 +161,18 @@ async def changed(rules: Rules, version: int, who: str) -> list[Any]:
     return [one for one in said["changes"] if one["subject"]["id"] == who]
 
 
+async def test_a_policy_that_locks_everybody_out_is_rolled_back_by_the_operator(people: People, rules: Rules) -> None:
+    bearer = (await people.administrator()).bearer
+    locked = await rules.written('@id("nobody") forbid (principal, action, resource);\n')
+    position = (await rules.said("activate", str(locked)))["position"]
+    await rules.decided("paper.read", position)
+    refused = await people.post("policy", "/v1/rules/rollback", headers=bearer)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    back = (await rules.said("rollback"))["position"]
+    await rules.decided("paper.read", back)
+    assert (await people.get("policy", "/v1/rules", headers=bearer)).status_code == 200
+
+
 async def test_the_same_over_rest_for_administrators_alone(people: People, rules: Rules) -> None:
     bearer = (await people.administrator()).bearer
     before = (await rules.said("list"))["active"]
