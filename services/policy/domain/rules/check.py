@@ -54,8 +54,7 @@ def problems(policies: str, schema: str) -> list[Problem]:
     if not found:
         source, additions = Source(POLICIES, policies), Source(SCHEMA, schema)
         found = [*_too_many(source)] or [*(wrong := schemas.problems(additions)), *_policies(source, additions, wrong)]
-        if not found and (said := _says(policies)) is not None:
-            found = [source.problem(0, _shown_message(said))]
+        found = found or _unread(source)
     return sorted(set(found), key=lambda one: (one.part != SCHEMA, one))[:MAX_PROBLEMS]
 
 
@@ -68,6 +67,15 @@ def parsed(policies: str) -> list[Policy]:
     each = [found[f"policy{number}"] for number in range(len(statements))]
     ids = [_id(number, one) for number, one in enumerate(each)]
     return [read(name, one.text, json) for name, one, json in zip(ids, statements, each, strict=True)]
+
+
+def _unread(source: Source) -> list[Problem]:
+    """What is nothing by each policy, and yet is something by the whole text."""
+    try:
+        parsed(source.text)
+    except ValueError as error:
+        return [source.problem(0, _shown_message(str(error)))]
+    return []
 
 
 def _too_large(part: str, text: str, limit: int) -> Iterator[Problem]:
