@@ -7,6 +7,7 @@ import ctypes
 import gc
 import itertools
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -54,7 +55,7 @@ def main() -> None:
 def _policy(size: Size) -> Told:
     before = resident(os.getpid())
     model, count, load = _loaded(size)
-    peak = resident(os.getpid()) - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
     _trim()
     held = resident(os.getpid()) - before
     world = World(None, model)

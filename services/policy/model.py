@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from sys import intern
+from typing import Any
 
 import msgspec
 
@@ -58,7 +60,7 @@ class Model:
         self._closures.clear()
         for row in rows:
             if row.kind == "fact":
-                fact = msgspec.convert(row.value, Fact)
+                fact = msgspec.convert(_kept(row.value), Fact)
                 self._facts.put(fact)
                 self._point(fact)
 
@@ -66,7 +68,7 @@ class Model:
         """See eventlog.projection.Sink."""
         match change:
             case Put(kind="fact", value=value):
-                fact = msgspec.convert(value, Fact)
+                fact = msgspec.convert(_kept(value), Fact)
                 self._drop(stream_of(fact), key_of(fact))
                 self._add(fact)
             case Drop(kind="fact", key=key):
@@ -98,6 +100,11 @@ class Model:
                 del among[what]
             if not among:
                 del self._pointing[target]
+
+
+def _kept(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with each text once in memory: a thing is named by many facts."""
+    return {name: intern(said) if isinstance(said, str) else said for name, said in value.items()}
 
 
 def _resting(share: Share, there: Mapping[str, Share]) -> int:
