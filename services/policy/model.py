@@ -1,14 +1,15 @@
 """Policy's facts in memory: by the streams that hold them, and by what they point at."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from sys import intern
 from typing import Any
 
 import msgspec
 
 from eventlog.projection import Change, Drop, Put
-from services.policy.domain.facts import Fact, Owner, Parent, Role, Share, key_of, shares, stream_of
+from services.policy.domain.facts import Fact, Owner, Role, Share, key_of, stream_of
 from services.policy.domain.pointers import pointers
 from services.policy.domain.reach import MAX_DEPTH, inherited
 from services.policy.streams import KINDS, Streams
@@ -34,20 +35,14 @@ class Model:
         """See Pointers."""
         return self._pointing.get(target, {})
 
-    def every(self) -> Sequence[Fact]:
-        """All facts; what others refer to comes first, so that they can be written in this order."""
-        return [fact for kind in KINDS for fact in sorted(self.all(kind), key=self._rests_on)]
+    def every(self) -> Iterator[Fact]:
+        """All facts as they stand now, whatever becomes of them while they are gone through.
 
-    def _rests_on(self, fact: Fact) -> tuple[str, int]:
-        """Sorts roles behind those that they inherit, and on a resource its owner first, then share upon share."""
-        match fact:
-            case Role(name):
-                return "", len(inherited(self, name))
-            case Owner(resource) | Parent(resource):
-                return resource, 0
-            case Share(resource):
-                return resource, 1 + _resting(fact, shares(self, resource))
-        return "", 0
+        What others refer to comes first, so that they can be written in this order.
+        """
+        roles = [one for one in self.all("role") if isinstance(one, Role)]
+        roles.sort(key=lambda role: len(inherited(self, role.name)))
+        return chain(roles, _in_order(self._facts.copy()))
 
     def all(self, kind: str) -> Iterator[Fact]:
         """The facts of streams of a kind, by the order of their streams."""
@@ -107,12 +102,29 @@ def _kept(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: intern(said) if isinstance(said, str) else said for name, said in value.items()}
 
 
-def _resting(share: Share, there: Mapping[str, Share]) -> int:
-    """On how many shares it rests."""
-    count = 0
-    while (below := there.get(share.under)) is not None and count <= MAX_DEPTH:
-        share, count = below, count + 1
-    return count
+def _in_order(streams: Streams) -> Iterator[Fact]:
+    """A million facts take seconds: whoever goes through them can do other things in between."""
+    for kind in KINDS[1:]:
+        for stream in streams.names(kind):
+            there = streams.of(stream)
+            yield from sorted(there, key=_resting(there)) if kind == "resource" and len(there) > 1 else there
+
+
+def _resting(there: Sequence[Fact]) -> Callable[[Fact], int]:
+    """Sorts what is said of a resource: each share behind those on which it rests, all of them behind the owner."""
+    shares = {one.id: one for one in there if isinstance(one, Share)}
+
+    def depth(fact: Fact) -> int:
+        count = 0
+        while isinstance(fact, Share) and count <= MAX_DEPTH:
+            count += 1
+            fact = shares.get(fact.under, _OWNER)
+        return count
+
+    return depth
+
+
+_OWNER = Owner("")
 
 
 def row_key(fact: Fact) -> str:

@@ -1,6 +1,7 @@
 """watchword.policy.v1.PolicyService: decode, call, encode."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from chassis import positions, rpc
@@ -128,8 +129,9 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         """All are taken at once: what is written meanwhile is not among them."""
         position, model = self._decisions.position, self._decisions.memory.facts
         facts = _about(request.about, model)
-        for first in range(0, max(len(facts), 1), EXPORTED):
-            some = [from_fact(one) for one in facts[first : first + EXPORTED]]
+        some = [from_fact(one) for one in islice(facts, EXPORTED)]
+        yield pb.ExportFactsResponse(facts=some, position=position)
+        while some := [from_fact(one) for one in islice(facts, EXPORTED)]:
             yield pb.ExportFactsResponse(facts=some, position=position)
 
     async def DefineRole(self, request: pb.DefineRoleRequest, context: Any) -> pb.DefineRoleResponse:
@@ -162,10 +164,11 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         return asked
 
 
-def _about(said: str, model: Model) -> Sequence[Fact]:
-    if said in ("role", "group", "exclusion", "action"):
-        return list(model.all(said))
-    return about(said, model) if said else model.every()
+def _about(said: str, model: Model) -> Iterator[Fact]:
+    """As they stand now; of all facts alone there may be so many that they are not gone through at once."""
+    if not said:
+        return model.every()
+    return iter(list(model.all(said)) if said in ("role", "group", "exclusion", "action") else about(said, model))
 
 
 def _facts(messages: Sequence[facts_pb2.Fact], what: str = "write") -> Sequence[Fact]:

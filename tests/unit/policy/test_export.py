@@ -73,6 +73,18 @@ async def test_an_export_can_be_written_in_its_order_a_fact_at_a_time() -> None:
     assert decisions(other) == decisions(world)
 
 
+async def test_an_export_is_what_stood_when_it_began() -> None:
+    groups: list[dict[str, object]] = [{"kind": "group", "id": f"g{n}"} for n in range(20)]
+    world = await model(*FACTS, *groups)
+    await world.say(*({"kind": "membership", "member": BOB, "group": f"g{n}"} for n in range(1, 20)))
+    before = sorted(map(str, world.memory.facts.every()))
+    going = world.memory.facts.every()
+    first = next(going)
+    await world.say({"kind": "group", "id": "late"}, {"kind": "membership", "member": BOB, "group": "g0"})
+    await world.unsay({"kind": "membership", "member": BOB, "group": "g7"}, {"kind": "owner", "resource": "document/9"})
+    assert sorted(map(str, [first, *going])) == before
+
+
 async def test_what_is_not_restored_is_judged() -> None:
     world = await model(*FACTS)
     late = {"kind": "assignment", "holder": BOB, "role": "zebra", "expires_at": "1971-01-01T00:00:00Z"}

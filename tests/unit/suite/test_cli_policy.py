@@ -229,7 +229,7 @@ def test_what_was_given_is_taken_back_by_the_opposite_word(suite: Small, world: 
             assert "write 2: " in policy(suite, *there.split(), code=1).stderr
             continue
         policy(suite, *there.split())
-        assert len(world.memory.facts.every()) == len(before) + 1
+        assert len(list(world.memory.facts.every())) == len(before) + 1
         policy(suite, *back.split())
         assert list(world.memory.facts.every()) == before
         assert policy(suite, *back.split(), code=1).stderr.startswith("not_")
@@ -241,7 +241,7 @@ def test_what_was_given_is_taken_back_by_the_opposite_word(suite: Small, world: 
         policy(suite, *line.split())
     for line in ("group remove editors", "role remove editor", "role remove viewer", "role remove auditor"):
         policy(suite, *line.split())
-    assert world.memory.facts.every() == []
+    assert list(world.memory.facts.every()) == []
 
 
 def test_what_is_in_use_is_not_removed_and_what_uses_it_can_be_shown(suite: Small) -> None:
@@ -341,7 +341,7 @@ def test_an_export_is_restored_though_some_of_it_has_ended(suite: Small, world: 
     assert "--restore" in refused
     assert world.store.rows == []
     policy(suite, "import", file, "--restore")
-    assert len(world.memory.facts.every()) == 2
+    assert len(list(world.memory.facts.every())) == 2
 
 
 def test_a_file_that_cannot_be_read_is_said_so(suite: Small, tmp_path: Path) -> None:
