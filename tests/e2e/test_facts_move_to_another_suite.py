@@ -1,4 +1,4 @@
-"""Facts are typed, decided by, explained, exported, and taken up by an empty suite, where they decide the same."""
+"""Facts are imported, decided by, explained, exported, and taken up by an empty suite, where they decide the same."""
 
 import json
 import subprocess
@@ -11,23 +11,21 @@ import pytest
 from tests.harness.running import Running, running_suite
 
 PEOPLE = ("mover-ann", "mover-ben", "mover-cal")
-TYPED = """\
-role define mover.viewer --action document.read
-role define mover.editor --action document.write --inherits mover.viewer
-role define mover.auditor --action audit.read
-exclude mover.money mover.editor mover.auditor
-group define movers
-group add movers mover-ann
-assign group/movers mover.editor --on folder/m7
-assign mover-cal mover.auditor --until 2099-01-01
-place document/m9 folder/m7
-place document/m10 folder/m7
-label document/m10 --level 3 --category finance
-own mover-ben document/m9
-share document/m9 mover-cal --action document.read --pass-on --id m1
-share document/m9 client/mover --action document.read --under m1
-own client/mover document/m9
-classify document.print reads
+FACTS = """\
+{"kind": "role", "name": "mover.viewer", "actions": ["document.read"]}
+{"kind": "role", "name": "mover.editor", "actions": ["document.write"], "inherits": ["mover.viewer"]}
+{"kind": "role", "name": "mover.auditor", "actions": ["audit.read"]}
+{"kind": "exclusion", "name": "mover.money", "roles": ["mover.editor", "mover.auditor"]}
+{"kind": "group", "id": "movers"}
+{"kind": "membership", "member": "mover-ann", "group": "movers"}
+{"kind": "assignment", "holder": "group/movers", "role": "mover.editor", "resource": "folder/m7"}
+{"kind": "assignment", "holder": "mover-cal", "role": "mover.auditor", "expires_at": "2099-01-01T00:00:00Z"}
+{"kind": "parent", "resource": "document/m9", "parent": "folder/m7"}
+{"kind": "parent", "resource": "document/m10", "parent": "folder/m7"}
+{"kind": "label", "of": "document/m10", "level": 3, "categories": ["finance"]}
+{"kind": "owner", "resource": "document/m9", "owner": "mover-ben"}
+{"kind": "share", "id": "m", "resource": "document/m9", "by": "mover-ben", "to": "mover-cal", "actions": ["document.*"]}
+{"kind": "action", "pattern": "document.print", "mode": "reads"}
 """
 ASKED = (
     "mover-ann document.write document/m9",
@@ -76,8 +74,11 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.over("feed")
 def test_what_was_exported_decides_the_same_in_an_empty_suite(suite: Running, empty: Running) -> None:
     ours, theirs = registered(suite), registered(empty)
-    for line in TYPED.splitlines():
-        policy(suite, *line.split())
+    facts = FACTS
+    for name in PEOPLE:
+        facts = facts.replace(f'"{name}"', f'"account/{ours[name]}"')
+    policy(suite, "import", "-", stdin=facts)
+    policy(suite, "own", "client/mover", "document/m9")
     exported = policy(suite, "export")
     for name in PEOPLE:
         exported = exported.replace(ours[name], theirs[name])
