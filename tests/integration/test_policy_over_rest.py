@@ -10,9 +10,10 @@ import pytest_asyncio
 from chassis.trust import SessionRevoked
 from services.policy.migrate import SCHEMA
 from services.policy.projections import AccountRegistered, SessionStarted
+from tests.harness.calls import refused
 from tests.harness.database import fresh_database
 from tests.integration.conftest import Cluster
-from tests.integration.policy_suite import Policy, Suite, policy_suite
+from tests.integration.policy_suite import Policy, Suite, policy_suite, question
 from watchword.policy.v1 import policy_pb2 as pb
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -156,6 +157,13 @@ async def test_both_tell_what_was_so_before(both: tuple[Asking, Asking]) -> None
             late = {"context": {"watchword": {"as_of": {"position": beyond}}}}
             refused = await asking.ask("/access/v1/evaluation", body | late)
             assert (refused.status_code, refused.json()["code"]) == (400, code)
+
+
+async def test_a_position_beyond_all_is_unknown_over_grpc_too(suite: Suite, both: tuple[Asking, Asking]) -> None:
+    async with suite.caller(both[0].policy) as backend:
+        for position in (10**6, 2**63 - 1, 2**63, 2**64 - 1):
+            check = question("service/alice", "read", as_of=pb.AsOf(position=position))
+            assert await refused(backend.policy.Check(check)) == ("INVALID_ARGUMENT", "position_unknown")
 
 
 async def test_a_token_in_a_revoked_session_is_denied_by_both(suite: Suite, both: tuple[Asking, Asking]) -> None:

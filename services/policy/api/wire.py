@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
+from chassis.positions import MAX_POSITION
 from eventlog.errors import Kind, Refusal
 from services.policy.api.fact_wire import to_instant
 from services.policy.domain.case import Ground
@@ -54,11 +55,13 @@ def to_given(given: Struct) -> dict[str, Any]:
 
 
 def to_moment(request: Any) -> Moment | None:
-    """The time that `as_of` asks about; None for now. Raises Refusal `expiry_invalid`."""
+    """The time that `as_of` asks about; None for now. Raises Refusal `expiry_invalid`, `position_unknown`."""
     match request.as_of.WhichOneof("when") if request.HasField("as_of") else None:
         case "time":
             return Moment(to_instant(request.as_of.time))
         case "position":
+            if request.as_of.position > MAX_POSITION:
+                raise Refusal(Kind.INVALID, "position_unknown", f"no log goes beyond {MAX_POSITION}")
             return Moment(0, request.as_of.position)
     return None
 

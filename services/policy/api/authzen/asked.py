@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from chassis.positions import MAX_POSITION
 from eventlog.errors import Kind, Refusal
 from eventlog.events import parse_rfc3339
 from services.policy.domain.entities import Entity, Question
@@ -19,7 +20,6 @@ Object = dict[str, Any]
 OURS = "watchword"
 """The member of a request's `context` that is Watchword's own; policies do not see it."""
 PARTS = ("subject", "action", "resource")
-MAX_POSITION = 2**63 - 1
 EARLIEST, LATEST = 0, 253_402_300_799_999_999
 """µs: 1970 to 9999."""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from chassis.positions import MAX_POSITION
 from chassis.web.described import BEARER, Codes, refuses
 
 _ASKING: Codes = {
@@ -20,7 +21,7 @@ def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 _ANYTHING = _maybe({"type": "object", "additionalProperties": True})
-_LARGE = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+_LARGE = {"type": "integer", "minimum": 0, "maximum": MAX_POSITION}
 _THING = {
     "type": "object",
     "required": ["type", "id"],
