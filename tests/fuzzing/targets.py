@@ -50,7 +50,7 @@ from services.token.domain.errors import InvalidClient, InvalidGrant
 from services.token.domain.events import events as token_events
 from services.token.domain.keyring import REFRESH
 from services.token.ports import NotFetched
-from tests.fuzzing import seeds
+from tests.fuzzing import of_policy, seeds
 from watchword.chain import GENESIS, link
 from watchword.claims import read_claims
 from watchword.compact import decode_base64url, decode_object, split
@@ -308,6 +308,9 @@ def rules(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     "rules": Target(rules, (), seeds.RULES),
+    "questions": Target(of_policy.questions, (Refusal,), of_policy.QUESTIONS),
+    "search": Target(of_policy.search, (Refusal,), of_policy.SEARCHES),
+    "fact": Target(of_policy.fact, (Refusal,), of_policy.FACTS),
     "access_token": Target(access_token, (TokenRefused,), seeds.ACCESS_TOKENS),
     "claims": Target(claims, (TokenRefused, ValueError), seeds.CLAIMS),
     "base64url": Target(base64url, (ValueError,), (b"AAEC_-8", b"")),
