@@ -1,12 +1,11 @@
 """Policy guards its own administration, in this process, with the same decisions that it gives to others."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from chassis.administration import obey
 from chassis.auth import Bearers, Decide
 from chassis.rpc import Acting
 from services.policy.domain.entities import ACCOUNT, Entity, Question
-from services.policy.domain.facts import Fact, Label
 from services.policy.queries import Decisions
 from watchword.claims import Claims
 
@@ -25,11 +24,6 @@ def decided_here(decisions: Decisions) -> Decide:
         obey(action, answer.allowed, answer.code)
 
     return decide
-
-
-def sets_labels(facts: Iterable[Fact]) -> bool:
-    """Whether they say how secret something is, or how far somebody is trusted: an action of its own."""
-    return any(isinstance(fact, Label) for fact in facts)
 
 
 def labelling(bearers: Bearers) -> MayLabel:

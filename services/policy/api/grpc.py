@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis import positions, rpc
 from eventlog.errors import Kind, Refusal
-from services.policy.api.administrators import MayLabel, sets_labels
+from services.policy.api.administrators import MayLabel
 from services.policy.api.fact_wire import from_fact, to_fact
 from services.policy.api.tokens import Tokens
 from services.policy.api.wire import (
@@ -25,6 +25,7 @@ from services.policy.domain.about import about
 from services.policy.domain.decision import Decision, grounds
 from services.policy.domain.entities import Question
 from services.policy.domain.facts import Fact
+from services.policy.domain.relabelled import relabels
 from services.policy.model import Model
 from services.policy.queries import Decisions, Moment
 from services.policy.queries.search import Searches
@@ -120,7 +121,7 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
 
     async def WriteFacts(self, request: pb.WriteFactsRequest, context: Any) -> pb.WriteFactsResponse:
         write, remove = _facts(request.write), _facts(request.remove, "remove")
-        if sets_labels([*write, *remove]):
+        if relabels(write, remove, self._decisions.memory):
             await self._may_label(rpc.acting())
         position = await self._commands.write(rpc.by(), write, remove, restored=request.restored, recall=request.recall)
         return pb.WriteFactsResponse(position=_noted(position))

@@ -14,12 +14,13 @@ from chassis.telemetry import correlation_id
 from chassis.web import Json
 from chassis.web.described import BEARER, Codes, refuses
 from eventlog.log import By
-from services.policy.api.administrators import SET_LABEL, sets_labels
+from services.policy.api.administrators import SET_LABEL
 from services.policy.api.wire import page_token, read_page_token
 from services.policy.commands import Commands
 from services.policy.commands.naming import naming
 from services.policy.domain import spelled
 from services.policy.domain.facts import Fact
+from services.policy.domain.relabelled import relabels
 from services.policy.queries.listed import ListedFacts
 
 WRITE, EXPORT = "policy.facts.write", "policy.facts.export"
@@ -78,7 +79,7 @@ class FactsApi:
         """Writes and removes facts, together or not at all."""
         claims = await self._bearers.administrator(request.headers, WRITE)
         write, remove = _read(body.write), _read(body.remove, "remove")
-        if sets_labels([*write, *remove]):
+        if relabels(write, remove, self._commands.memory):
             await self._bearers.decide(claims, SET_LABEL)
         by = By(claims.sub, correlation_id())
         position = await self._commands.write(by, write, remove, restored=body.restored, recall=body.recall)

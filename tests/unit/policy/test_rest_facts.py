@@ -114,6 +114,33 @@ async def test_to_set_or_clear_a_label_is_an_action_of_its_own(door: Door) -> No
     assert LABEL in (await listed(door, kind="label"))["facts"]
 
 
+@pytest.mark.parametrize(
+    ("write", "remove"),
+    [
+        ([{"kind": "action", "pattern": "document.*", "mode": "neither"}], []),
+        ([], [{"kind": "action", "pattern": "document.print"}]),
+        ([{"kind": "parent", "resource": "page/1", "parent": "folder/7"}], []),
+        ([], [{"kind": "parent", "resource": "page/1"}]),
+        ([{"kind": "parent", "resource": "page/2", "parent": "page/1"}], [{"kind": "parent", "resource": "page/1"}]),
+    ],
+)
+async def test_what_takes_from_a_label_is_the_same_action(door: Door, write: list[Any], remove: list[Any]) -> None:
+    said = {"kind": "action", "pattern": "document.print", "mode": "reads"}
+    place = {"kind": "parent", "resource": "page/1", "parent": "document/9"}
+    assert (await change(door, "acc_alice", write=[LABEL, said, place])).status_code == 200
+    refused = await change(door, "acc_bob", write=write, remove=remove)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    assert (await change(door, "acc_alice", write=write, remove=remove)).status_code == 200
+
+
+async def test_who_sets_no_labels_moves_what_loses_none(door: Door) -> None:
+    secret, more = ({"kind": "label", "of": f"folder/{level}", "level": level} for level in (1, 2))
+    place = {"kind": "parent", "resource": "page/1", "parent": "folder/1"}
+    assert (await change(door, "acc_alice", write=[secret, more, place])).status_code == 200
+    assert (await change(door, "acc_bob", write=[place | {"parent": "folder/2"}])).status_code == 200
+    assert (await change(door, "acc_bob", write=[place])).status_code == 403
+
+
 async def test_over_grpc_a_label_is_set_by_who_may_and_by_an_operators_certificate(door: Door) -> None:
     may_label = labelling(door.bearers)
     backend, operator = Caller("backend", "demo", "f"), Caller("operator", "admin", "f")
