@@ -1,23 +1,30 @@
 """A change of facts while it is decided: what the log holds, and what this change has added so far."""
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from eventlog.events import Event, Recorded
 from eventlog.log import Attempt
 from services.policy.domain.facts import Fact, Facts, Known, Share, Unread, stream_of
 from services.policy.domain.history import FOLDS, Stated, saying, unsaying
 
+AT_ONCE = 20
+"""Looks at what is stated between which others go on."""
 LATEST = 2**62
 """Stands for the position of what is not in the log yet."""
 
 
 class Desk:
-    """Facts of the streams that were read, which the append guards, with the change laid over them."""
+    """Facts of the streams that were read, which the append guards, with the change laid over them.
+
+    It lets others go first now and then: a thousand facts of one stream take a while.
+    """
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._stated: dict[str, Stated] = {}
-        self._known = Known()
+        self._known = _Laid(self._stated)
+        self._looked = 0
 
     @property
     def now(self) -> int:
@@ -59,7 +66,7 @@ class Desk:
 
     async def fell(self, share: Share) -> None:
         """Removes what rests on a share that is not there any more, but for what this change says itself."""
-        for one in (await self._read(stream_of(share))).placed:
+        for one in (await self._read(stream_of(share))).placed.values():
             match one.fact:
                 case Share(under=share.id) if one.position < LATEST and await self.remove(one.fact):
                     await self.fell(one.fact)
@@ -73,22 +80,37 @@ class Desk:
                 await self._read(unread.stream)
 
     async def _read(self, stream: str) -> Stated:
+        self._looked += 1
+        if self._looked % AT_ONCE == 0:
+            await asyncio.sleep(0)
         if stream not in self._stated:
             kind, _, key = stream.partition("/")
-            self._keep(stream, await self._attempt.read(FOLDS[kind], key))
+            self._stated[stream] = await self._attempt.read(FOLDS[kind], key)
         return self._stated[stream]
 
     async def _write(self, stream: str, event: Event) -> None:
         kind, _, key = stream.partition("/")
         fold = FOLDS[kind]
         await self._attempt.write(fold, key, event)
-        self._keep(stream, fold.evolve(self._stated[stream], event, _PENDING))
-
-    def _keep(self, stream: str, stated: Stated) -> None:
-        self._stated[stream], self._known[stream] = stated, stated.facts
+        self._stated[stream] = fold.evolve(self._stated[stream], event, PENDING)
+        self._known.pop(stream, None)
 
 
-_PENDING = Recorded(
+class _Laid(Known):
+    """The facts of what is stated, listed once they are asked for."""
+
+    def __init__(self, stated: Mapping[str, Stated]) -> None:
+        super().__init__()
+        self._stated = stated
+
+    def of(self, stream: str) -> Sequence[Fact]:
+        """Raises Unread."""
+        if stream not in self and stream in self._stated:
+            self[stream] = self._stated[stream].facts
+        return super().of(stream)
+
+
+PENDING = Recorded(
     position=LATEST,
     stream="",
     version=0,

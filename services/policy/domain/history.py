@@ -33,18 +33,17 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class Stated(msgspec.Struct, frozen=True):
-    """The facts of a stream, in the order in which they were said."""
+    """The facts of a stream, in the order in which they were said, each by what tells it from the others there."""
 
-    placed: tuple[Placed, ...] = ()
+    placed: dict[str, Placed] = {}
 
     @property
     def facts(self) -> Sequence[Fact]:
-        return [one.fact for one in self.placed]
+        return [one.fact for one in self.placed.values()]
 
     def like(self, fact: Fact) -> Placed | None:
         """What is said under the same name."""
-        key = key_of(fact)
-        return next((one for one in self.placed if key_of(one.fact) == key), None)
+        return self.placed.get(key_of(fact))
 
 
 class First(msgspec.Struct, frozen=True):
@@ -202,9 +201,11 @@ def evolve(state: Stated, event: Event, row: Recorded) -> Stated:
     if about is None:
         return state
     fact, holds = about
-    key = key_of(fact)
-    rest = tuple(one for one in state.placed if key_of(one.fact) != key)
-    return Stated((*rest, Placed(fact, row.position)) if holds else rest)
+    placed = state.placed.copy()
+    placed.pop(key_of(fact), None)
+    if holds:
+        placed[key_of(fact)] = Placed(fact, row.position)
+    return Stated(placed)
 
 
 def _first(state: First, event: Event, row: Recorded) -> First:

@@ -1,6 +1,8 @@
 """Facts in memory by their streams: in order, by name, and one more costs the same however many there are."""
 
+import asyncio
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 import msgspec
@@ -8,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog.projection import Drop, Put
+from services.policy.commands.desk import PENDING
 from services.policy.domain.facts import Assignment, Owner, Share, key_of, stream_of
+from services.policy.domain.history import Stated, evolve, saying
 from services.policy.model import Model, row_key
 from services.policy.streams import FEW, Streams
+from tests.unit.policy.world import OPERATOR, World
 
 RESOURCE = "document/9"
 
@@ -30,9 +35,8 @@ def holding(count: int) -> Streams:
     return found
 
 
-def calls(count: int) -> int:
-    """How many functions are called to put one more fact, and to replace and take it, where there are so many."""
-    found, new = holding(count), share(count)
+def calls(act: Callable[[], object]) -> int:
+    """How many functions are called."""
     made = 0
 
     def counted(frame: FrameType, event: str, argument: object) -> None:
@@ -40,14 +44,42 @@ def calls(count: int) -> int:
         made += event == "call"
 
     sys.setprofile(counted)
-    found.put(new)
-    found.take(stream_of(new), key_of(new))
+    act()
     sys.setprofile(None)
     return made
 
 
 def test_one_more_of_many_costs_no_more_than_of_a_few() -> None:
-    assert calls(50 * FEW) == calls(2 * FEW)
+    def one_more(count: int) -> int:
+        found, new = holding(count), share(count)
+        return calls(lambda: found.put(new)) + calls(lambda: found.take(stream_of(new), key_of(new)))
+
+    assert one_more(50 * FEW) == one_more(2 * FEW)
+
+
+def test_nor_does_deciding_on_one_more() -> None:
+    def one_more(count: int) -> int:
+        said = Stated()
+        for number in range(count):
+            said = evolve(said, saying(share(number)), PENDING)
+        new = share(count)
+        return calls(lambda: said.like(new)) + calls(lambda: evolve(said, saying(new), PENDING))
+
+    assert one_more(50 * FEW) == one_more(2 * FEW)
+
+
+async def test_others_go_on_while_many_facts_are_decided_on() -> None:
+    world = World()
+    await world.say({"kind": "owner", "resource": RESOURCE, "owner": "client/c"})
+    shares = [
+        Share(RESOURCE, f"s{number}", "client/c", f"client/{number}", ("document.read",)) for number in range(500)
+    ]
+    writing = asyncio.create_task(world.commands.write(OPERATOR, shares))
+    turns = 0
+    while not writing.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > len(shares) / 20
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2 * FEW)), max_size=6 * FEW))
