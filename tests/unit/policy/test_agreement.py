@@ -1,7 +1,8 @@
 """On any facts whatever, the service decides as the reference does that was written from docs/policy.md alone."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,12 +13,15 @@ from services.policy.domain.decision import decide
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.rules.engine import Rules
 from services.policy.queries import Moment
+from services.policy.queries.search import Wanted
 from tests.harness.policy_models import (
     EVERY_QUESTION,
+    GROUPS,
     LATER,
     NOW_US,
     PEOPLE,
     QUESTIONS,
+    STRANGERS,
     SUBJECTS,
     Write,
     histories,
@@ -28,6 +32,7 @@ from tests.unit.policy.told import Told, answers, replayed, told
 
 SECOND = 1_000_000
 SHIPPED = Rules.of()
+ANYBODY = {*SUBJECTS, *STRANGERS, *(f"group/{name}" for name in GROUPS)}
 SOME_QUESTIONS = st.lists(QUESTIONS, min_size=1, max_size=8)
 
 
@@ -146,6 +151,38 @@ def test_what_has_ended_is_as_if_it_were_not_there_though_nobody_cleaned_up(fact
     service, clean = Told.of(facts), Told.of(at(facts, now))
     service.clock.time = clean.clock.time = now
     assert answers(service, EVERY_QUESTION) == answers(clean, EVERY_QUESTION)
+
+
+@settings(max_examples=100, deadline=None)
+@given(models(), QUESTIONS)
+def test_searches_find_all_that_facts_name_and_the_reference_allows_and_nothing_else(
+    facts: Sequence[Fact], asked: Asked
+) -> None:
+    named = {str(fact[place]) for fact in facts for place in ("of", "resource", "parent") if place in fact}
+
+    async def run() -> None:
+        service = Told.of(facts)
+        question = service.question(asked)
+        for type_ in ("account", "client", "service", "group"):
+            found = (await service.searches.subjects(type_, question, Wanted())).found
+            allowed = [one for one in _among(ANYBODY, type_) if _allows(facts, replace(asked, subject=one))]
+            assert list(found) == allowed
+        for type_ in ("folder", "document", "my-document", "group", "account"):
+            found = (await service.searches.resources(type_, question, Wanted())).found
+            allowed = [one for one in _among(named, type_) if _allows(facts, replace(asked, resource=one))]
+            assert list(found) == allowed
+        for action in (await service.searches.actions(question, Wanted())).found:
+            assert _allows(facts, replace(asked, action=action))
+
+    asyncio.run(run())
+
+
+def _among(things: Iterable[str], type_: str) -> list[str]:
+    return sorted(one for one in things if one.partition("/")[0] == type_)
+
+
+def _allows(facts: Sequence[Fact], asked: Asked) -> bool:
+    return decided(facts, PEOPLE, asked, NOW_US)[0]
 
 
 NONSENSE: st.SearchStrategy[Any] = st.one_of(
