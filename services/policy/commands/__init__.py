@@ -14,7 +14,7 @@ from services.policy.commands.naming import naming
 from services.policy.domain.checks import check, check_exclusions
 from services.policy.domain.entities import ACCOUNT, CLIENT, Entity
 from services.policy.domain.events import AccessRecalled, AdministratorCreated
-from services.policy.domain.facts import Assignment, Exclusion, Fact, Group, Membership, Role, Share, stream_of
+from services.policy.domain.facts import Assignment, Exclusion, Fact, Group, Membership, Role, Share, key_of, stream_of
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import check_names, normal
 from services.policy.domain.history import FIRST, RECALL, SUITE
@@ -112,16 +112,23 @@ class Commands:
         for fact in write:
             with naming(fact, write):
                 check_form(fact)
-        leaving = {*remove}
+        leaving = {_place(one) for one in remove}
         for fact in remove:
             with naming(fact, remove, "remove"):
                 check_names(fact)
                 self._refuse_in_use(fact, leaving)
+        for fact in write:
+            with naming(fact, write):
+                if not self.memory.of(stream_of(fact)):
+                    self._refuse_in_use(fact, leaving)
 
-    def _refuse_in_use(self, fact: Fact, leaving: Collection[Fact]) -> None:
-        """What is still referred to stays: what refers to it would come back to life with the next of that name."""
+    def _refuse_in_use(self, fact: Fact, leaving: Collection[tuple[str, str]]) -> None:
+        """What is still referred to stays: what refers to it would come back to life with the next of that name.
+
+        Nor is there a next while something does: two processes may have removed it and given it at once.
+        """
         if isinstance(fact, Role | Group):
-            used = next((one for one in users(fact, self.memory.facts) if one not in leaving), None)
+            used = next((one for one in users(fact, self.memory.facts) if _place(one) not in leaving), None)
             if used is not None:
                 kind = "role" if isinstance(fact, Role) else "group"
                 raise Refusal(Kind.PRECONDITION, f"{kind}_in_use", f"{_named(used)} refers to it")
@@ -194,6 +201,10 @@ def _first(facts: Iterable[Fact], of: Callable[[Fact], Iterable[str]]) -> Mappin
         for one in of(fact):
             found.setdefault(one, fact)
     return found
+
+
+def _place(fact: Fact) -> tuple[str, str]:
+    return stream_of(fact), key_of(fact)
 
 
 def _missing(fact: Fact) -> Refusal:

@@ -1,11 +1,13 @@
 """Roles: groups, inheritance, places, ends and exclusions (NIST RBAC: core, hierarchical, constrained)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from eventlog.errors import Refusal
-from tests.unit.policy.world import World, put
+from services.policy.domain.spelled import read
+from tests.unit.policy.world import OPERATOR, World, put
 
 ALICE, BOB = "account/acc_alice", "account/acc_bob"
 VIEWER = {"kind": "role", "name": "viewer", "actions": ["document.read"]}
@@ -157,3 +159,34 @@ async def test_what_is_in_use_is_not_removed(world: World) -> None:
     with pytest.raises(Refusal) as refusal:
         await world.unsay(STAFF)
     assert refusal.value.code == "not_there"
+
+
+@pytest.mark.parametrize(
+    ("code", "named", "referring"),
+    [
+        ("role_in_use", {"kind": "role", "name": "new"}, {"kind": "assignment", "holder": ALICE, "role": "new"}),
+        ("group_in_use", {"kind": "group", "id": "new"}, {"kind": "membership", "member": ALICE, "group": "new"}),
+    ],
+)
+async def test_what_was_given_while_another_process_removed_it_does_not_come_back_with_the_next_of_that_name(
+    world: World, code: str, named: dict[str, Any], referring: dict[str, Any]
+) -> None:
+    if named["kind"] == "role":
+        named = named | {"actions": ["new.do"]}
+    await world.say(named)
+    await world.commands.write(OPERATOR, [read(referring)])
+    await world.commands.write(OPERATOR, [], [read(named)])
+    await world.settle()
+    with pytest.raises(Refusal) as refusal:
+        await world.say(named)
+    assert refusal.value.code == code
+    await world.unsay(referring)
+    await world.say(named)
+    assert world.may(ALICE, "new.do") == "no_matching_role"
+
+
+async def test_what_ends_is_removed_together_with_what_it_refers_to_by_its_name_alone(world: World) -> None:
+    held = {"kind": "assignment", "holder": "group/staff", "role": "viewer"}
+    await world.say(held | {"expires_at": "1990-01-01T00:00:00Z"})
+    await world.unsay(held, STAFF)
+    assert not world.memory.of("group/staff")
