@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from eventlog.errors import Kind, Refusal
-from services.policy.domain.entities import Entity, is_action_pattern, is_thing
+from services.policy.domain.entities import ACCOUNT, CLIENT, SERVICE, Entity, is_action_pattern, is_thing
 from services.policy.domain.facts import (
     GROUP,
     Action,
@@ -22,6 +22,7 @@ from services.policy.domain.facts import (
     Share,
 )
 
+HOLDERS = (ACCOUNT, CLIENT, SERVICE, GROUP)
 MAX_ACTIONS = 1000
 MAX_ROLES = 100
 MAX_LEVEL = 1000
@@ -36,6 +37,8 @@ def check(fact: Fact) -> None:
     `fact_invalid`.
     """
     check_names(fact)
+    for name in ("member", "holder", "owner", "by", "to"):
+        _may_have(getattr(fact, name, None))
     match fact:
         case Role():
             _actions(fact.actions)
@@ -135,6 +138,11 @@ def _holder(text: str) -> None:
     _thing(text)
     if (entity := Entity.of(text)).type == GROUP:
         _id(entity.id)
+
+
+def _may_have(holder: str | None) -> None:
+    if holder is not None and Entity.of(holder).type not in HOLDERS:
+        raise _wrong(f"{holder[:64]!r} can have nothing: it is none of {', '.join(HOLDERS)}")
 
 
 def _actions(actions: Sequence[str]) -> None:

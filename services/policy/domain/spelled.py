@@ -10,6 +10,8 @@ from eventlog.events import parse_rfc3339, rfc3339
 from services.policy.domain.facts import Fact
 
 Json = Mapping[str, Any]
+EARLIEST, LATEST = 0, 253_402_300_799_999_999
+"""µs: 1970 to 9999, whatever the offset from UTC."""
 
 
 def read(said: Json) -> Fact:
@@ -34,12 +36,13 @@ def write(fact: Fact) -> dict[str, Any]:
 
 
 def _instant(text: Any) -> int:
-    if not isinstance(text, str):
-        raise ValueError("expires_at is a time such as 2031-01-31T12:00:00Z")
     try:
-        return parse_rfc3339(text)
+        time = parse_rfc3339(text)
     except (ValueError, TypeError, OverflowError):
-        raise ValueError("expires_at is a time such as 2031-01-31T12:00:00Z") from None
+        time = -1
+    if not EARLIEST <= time <= LATEST:
+        raise ValueError("expires_at is a time such as 2031-01-31T12:00:00Z")
+    return time
 
 
 def _wrong(reason: str) -> Refusal:

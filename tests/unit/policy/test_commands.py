@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from eventlog.errors import Refusal
 from services.policy.domain.entities import Entity
-from services.policy.domain.facts import Assignment, assignments
+from services.policy.domain.facts import Assignment, Fact, Membership, Owner, Share, assignments
 from services.policy.domain.history import FOLDS
+from services.policy.domain.spelled import read
 from services.policy.projections import AccountRegistered
 from tests.unit.policy.world import ALICE, OPERATOR, World
 
@@ -173,3 +174,25 @@ async def _given_and_taken(steps: list[tuple[bool, str, str | None, int | None]]
         == held
         == {(one.role, one.resource): one.expires_at for one in folded.facts if isinstance(one, Assignment)}
     )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Membership("user/alice", "staff"),
+        Assignment("document/9", "editor"),
+        Owner("document/9", "user/alice"),
+        Share("document/9", "s1", "client/a", "user/alice", ("a",)),
+    ],
+)
+async def test_nothing_is_given_to_what_can_have_nothing(world: World, said: Fact) -> None:
+    await refused(world, "fact_invalid", world.commands.write(OPERATOR, [said]))
+
+
+@pytest.mark.parametrize(
+    "time", ["9999-12-31T23:59:59.999999-23:00", "0001-01-01T00:00:00Z", "2031-01-31T12:00:00", "soon", ""]
+)
+def test_an_end_is_a_time_that_can_be_spelled_in_utc(time: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        read({"kind": "assignment", "holder": "client/a", "role": "editor", "expires_at": time})
+    assert refusal.value.code == "fact_invalid"

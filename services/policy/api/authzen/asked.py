@@ -13,6 +13,7 @@ from chassis.positions import MAX_POSITION
 from eventlog.errors import Kind, Refusal
 from eventlog.events import parse_rfc3339
 from services.policy.domain.entities import Entity, Question
+from services.policy.domain.spelled import EARLIEST, LATEST
 from services.policy.queries import Moment
 
 T = TypeVar("T")
@@ -20,8 +21,6 @@ Object = dict[str, Any]
 OURS = "watchword"
 """The member of a request's `context` that is Watchword's own; policies do not see it."""
 PARTS = ("subject", "action", "resource")
-EARLIEST, LATEST = 0, 253_402_300_799_999_999
-"""µs: 1970 to 9999."""
 
 
 class Thing(msgspec.Struct, frozen=True):

@@ -132,7 +132,7 @@ def test_scripts_and_what_shows_tests_are_told_the_same(
         (f"{CASES}facts:\n  - {{kind: rule}}\n", "roles.yaml:4: Invalid value 'rule' - at `$.kind`"),
         (f"{CASES}facts:\n  - {{kind: role, name: a, act: b}}\n", "roles.yaml:4: role has no 'act'"),
         (f"{CASES}facts:\n  - {{kind: role, name: A}}\n", "roles.yaml:4: role_name_invalid: "),
-        (f"{CASES}facts:\n  - {{kind: assignment, holder: a/b, role: c}}\n", "roles.yaml:4: role_unknown: "),
+        (f"{CASES}facts:\n  - {{kind: assignment, holder: client/b, role: c}}\n", "roles.yaml:4: role_unknown: "),
         (f"{CASES}facts:\n  - {{kind: owner, kind: label, of: a/b}}\n", "roles.yaml:4: 'kind' is there twice"),
         (f"{CASES}{FACTS}  - {{kind: role, name: viewer}}\n", "roles.yaml:6: line 4 says another fact of that name"),
         (f"{CASES}{FACTS}accounts: [bob]\n", "roles.yaml:5: account_unknown: account/ann is not among the accounts"),
