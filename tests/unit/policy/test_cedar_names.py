@@ -52,3 +52,28 @@ def test_what_a_policy_forbids_in_a_place_is_forbidden_of_whatever_lies_there(ch
     asked = Question(Entity("account", "acc_1"), "document.print", Entity.of(chain[0]))
     assert decide(asked, service.memory, Rules.of(), NOW_US).code == "allowed"
     assert decide(asked, service.memory, Rules.checked(FROZEN), NOW_US).code == "forbidden_by_policy"
+
+
+@pytest.mark.parametrize("name", ["role 0", "owner 0", "share 0"])
+def test_no_resource_is_taken_for_what_permits(name: str) -> None:
+    """Else the subject would be in all that this lies in: in a group of which it is no member."""
+    facts: list[Fact] = [
+        {"kind": "parent", "resource": "document/1", "parent": f"grant/{name}"},
+        {"kind": "parent", "resource": f"grant/{name}", "parent": "group/admins"},
+        {"kind": "owner", "resource": "document/1", "owner": "account/acc_1"},
+        {"kind": "share", "id": "s", "resource": "document/1", "by": "account/acc_1", "to": "account/acc_1"}
+        | {"actions": ["document.print"]},
+    ]
+    service = Told.of([*ROOT, *facts])
+    asked = Question(Entity("account", "acc_1"), "document.print", Entity("document", "1"))
+    alone = Rules.checked('forbid (principal, action, resource) unless { principal in group::"admins" };')
+    assert decide(asked, service.memory, alone, NOW_US).code == "forbidden_by_policy"
+
+
+def test_no_resource_is_taken_for_everything() -> None:
+    service = Told.of([])
+    anywhere = Rules.checked("permit (principal, action, resource is everything);")
+    question = Question(Entity("client", "billing"), "print")
+    named = Question(Entity("client", "billing"), "print", Entity("everything", "1"))
+    assert decide(question, service.memory, anywhere, NOW_US).code == "allowed"
+    assert decide(named, service.memory, anywhere, NOW_US).code == "no_matching_role"

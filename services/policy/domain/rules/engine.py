@@ -14,8 +14,12 @@ from services.policy.domain.rules.given import known
 from services.policy.domain.rules.scopes import FORBID, Policy
 from services.policy.domain.rules.slices import Slice, Slices
 
-RESERVED = frozenset({"if", "then", "else", "true", "false", "in", "is", "like", "has"})
-"""What Cedar takes for no name."""
+OURS = frozenset({"grant", "everything"})
+"""What stands for no thing (shipped.cedarschema): a resource of that name would be in what permits, and a subject, by
+that, in what the resource lies in.
+"""
+RESERVED = frozenset({"if", "then", "else", "true", "false", "in", "is", "like", "has"}) | OURS
+"""What Cedar takes for no name, and those."""
 _FAILED = re.compile(r"policy `policy(\d+)`")
 _ODD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
