@@ -55,15 +55,20 @@ def to_given(given: Struct) -> dict[str, Any]:
 
 
 def to_moment(request: Any) -> Moment | None:
-    """The time that `as_of` asks about; None for now. Raises Refusal `expiry_invalid`, `position_unknown`."""
-    match request.as_of.WhichOneof("when") if request.HasField("as_of") else None:
+    """The time that `as_of` asks about; None for now.
+
+    Raises Refusal `as_of_invalid`, `expiry_invalid`, `position_unknown`.
+    """
+    if not request.HasField("as_of"):
+        return None
+    match request.as_of.WhichOneof("when"):
         case "time":
             return Moment(to_instant(request.as_of.time))
         case "position":
             if request.as_of.position > MAX_POSITION:
                 raise Refusal(Kind.INVALID, "position_unknown", f"no log goes beyond {MAX_POSITION}")
             return Moment(0, request.as_of.position)
-    return None
+    raise Refusal(Kind.INVALID, "as_of_invalid", "as_of says a time or a position")
 
 
 def to_wanted(request: Any, moment: Moment | None) -> Wanted:
