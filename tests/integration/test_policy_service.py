@@ -342,7 +342,8 @@ async def _table_stands_at(policy: Policy, position: int) -> None:
     async with asyncio.timeout(20), httpx2.AsyncClient(trust_env=False) as client:
         while True:
             shown = (await client.get(f"{policy.rest}/readyz?verbose")).json()["projections"]
-            if all(one["applied"] >= position for one in shown if one["name"] == "roles"):
+            (table,) = (one for one in shown if one["name"] == "facts")
+            if table["applied"] >= position:
                 return
             await asyncio.sleep(0.1)
 

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from chassis import positions, rpc
-from eventlog.errors import Kind, Refusal
+from eventlog.errors import Kind, Refusal, unavailable
 from services.policy.api.administrators import MayLabel
 from services.policy.api.fact_wire import from_fact, to_fact
 from services.policy.api.tokens import Tokens
@@ -158,9 +158,11 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         return await self._tokens.answers(self._decisions, asked, moment)
 
     async def _asked(self, check: pb.CheckRequest) -> Question:
-        """For a search. Raises Refusal `token_refused`."""
+        """For a search. Raises Refusal `token_refused`, `session_revoked`, and `stale` where it cannot be judged now."""
         asked = await self._tokens.subject(to_question(check), check.access_token)
         if isinstance(asked, Decision):
+            if asked.code == "stale":
+                raise unavailable("stale", "whether the access token holds is not known now")
             raise Refusal(Kind.INVALID, asked.code, "the access token does not hold")
         return asked
 

@@ -22,6 +22,7 @@ OPENID, OFFLINE = "openid", "offline_access"
 _SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
+MAX_NONCE = 1024
 Parameters = Mapping[str, str]
 
 
@@ -195,6 +196,11 @@ def _plain_challenge(client: Client, asked: Parameters) -> bool:
     return asked.get("code_challenge_method") != "S256" or not _SHA256.fullmatch(asked["code_challenge"])
 
 
+def _long_nonce(client: Client, asked: Parameters) -> bool:
+    """It goes into the log, and out to whoever follows that."""
+    return len(asked.get("nonce", "")) > MAX_NONCE
+
+
 def _odd_key(client: Client, asked: Parameters) -> bool:
     return "dpop_jkt" in asked and not _SHA256.fullmatch(asked["dpop_jkt"])
 
@@ -213,6 +219,7 @@ _RULES = (
     (_plain_challenge, ("invalid_request", "a code_challenge is 43 characters of method S256 (RFC 7636)")),
     (_no_challenge, ("invalid_request", "code_challenge is missing: PKCE is required (RFC 7636)")),
     (_odd_key, ("invalid_request", "dpop_jkt is no thumbprint of a key (RFC 9449 10)")),
+    (_long_nonce, ("invalid_request", f"a nonce has at most {MAX_NONCE} characters")),
     (_odd_prompt, ("invalid_request", "prompt is none alone, or some of login, consent, select_account")),
     (_odd_age, ("invalid_request", "max_age is a number of seconds")),
 )

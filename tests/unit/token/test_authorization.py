@@ -113,6 +113,7 @@ async def test_of_a_loopback_address_only_the_port_is_free(world: World) -> None
         ({"code_challenge": None}, "invalid_request"),
         ({"scope": "unheard:of"}, "invalid_scope"),
         ({"dpop_jkt": "no thumbprint"}, "invalid_request"),
+        ({"nonce": "n" * 1025}, "invalid_request"),
         ({"prompt": "none login"}, "invalid_request"),
         ({"prompt": "dance"}, "invalid_request"),
         ({"max_age": "-1"}, "invalid_request"),
