@@ -158,7 +158,7 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         return await self._tokens.answers(self._decisions, asked, moment)
 
     async def _asked(self, check: pb.CheckRequest) -> Question:
-        """For a search. Raises Refusal `token_refused`, `session_revoked`, and `stale` where it cannot be judged now."""
+        """For a search. Raises Refusal `token_refused`, `session_revoked`, `stale` where it cannot be judged now."""
         asked = await self._tokens.subject(to_question(check), check.access_token)
         if isinstance(asked, Decision):
             if asked.code == "stale":

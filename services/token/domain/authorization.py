@@ -196,11 +196,6 @@ def _plain_challenge(client: Client, asked: Parameters) -> bool:
     return asked.get("code_challenge_method") != "S256" or not _SHA256.fullmatch(asked["code_challenge"])
 
 
-def _long_nonce(client: Client, asked: Parameters) -> bool:
-    """It goes into the log, and out to whoever follows that."""
-    return len(asked.get("nonce", "")) > MAX_NONCE
-
-
 def _odd_key(client: Client, asked: Parameters) -> bool:
     return "dpop_jkt" in asked and not _SHA256.fullmatch(asked["dpop_jkt"])
 
@@ -219,7 +214,11 @@ _RULES = (
     (_plain_challenge, ("invalid_request", "a code_challenge is 43 characters of method S256 (RFC 7636)")),
     (_no_challenge, ("invalid_request", "code_challenge is missing: PKCE is required (RFC 7636)")),
     (_odd_key, ("invalid_request", "dpop_jkt is no thumbprint of a key (RFC 9449 10)")),
-    (_long_nonce, ("invalid_request", f"a nonce has at most {MAX_NONCE} characters")),
+    # It goes into the log, and out to whoever follows that.
+    (
+        lambda client, asked: len(asked.get("nonce", "")) > MAX_NONCE,
+        ("invalid_request", f"a nonce has at most {MAX_NONCE} characters"),
+    ),
     (_odd_prompt, ("invalid_request", "prompt is none alone, or some of login, consent, select_account")),
     (_odd_age, ("invalid_request", "max_age is a number of seconds")),
 )
