@@ -14,11 +14,23 @@ from services.policy.commands.naming import naming
 from services.policy.domain.checks import check, check_exclusions
 from services.policy.domain.entities import ACCOUNT, CLIENT, Entity
 from services.policy.domain.events import AccessRecalled, AdministratorCreated
-from services.policy.domain.facts import Assignment, Exclusion, Fact, Group, Membership, Role, Share, key_of, stream_of
+from services.policy.domain.facts import (
+    Assignment,
+    Exclusion,
+    Fact,
+    Group,
+    Membership,
+    Parent,
+    Role,
+    Share,
+    key_of,
+    stream_of,
+)
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import check_names, normal
 from services.policy.domain.history import FIRST, RECALL, SUITE
-from services.policy.domain.pointers import below, holders, users
+from services.policy.domain.pointers import below, height, holders, users
+from services.policy.domain.reach import MAX_DEPTH
 from services.policy.domain.standing import IDENTITY
 from services.policy.queries import Memory
 
@@ -72,7 +84,12 @@ class Commands:
                     raise _missing(fact)
             for fact in write:
                 with naming(fact, write):
-                    await desk.judge(lambda facts, fact=fact: check(fact, facts, desk.now, restored=restored))  # type: ignore[misc]
+                    within = self._within(fact)
+                    await desk.judge(
+                        lambda facts, fact=fact, within=within: check(  # type: ignore[misc]
+                            fact, facts, desk.now, restored=restored, within=within
+                        )
+                    )
             for holder, fact in concerned.items():
                 with naming(fact, write):
                     await desk.judge(lambda facts, holder=holder: check_exclusions(holder, facts, desk.now))  # type: ignore[misc]
@@ -154,6 +171,9 @@ class Commands:
             case Exclusion():
                 return holders(fact.roles, model, MOST)
         return ()
+
+    def _within(self, fact: Fact) -> int:
+        return height(fact.resource, self.memory.facts, MAX_DEPTH) if isinstance(fact, Parent) else 0
 
     async def _position(self, by: By, decision: Callable[[Attempt], Awaitable[int]]) -> int:
         """Of what was written; where nothing had to be, of what makes it so already."""

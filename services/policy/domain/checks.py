@@ -29,8 +29,8 @@ from services.policy.domain.facts import (
 from services.policy.domain.reach import MAX_DEPTH, TooDeep, chain, groups_of, held, inherited, way
 
 
-def check(fact: Fact, facts: Facts, now: int, *, restored: bool = False) -> None:
-    """Raises Refusal; the codes are those of the functions below.
+def check(fact: Fact, facts: Facts, now: int, *, restored: bool = False, within: int = 0) -> None:
+    """Raises Refusal; the codes are those of the functions below. `within`: how deep others lie in its resource.
 
     What is restored stood before: neither its end nor who may share is judged again, but how deep it goes.
     """
@@ -47,7 +47,7 @@ def check(fact: Fact, facts: Facts, now: int, *, restored: bool = False) -> None
             for name in fact.roles:
                 _known(name, facts)
         case Parent():
-            _parent(fact, facts)
+            _parent(fact, facts, within)
         case Share() if restored:
             _chain(fact, shares(facts, fact.resource))
         case Share():
@@ -91,7 +91,7 @@ def _membership(fact: Membership, facts: Facts, now: int) -> None:
         raise _circle("group_cycle", [fact.member, *way(above, fact.member, group)], "∈")
 
 
-def _parent(fact: Parent, facts: Facts) -> None:
+def _parent(fact: Parent, facts: Facts, within: int) -> None:
     """`resource_cycle`, `resource_too_deep`. The fact itself has been said, so a circle comes back to its resource."""
     seen = [fact.resource]
     at: str | None = fact.parent
@@ -99,7 +99,7 @@ def _parent(fact: Parent, facts: Facts) -> None:
         seen.append(at)
         if at == fact.resource:
             raise _circle("resource_cycle", seen, "lies in")
-        if len(seen) > MAX_DEPTH:
+        if len(seen) + within > MAX_DEPTH:
             raise Refusal(
                 Kind.PRECONDITION, "resource_too_deep", f"resources lie in one another {MAX_DEPTH} deep at most"
             )

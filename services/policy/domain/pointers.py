@@ -79,6 +79,14 @@ def holders(roles: Iterable[str], found: Pointers, most: int) -> Sequence[str]:
     return list(islice(members(given, found), most))
 
 
+def height(resource: str, found: Pointers, most: int) -> int:
+    """How deep others lie in a resource; `most` where it is more."""
+    level, deep = [resource], 0
+    while deep < most and (level := [inner for one in level for inner in found.pointing(f"inside {one}")]):
+        deep += 1
+    return deep
+
+
 def members(first: Iterable[str], found: Pointers) -> Iterator[str]:
     """These, and of groups all that are in them."""
     return spread(first, lambda one: found.pointing(f"in {one[6:]}") if one.startswith("group/") else ())

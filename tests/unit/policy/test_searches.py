@@ -4,10 +4,11 @@ import pytest
 
 from eventlog.errors import Refusal
 from services.policy.domain.entities import Entity, Question
+from services.policy.domain.spelled import read
 from services.policy.projections import AccountDisabled
 from services.policy.queries import Moment
 from services.policy.queries.search import Wanted
-from tests.unit.policy.world import World
+from tests.unit.policy.world import OPERATOR, World
 
 ALICE, BOB = "account/acc_alice", "account/acc_bob"
 
@@ -84,15 +85,32 @@ async def test_who_is_disabled_is_not_found(world: World) -> None:
     assert list((await world.searches.subjects("account", asked(), Wanted())).found) == []
 
 
+def box(number: int) -> dict[str, object]:
+    return {"kind": "parent", "resource": f"box/{number}", "parent": f"box/{number + 1}"}
+
+
 async def test_nothing_is_found_where_resources_lie_deeper_than_a_decision_looks(world: World) -> None:
-    for names in (range(20), range(20, 40)):
-        await world.say(
-            *({"kind": "parent", "resource": f"box/{one}", "parent": f"box/{one + 1}"} for one in list(names)[:-1])
-        )
+    """As two processes may have put them there at once."""
     await world.say({"kind": "assignment", "holder": ALICE, "role": "viewer"})
-    await world.say({"kind": "parent", "resource": "box/19", "parent": "box/20"})
+    await world.say(*(box(number) for number in range(20, 39)))
+    for some in (range(19), [19]):
+        await world.commands.write(OPERATOR, [read(box(number)) for number in some])
+    await world.settle()
     deep = asked(resource="box/0")
     assert world.may(ALICE, "document.read", "box/0") == "failed"
     for wanted in (Wanted(), Wanted(moment=Moment(world.clock.time))):
         assert not (await world.searches.subjects("account", deep, wanted)).found
         assert not (await world.searches.actions(deep, wanted)).found
+
+
+async def test_what_others_lie_in_is_not_put_deeper_than_a_decision_looks(world: World) -> None:
+    for some in (range(19), range(20, 39)):
+        await world.say(*(box(number) for number in some))
+    with pytest.raises(Refusal) as refusal:
+        await world.say(box(19))
+    assert refusal.value.code == "resource_too_deep"
+    await world.say(box(19) | {"parent": "box/28"})
+    await world.say({"kind": "assignment", "holder": ALICE, "role": "viewer"})
+    assert world.may(ALICE, "document.read", "box/0") == "allowed"
+    with pytest.raises(Refusal):
+        await world.say(box(19) | {"parent": "box/27"})
