@@ -60,7 +60,7 @@ async def test_postgresql_decides_as_memory_does(database: Database) -> None:
         memory = MemoryStore()
         number = iter(range(10_000))
 
-        @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=60, suppress_health_check=list(HealthCheck))
         @given(st.lists(st.lists(commands(), min_size=1, max_size=8), min_size=1, max_size=5))
         def agree(batches: list[list[Command]]) -> None:
             example = next(number)

@@ -36,7 +36,7 @@ ANYBODY = {*SUBJECTS, *STRANGERS, *(f"group/{name}" for name in GROUPS)}
 SOME_QUESTIONS = st.lists(QUESTIONS, min_size=1, max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(models(), SOME_QUESTIONS)
 def test_the_service_decides_as_the_reference_code_by_code(facts: Sequence[Fact], questions: Sequence[Asked]) -> None:
     service = Told.of(facts)
@@ -44,7 +44,7 @@ def test_the_service_decides_as_the_reference_code_by_code(facts: Sequence[Fact]
         assert answers(service, [one]) == _reference(facts, [one]), (one, facts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(models(), SOME_QUESTIONS)
 def test_what_is_remembered_of_the_shipped_policies_is_what_cedar_says_of_the_question_itself(
     facts: Sequence[Fact], questions: Sequence[Asked]
@@ -57,7 +57,7 @@ def test_what_is_remembered_of_the_shipped_policies_is_what_cedar_says_of_the_qu
         assert remembered == evaluated
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(histories(), models(), st.randoms(use_true_random=False), SOME_QUESTIONS)
 def test_any_way_to_the_same_facts_gives_the_same_decisions_now_replayed_and_as_of_now(
     before: Sequence[Write], facts: Sequence[Fact], chance: Any, questions: Sequence[Asked]
@@ -86,7 +86,7 @@ def test_any_way_to_the_same_facts_gives_the_same_decisions_now_replayed_and_as_
     asyncio.run(run())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(histories(), st.integers(0, 4))
 def test_each_earlier_position_is_answered_as_it_was_answered_then(history: Sequence[Write], first: int) -> None:
     questions = EVERY_QUESTION[first::5]
@@ -108,7 +108,7 @@ def test_each_earlier_position_is_answered_as_it_was_answered_then(history: Sequ
     asyncio.run(run())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(models(), st.sampled_from(SUBJECTS))
 def test_no_role_no_ownership_and_no_share_overrides_a_label(facts: Sequence[Fact], subject: str) -> None:
     everything: list[Fact] = [
@@ -125,7 +125,7 @@ def test_no_role_no_ownership_and_no_share_overrides_a_label(facts: Sequence[Fac
     assert given_all == [(False, "label_forbids")] * len(forbidden)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(models(), st.data())
 def test_taking_back_a_share_takes_back_all_that_came_of_it(facts: Sequence[Fact], data: st.DataObject) -> None:
     shares = [fact for fact in facts if fact["kind"] == "share"]
@@ -145,7 +145,7 @@ def _came_of(found: list[Fact], shares: Sequence[Fact]) -> Collection[Fact]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(models(), st.sampled_from([-1, 0, 1, 2]))
 def test_what_has_ended_is_as_if_it_were_not_there_though_nobody_cleaned_up(facts: Sequence[Fact], after: int) -> None:
     now = NOW_US + after
@@ -154,7 +154,7 @@ def test_what_has_ended_is_as_if_it_were_not_there_though_nobody_cleaned_up(fact
     assert answers(service, EVERY_QUESTION) == answers(clean, EVERY_QUESTION)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(models(), st.lists(QUESTIONS, min_size=6, max_size=6))
 def test_searches_find_all_that_facts_name_and_the_reference_allows_and_nothing_else(
     facts: Sequence[Fact], questions: Sequence[Asked]
@@ -201,7 +201,7 @@ NONSENSE: st.SearchStrategy[Any] = st.one_of(
 GOOD = {"type": st.just("account"), "id": st.just("acc_1"), "action": st.just("document.read")}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_nonsense_is_never_allowed_and_never_raises(data: st.DataObject) -> None:
     def some(what: str) -> Any:

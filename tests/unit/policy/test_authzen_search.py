@@ -214,7 +214,7 @@ BEARERS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(path=st.sampled_from(PATHS), body=BODY, bearer=BEARERS)
 def test_whatever_bytes_are_sent_the_answer_is_no_error_of_ours(path: str, body: bytes, bearer: str) -> None:
     async def send() -> None:

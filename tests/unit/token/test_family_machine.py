@@ -238,5 +238,5 @@ class RefreshFamily(RuleBasedStateMachine):
         assert len(found) <= 1
 
 
-RefreshFamily.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+RefreshFamily.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
 test_any_interleaving_keeps_one_lineage = RefreshFamily.TestCase

@@ -56,7 +56,7 @@ def takes(policies: str, schema: str) -> bool:
         return False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(spoilt(RIGHT), st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=30).map(" ".join)))
 def test_policies_are_refused_with_a_place_or_can_be_decided_by(policies: str) -> None:
     found = problems(policies, DOCUMENTS)
@@ -68,7 +68,7 @@ def test_policies_are_refused_with_a_place_or_can_be_decided_by(policies: str) -
     rules.evaluate(ask())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(spoilt(DOCUMENTS))
 def test_schemas_are_refused_with_a_place_or_policies_can_be_written_for_them(schema: str) -> None:
     found = problems(RIGHT, schema)
