@@ -127,6 +127,7 @@ def test_nginx_has_the_file_that_everybody_has_with_the_names_of_this_network() 
     rewriting[-1] = str(ROOT / "deploy/nginx/watchword.conf")
     text = subprocess.run(rewriting, capture_output=True, text=True, check=True).stdout
     targets = [line.split()[1] for line in text.splitlines() if line.strip().startswith("server ") and "{" not in line]
-    assert targets == ["identity:8401", "token:8402", "policy:8403"]
+    # Identity twice: its pages have an upstream of their own.
+    assert targets == ["identity:8401", "identity:8401", "token:8402", "policy:8403"]
     assert "listen 8080;" in text
     assert "127.0.0.1" not in text

@@ -25,13 +25,13 @@ def longest(chance: Random) -> Entity:
     return Entity(TYPE, "".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(MAX_ID)))
 
 
-SUBJECT, RESOURCE = str(longest(Random(1))), str(longest(Random(2)))
+HOLDER, RESOURCE = f"account/{longest(Random(1)).id}", str(longest(Random(2)))
 LONGEST: list[Fact] = [
-    Assignment(SUBJECT, ROLE, RESOURCE),
-    Membership(SUBJECT, "g" * 64),
+    Assignment(HOLDER, ROLE, RESOURCE),
+    Membership(HOLDER, "g" * 64),
     Label(RESOURCE, 3, ("c" * 64,)),
-    Parent(RESOURCE, SUBJECT),
-    Share(RESOURCE, "s" * 64, SUBJECT, SUBJECT, ("a",)),
+    Parent(RESOURCE, str(longest(Random(3)))),
+    Share(RESOURCE, "s" * 64, HOLDER, HOLDER, ("a",)),
 ]
 
 
