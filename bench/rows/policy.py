@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from typing import Any
 
+import httpx2
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -19,6 +21,7 @@ from watchword.policy.v1 import policy_pb2 as pb
 
 SERVICE = "watchword.policy.v1.PolicyService"
 QUESTIONS, BATCH = 4000, 100
+PATIENCE = 600
 CHANGES = 100
 """Facts whose way into decisions is watched."""
 NEW: Fact = {"kind": "assignment", "holder": "client/new", "role": "role-2", "resource": "document/new"}
@@ -29,6 +32,7 @@ def policy(house: House) -> list[Figure]:
     suite, size = house.suite(), Size()
     pids = house.under_load("policy")
     facts, seconds = run(bring(suite, size))
+    _settle(suite)
     then = time.time_ns() // 1_000_000_000
     asked = [_check(one) for one in questions(size, QUESTIONS)]
     alone = rpc_job(house, "policy", f"{SERVICE}/Check", asked)
@@ -43,6 +47,19 @@ def policy(house: House) -> list[Figure]:
         _visible(suite),
         _as_of(house, alone, asked, then, pids),
     ]
+
+
+def _settle(suite: Running) -> None:
+    """Returns once the tables have followed what was brought in: their work is none of the checks'."""
+    until = time.monotonic() + PATIENCE
+    while len({one["applied"] for one in _following(suite)}) > 1:
+        assert time.monotonic() < until, "the tables of policy's log lag behind"
+        time.sleep(0.5)
+
+
+def _following(suite: Running) -> list[dict[str, Any]]:
+    shown = [httpx2.get(f"{suite.url(name)}/readyz?verbose", trust_env=False).json() for name in ("policy", "token")]
+    return [one for each in shown for one in each["projections"] if one["log"] == "policy"]
 
 
 def _batched(house: House, batches: list[pb.BatchCheckRequest]) -> RpcJob:
