@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import cedarpy
 import msgspec
@@ -61,7 +62,7 @@ def _policy(size: Size) -> Told:
     world = World(None, model)
     asked = [_question(one) for one in questions(size, QUESTIONS)]
     rules = engine.Rules.of()
-    cost = _cost([lambda one=one: decide(one, world, rules, 0) for one in asked])  # type: ignore[misc]
+    cost = _cost([partial(decide, one, world, rules, 0) for one in asked])
     return Told(facts=count, load=load, held=held, peak=peak, decision=cost)
 
 
@@ -80,7 +81,7 @@ def _casbin(size: Size) -> Told:
     other = enforcer(told)
     load = time.process_time() - spent
     asked = questions(size, QUESTIONS)
-    cost = _cost([lambda one=one: other.enforce(*one) for one in asked], warm=False)  # type: ignore[misc]
+    cost = _cost([partial(other.enforce, *one) for one in asked], warm=False)
     return Told(facts=len(told), load=load, decision=cost)
 
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from eventlog.errors import Kind, Refusal
 from eventlog.log import Attempt, By, Log
@@ -68,7 +69,7 @@ class Commands:
                     await desk.judge(self._rule(fact, desk.now, restored))
             for holder, fact in holders.items():
                 with naming(fact, write):
-                    await desk.judge(lambda facts, holder=holder: check_exclusions(holder, facts, desk.now))  # type: ignore[misc]
+                    await desk.judge(partial(check_exclusions, holder, now=desk.now))
             if ended:
                 attempt.start(RECALL, secrets.token_hex(8), AccessRecalled(subjects=list(ended)))
             return since

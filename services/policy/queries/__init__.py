@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -113,7 +114,8 @@ class Decisions:
         rules, time = await self.rules.at(then.moment), then.moment.time
         asked = [asked_then(one) for one in questions]
         await then.read(first_of([one for one in asked if one.well_formed]))
-        return [await settled(then, lambda one=one: _guarded(lambda: decide(one, then, rules, time))) for one in asked]  # type: ignore[misc]
+        answers = [partial(_guarded, partial(decide, one, then, rules, time)) for one in asked]
+        return [await settled(then, answer) for answer in answers]
 
 
 def _guarded(act: Callable[[], Decision]) -> Decision:

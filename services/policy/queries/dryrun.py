@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -41,8 +42,8 @@ class DryRuns:
             await self.decisions.learn(*some)
             before = self.decisions.rules.now()
             changes += differences(
-                lambda one, before=before: self.decisions.judged(one, before),  # type: ignore[misc]
-                lambda one: self.decisions.judged(one, after),
+                partial(self.decisions.judged, rules=before),
+                partial(self.decisions.judged, rules=after),
                 some,
             )
             await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -62,9 +63,9 @@ def told(document: Document) -> Told:
         before = first.setdefault(with_place, said)
         if before is not said and before.file == said.file:
             raise Wrong(said.line, f"line {before.line} says another fact of that name", said.file)
-        _judge(said, lambda said=said: _lay(said.fact, world))  # type: ignore[misc]
+        _judge(said, partial(_lay, said.fact, world))
     for said in document.facts:
-        _judge(said, lambda said=said: _check(said, world, document.now))  # type: ignore[misc]
+        _judge(said, partial(_check, said, world, document.now))
     return world
 
 
