@@ -56,6 +56,32 @@ class People(Protocol):
         ...
 
 
+class WithoutSessions:
+    """The part of People about sessions, tokens and doubt, where there are none: of another time, or of a file."""
+
+    __slots__ = ()
+
+    def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
+        """See People."""
+        return None
+
+    def session(self, session_id: str) -> Session | None:
+        """See People."""
+        return None
+
+    def session_revoked(self, session_id: str) -> bool:
+        """See People."""
+        return False
+
+    def sessions_revoked_before(self, subject: str) -> int:
+        """See People."""
+        return 0
+
+    def token_revoked(self, *token: object) -> bool:
+        """See People."""
+        return False
+
+
 def objection(question: Question, people: People) -> str | None:
     """The code of what speaks against the subject, whatever its roles; None where nothing does."""
     judges = (_doubt, _subject, _session, _token)

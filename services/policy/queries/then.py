@@ -12,7 +12,7 @@ import msgspec
 from eventlog.projection import Put
 from services.policy.domain.facts import Fact, Unread
 from services.policy.domain.reach import leads_to
-from services.policy.domain.standing import Account, Session
+from services.policy.domain.standing import Account, WithoutSessions
 from services.policy.model import parts
 
 
@@ -38,7 +38,7 @@ class PastRows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class Then(WithoutSessions):
     """All that decisions look at, as of a moment; `domain.decision.World` and `domain.pointers.Pointers`.
 
     What has not been read raises Unread; sessions and tokens play no part.
@@ -117,19 +117,3 @@ class Then:
         if account_id not in self._accounts:
             raise Unread(f"account/{account_id}")
         return self._accounts[account_id]
-
-    def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
-        """The tables are waited for before they are asked."""
-        return None
-
-    def session(self, session_id: str) -> Session | None:
-        return None
-
-    def session_revoked(self, session_id: str) -> bool:
-        return False
-
-    def sessions_revoked_before(self, subject: str) -> int:
-        return 0
-
-    def token_revoked(self, *token: object) -> bool:
-        return False

@@ -1,6 +1,6 @@
 """What a test file says, as decisions look at it; and whether it could be said to a running suite."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,14 +13,14 @@ from services.policy.domain.entities import ACCOUNT, Entity
 from services.policy.domain.facts import Assignment, Fact, Membership, key_of, stream_of
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import normal
-from services.policy.domain.standing import Account, Session
+from services.policy.domain.standing import Account, WithoutSessions
 from services.policy.model import Model, row_key
 from services.policy.testfiles.document import Document, Said
 from services.policy.testfiles.sheet import Wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Told(WithoutSessions):
     """Facts and people; `domain.decision.World`. There are no sessions, and nothing is in doubt."""
 
     accounts: Mapping[str, Account] | None
@@ -37,21 +37,6 @@ class Told:
     def account(self, account_id: str) -> Account | None:
         """Where the file lists none, all are there."""
         return Account() if self.accounts is None else self.accounts.get(account_id)
-
-    def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
-        return None
-
-    def session(self, session_id: str) -> Session | None:
-        return None
-
-    def session_revoked(self, session_id: str) -> bool:
-        return False
-
-    def sessions_revoked_before(self, subject: str) -> int:
-        return 0
-
-    def token_revoked(self, *token: object) -> bool:
-        return False
 
 
 def told(document: Document) -> Told:
