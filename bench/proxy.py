@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.harness.nginx import found, launch
-from tests.harness.running import free_ports
+from tests.harness.ports import free_ports
 from tests.unit.chassis.authority import Authority
 
 INSIDE = """worker_processes 1;

@@ -17,7 +17,8 @@ from bench.jobs import HttpJob
 from bench.machine import SERVICE, pin
 from bench.rows.tokens import CONNECTIONS, TOKENS, introspection_job, refresh_job, token_job
 from tests.harness.applications import Application
-from tests.harness.running import free_ports, until
+from tests.harness.ports import free_ports
+from tests.harness.running import until
 
 CLIENT = Application("cli_0123456789abcdef", "a-secret-of-the-baseline")
 SCOPE = "orders:read orders:write"

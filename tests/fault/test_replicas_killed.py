@@ -10,8 +10,8 @@ from httpx2 import AsyncClient, Response, TransportError
 from tests.harness.detour import Detour, detour
 from tests.harness.nginx import LISTENS, NAMED, nginx
 from tests.harness.people import People, Signed, claims
+from tests.harness.ports import free_ports
 from tests.harness.replicas import Replicas
-from tests.harness.running import free_ports
 
 THROUGH_NGINX, FIRST, SECOND = 0, 1, 2
 

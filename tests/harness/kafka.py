@@ -12,10 +12,8 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import uuid
@@ -36,6 +34,7 @@ from suite.kafka.broker import answers, prepare
 from suite.kafka.choice import controller
 from suite.place import Place
 from suite.ports import Address
+from tests.harness.ports import free_pair
 from tests.harness.running import until
 
 T = TypeVar("T")
@@ -43,27 +42,11 @@ T = TypeVar("T")
 START = 60.0
 STOP = 10.0
 HEAP = "256m"
-BELOW_EPHEMERAL = range(20_000, 32_000, 2)
-"""Ports that no outgoing connection takes while the broker that had one is down."""
 
 
 def free_address() -> Address:
-    """An address for a broker: free now, like the one after it, and not one that outgoing connections take."""
-    for port in random.sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL)):
-        address = Address("127.0.0.1", port)
-        if _free(address) and _free(controller(address)):
-            return address
-    raise LookupError("no two ports in a row are free")
-
-
-def _free(address: Address) -> bool:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError:
-            return False
-    return True
+    """An address for a broker: free now, like the one after it, where its controller listens."""
+    return Address("127.0.0.1", free_pair())
 
 
 @dataclass(frozen=True, slots=True)

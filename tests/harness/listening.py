@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
-from tests.harness.running import free_ports
+from tests.harness.ports import free_ports
 
 
 @dataclass

@@ -22,7 +22,8 @@ from suite.ports import Address
 from suite.postgres import embedded
 from suite.readiness import settled
 from tests.harness.nginx import LISTENS, NAMED, Nginx, nginx, passing
-from tests.harness.running import START, Served, Suite, free_ports, until
+from tests.harness.ports import free_ports
+from tests.harness.running import START, Served, Suite, until
 
 PAUSE = 2.5
 """Seconds of WATCHWORD_*_DRAIN_PAUSE: longer than nginx keeps an idle connection."""

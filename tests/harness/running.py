@@ -6,7 +6,6 @@ Everything is reached as from outside: REST over loopback, gRPC with certificate
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from suite.databases import SERVICES, Database
 from suite.fleet import Fleet
 from suite.place import Place
 from suite.ports import Address
+from tests.harness.ports import free_ports
 
 T = TypeVar("T")
 
@@ -48,15 +48,6 @@ def until(condition: Callable[[], T], what: str, within: float = PATIENCE) -> T:
             raise GaveUp(f"not within {within} s: {what}")
         time.sleep(0.02)
     return value
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def free_fleet() -> Fleet:

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -23,6 +22,7 @@ from eventlog.feed import EventLogFeed
 from eventlog.readers import MemoryReaders
 from eventlog.store import Command, MemoryStore, NewEvent, Write
 from tests.harness.database import Database
+from tests.harness.ports import free_ports
 from tests.unit.chassis.authority import Authority
 from tests.unit.sdk.fakes import jwk, sign
 from watchword.clock import boot_ns
@@ -34,20 +34,13 @@ READ = {"watchword.log.v1.EventLogService/Read": {"service/policy"}}
 START = 45.0
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 @dataclass
 class Peer:
     """Another service's log, and its feed while it is up."""
 
     name: str
     tls: Tls
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=lambda: free_ports(1)[0])
     store: MemoryStore = field(default_factory=MemoryStore)
     server: RpcServer | None = None
 
@@ -139,7 +132,7 @@ class Suite:
 
     async def start(self) -> Policy:
         """A process of policy, ready."""
-        rest, rpc = free_port(), free_port()
+        rest, rpc = free_ports(2)
         log = self.directory / f"policy-{rpc}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(

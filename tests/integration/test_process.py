@@ -17,6 +17,7 @@ import pytest
 
 from chassis.rpc import connect
 from tests.harness.database import Database, fresh_database
+from tests.harness.ports import free_ports
 from tests.integration.conftest import Cluster
 from tests.unit.chassis.rpc_served import DEMO, TOKEN
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -51,12 +52,6 @@ class Tiny:
         return self.process.returncode, told.decode()
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:
     for name, text in (("ca", TOKEN.ca), ("cert", TOKEN.cert), ("key", TOKEN.key), ("kek", b"A" * 43)):
         (tmp_path / name).write_bytes(text)
@@ -78,7 +73,7 @@ def environment(tmp_path: Path, **more: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(tmp_path: Path, **more: str) -> AsyncIterator[Tiny]:
-    rest, rpc = free_port(), free_port()
+    rest, rpc = free_ports(2)
     told = environment(tmp_path, REST=f"127.0.0.1:{rest}", GRPC=f"127.0.0.1:{rpc}", **more)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.integration.tiny_service"),

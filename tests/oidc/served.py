@@ -14,7 +14,8 @@ import uvicorn
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.harness.running import free_ports, until
+from tests.harness.ports import free_ports
+from tests.harness.running import until
 
 
 @asynccontextmanager

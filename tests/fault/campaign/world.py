@@ -28,7 +28,8 @@ from tests.fault.campaign.parts import PATIENCE, Part, kept, without_leftovers
 from tests.fault.campaign.schedule import CLOCKS
 from tests.fault.campaign.watchman import Watchman, watchman
 from tests.harness.kafka import OwnBroker, free_address, own_broker
-from tests.harness.running import GaveUp, Suite, clean_environment, free_fleet, free_ports
+from tests.harness.ports import free_ports
+from tests.harness.running import GaveUp, Suite, clean_environment, free_fleet
 from watchword.kafka import Kafka
 
 HERE = Path(__file__).parent
