@@ -9,7 +9,20 @@ from typing import Any
 import msgspec
 
 from eventlog.projection import Change, Drop, Put
-from services.policy.domain.facts import Fact, Owner, Role, Share, key_of, stream_of
+from services.policy.domain.facts import (
+    GROUP,
+    Assignment,
+    Exclusion,
+    Fact,
+    Group,
+    Holding,
+    Membership,
+    Owner,
+    Role,
+    Share,
+    key_of,
+    stream_of,
+)
 from services.policy.domain.pointers import pointers
 from services.policy.domain.reach import MAX_DEPTH, inherited
 from services.policy.streams import KINDS, Streams
@@ -22,6 +35,7 @@ class Model:
         self._facts = Streams()
         self._pointing: dict[str, dict[str, int]] = defaultdict(dict)
         self._closures: dict[str, Mapping[str, str]] = {}
+        self._holdings: dict[str, Holding] = {}
 
     def of(self, stream: str) -> Sequence[Fact]:
         """The facts that a stream holds."""
@@ -30,6 +44,10 @@ class Model:
     def closures(self) -> dict[str, Mapping[str, str]]:
         """See domain.facts.Facts."""
         return self._closures
+
+    def holdings(self) -> dict[str, Holding]:
+        """See domain.facts.Facts."""
+        return self._holdings
 
     def pointing(self, target: str) -> Collection[str]:
         """See Pointers."""
@@ -53,6 +71,7 @@ class Model:
         self._facts.clear()
         self._pointing.clear()
         self._closures.clear()
+        self._holdings.clear()
         for row in rows:
             if row.kind == "fact":
                 fact = msgspec.convert(_kept(row.value), Fact)
@@ -71,9 +90,18 @@ class Model:
 
     def _add(self, fact: Fact) -> None:
         self._facts.put(fact)
+        self._unlearn(fact)
+        self._point(fact)
+
+    def _unlearn(self, fact: Fact) -> None:
+        """What follows from a fact is looked for anew."""
         if isinstance(fact, Role):
             self._closures.clear()
-        self._point(fact)
+        match fact:
+            case Membership(member=who) | Assignment(holder=who) if not who.startswith(f"{GROUP}/"):
+                self._holdings.pop(who, None)
+            case Membership() | Assignment() | Group() | Role() | Exclusion():
+                self._holdings.clear()
 
     def _point(self, fact: Fact) -> None:
         for target, what in pointers(fact):
@@ -86,8 +114,7 @@ class Model:
             self._forget(fact)
 
     def _forget(self, fact: Fact) -> None:
-        if isinstance(fact, Role):
-            self._closures.clear()
+        self._unlearn(fact)
         for target, what in pointers(fact):
             among = self._pointing[target]
             among[what] -= 1

@@ -9,17 +9,17 @@ from services.policy.domain.entities import Question
 from services.policy.domain.facts import (
     Assignment,
     Facts,
+    Holding,
     Label,
     Owner,
     Share,
-    assignments,
     label,
     modes,
     owner,
     role,
-    stands,
 )
-from services.policy.domain.reach import excluded, given_at, groups_of, inherited, joined, places_of, way
+from services.policy.domain.holding import holding
+from services.policy.domain.reach import given_at, joined, places_of, way
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -34,11 +34,12 @@ class Ground(msgspec.Struct, frozen=True):
 
 class Case(msgspec.Struct, frozen=True):
     """A question with what speaks to it. `groups` tells of each the member by which the subject is in it; `places` are
-    the resource and those in which it lies."""
+    the resource and those in which it lies. It `rests_on` these streams about the subject, whatever the resource."""
 
     question: Question
     groups: Mapping[str, str]
     places: Sequence[str]
+    rests_on: Sequence[str]
     reads: bool
     writes: bool
     subject_label: Label
@@ -50,45 +51,37 @@ class Case(msgspec.Struct, frozen=True):
     @property
     def streams(self) -> Sequence[str]:
         """What it rests on, whichever way it is answered; roles are judged one by one."""
-        holders = [str(self.question.subject), *self.groups]
-        return [
-            *self.groups,
-            *(f"{kind}/{holder}" for holder in holders for kind in ("assignment", "membership")),
-            *(f"{kind}/{place}" for place in self.places for kind in ("resource", "label")),
-            *(f"label/{self.question.subject}", "exclusion/all", "action/all"),
-        ]
+        return [*self.rests_on, *(f"{kind}/{place}" for place in self.places for kind in ("resource", "label"))]
 
 
 def gather(question: Question, facts: Facts, now: int) -> Case:
     """Of a well-formed question. Raises TooDeep, and Unread where facts have to be looked up first."""
     subject, resource = str(question.subject), question.resource
-    groups = groups_of(facts, subject, now)
+    has = holding(facts, subject, now)
     places = places_of(facts, None if resource is None else str(resource))
-    holders = (subject, *groups)
+    holders = (subject, *has.groups)
     mode = mode_of(question.action, modes(facts))
     return Case(
         question,
-        groups,
+        has.groups,
         places,
+        has.streams,
         mode in ("reads", "both"),
         mode in ("writes", "both"),
         label(facts, subject),
         joined(facts, places),
-        _roles(question.action, facts, holders, places, now),
+        _roles(question.action, facts, has, places),
         _owners(facts, holders, places),
         _shares(question.action, facts, holders, places, now),
     )
 
 
-def _roles(action: str, facts: Facts, holders: Sequence[str], places: Sequence[str], now: int) -> Sequence[Ground]:
-    given = [one for holder in holders for one in assignments(facts, holder) if stands(one.expires_at, now)]
-    without = excluded(facts, {one.role for one in given})
+def _roles(action: str, facts: Facts, has: Holding, places: Sequence[str]) -> Sequence[Ground]:
     found = []
-    for one in given:
-        if one.resource is None or one.resource in places:
-            reached = inherited(facts, one.role, without)
+    for place in (None, *places):
+        for one, reached in has.given.get(place, ()):
             if name := next((name for name in reached if _allows(facts, name, action)), None):
-                found.append(Ground(one, one.holder, one.resource, tuple(way(reached, name, one.role))))
+                found.append(Ground(one, one.holder, place, tuple(way(reached, name, one.role))))
     return found
 
 

@@ -56,7 +56,7 @@ def decide(question: Question, world: World, rules: Rules, now: int) -> Decision
 
 
 def _judged(case: Case, world: World, rules: Rules, login: Login | None, now: int) -> Decision:
-    sure = msgspec.structs.replace(case, roles=[one for one in case.roles if not _doubtful(one, world)])
+    sure = _sure(case, world)
     asked = ask(sure, login, now) if _concerned(case.question, rules) else None
     verdict = usually(sure) if asked is None else rules.evaluate(asked)
     because = tuple(said(sure, one) for one in _permitting(sure, verdict.permits))
@@ -84,8 +84,16 @@ def _permitting(case: Case, policies: Collection[str]) -> Sequence[Ground]:
     return [one for name, found in kinds.items() if name in policies for one in found]
 
 
-def _doubtful(ground: Ground, world: World) -> bool:
-    return world.doubt(POLICY, [f"role/{name}" for name in ground.roles]) is not None
+def _sure(case: Case, world: World) -> Case:
+    """Without what rests on a role that was not understood."""
+    if not _doubtful(case.roles, world):
+        return case
+    return msgspec.structs.replace(case, roles=[one for one in case.roles if not _doubtful([one], world)])
+
+
+def _doubtful(grounds: Sequence[Ground], world: World) -> bool:
+    named = [f"role/{name}" for one in grounds for name in one.roles]
+    return bool(named) and world.doubt(POLICY, named) is not None
 
 
 def _code(verdict: Verdict) -> str:

@@ -98,6 +98,21 @@ class Action(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="actio
 Fact = Role | Group | Membership | Assignment | Exclusion | Label | Owner | Parent | Share | Action
 
 
+class Holding(msgspec.Struct, frozen=True):
+    """What somebody has wherever it may hold, by all facts that are not about a resource, from `since` until `until`.
+
+    `groups` tells of each the member by which they are in it. `given` are the assignments that stand, by the resource,
+    each with the roles that it comes to and which one inherits each (see reach.inherited); none where two exclude each
+    other. `streams` are those on which this rests, roles excepted.
+    """
+
+    groups: Mapping[str, str]
+    given: Mapping[str | None, Sequence[tuple[Assignment, Mapping[str, str]]]]
+    streams: Sequence[str]
+    since: int
+    until: int | None
+
+
 class Facts(Protocol):
     """All facts, by the streams that hold them. What has not been looked up raises Unread."""
 
@@ -105,6 +120,10 @@ class Facts(Protocol):
 
     def closures(self) -> dict[str, Mapping[str, str]]:
         """What roles inherit, as far as that was looked for (see reach.inherited), for as long as no role changes."""
+        ...
+
+    def holdings(self) -> "dict[str, Holding]":
+        """What somebody has, as far as that was looked for (see holding.holding), while it rests on the same facts."""
         ...
 
 
@@ -127,6 +146,10 @@ class Known(dict[str, Sequence[Fact]]):
 
     def closures(self) -> dict[str, Mapping[str, str]]:
         """Nothing is remembered: streams are read and changed meanwhile."""
+        return {}
+
+    def holdings(self) -> dict[str, Holding]:
+        """See closures."""
         return {}
 
 

@@ -12,7 +12,7 @@ from eventlog.errors import Refusal
 from eventlog.projection import MemoryRows
 from eventlog.projection.rows import DATABASE_LOST
 from services.policy.domain.entities import ACCOUNT, Entity
-from services.policy.domain.facts import Fact
+from services.policy.domain.facts import Fact, Holding
 from services.policy.domain.standing import TOKEN, Account, Session
 from services.policy.model import Model
 from services.policy.ports import Known
@@ -64,16 +64,23 @@ class Memory:
         """See domain.facts.Facts."""
         return self.facts.closures()
 
+    def holdings(self) -> dict[str, Holding]:
+        """See domain.facts.Facts."""
+        return self.facts.holdings()
+
     def pointing(self, target: str) -> Collection[str]:
         """See domain.pointers.Pointers."""
         return self.facts.pointing(target)
 
     def doubt(self, log: str, streams: Collection[str] = ()) -> str | None:
         """See People.doubt. Anything parked makes revocations doubtful, since it may be one (RULES 6)."""
-        following = self.known.get(log, ())
-        if not following or any(_stale(one) for one in following):
+        following, parked = self.known.get(log, ()), False
+        for one in following:
+            if _stale(one):
+                return "stale"
+            parked = parked or (bool(one.parked) and (log == TOKEN or not one.parked.isdisjoint(streams)))
+        if not following:
             return "stale"
-        parked = any(one.parked and (log == TOKEN or not one.parked.isdisjoint(streams)) for one in following)
         return "parked" if parked else None
 
     def account(self, account_id: str) -> Account | None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from eventlog.projection import Put
-from services.policy.domain.facts import Fact, Unread
+from services.policy.domain.facts import Fact, Holding, Unread
 from services.policy.domain.reach import leads_to
 from services.policy.domain.standing import Account, WithoutSessions
 from services.policy.model import parts
@@ -51,6 +51,7 @@ class Then(WithoutSessions):
     _pointing: dict[str, Collection[str]] = field(default_factory=dict)
     _accounts: dict[str, Account | None] = field(default_factory=dict)
     _closures: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _holdings: dict[str, Holding] = field(default_factory=dict)
 
     async def read(self, streams: Iterable[str]) -> None:
         """Makes these known: streams of facts and those to which they lead, `account/…`, targets with a space (see
@@ -105,6 +106,10 @@ class Then(WithoutSessions):
     def closures(self) -> dict[str, Mapping[str, str]]:
         """See domain.facts.Facts. What was so then does not change."""
         return self._closures
+
+    def holdings(self) -> dict[str, Holding]:
+        """See closures."""
+        return self._holdings
 
     def pointing(self, target: str) -> Collection[str]:
         """See domain.pointers.Pointers. Raises Unread."""

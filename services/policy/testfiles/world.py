@@ -10,7 +10,7 @@ from eventlog.errors import Kind, Refusal
 from eventlog.projection import Put
 from services.policy.domain.checks import check, check_exclusions
 from services.policy.domain.entities import ACCOUNT, Entity
-from services.policy.domain.facts import Assignment, Fact, Membership, key_of, stream_of
+from services.policy.domain.facts import Assignment, Fact, Holding, Membership, key_of, stream_of
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import normal
 from services.policy.domain.standing import Account, WithoutSessions
@@ -33,6 +33,10 @@ class Told(WithoutSessions):
     def closures(self) -> dict[str, Mapping[str, str]]:
         """See domain.facts.Facts."""
         return self.facts.closures()
+
+    def holdings(self) -> dict[str, Holding]:
+        """See domain.facts.Facts."""
+        return self.facts.holdings()
 
     def account(self, account_id: str) -> Account | None:
         """Where the file lists none, all are there."""

@@ -108,6 +108,24 @@ def test_each_earlier_position_is_answered_as_it_was_answered_then(history: Sequ
     asyncio.run(run())
 
 
+@settings(max_examples=60)
+@given(histories(), st.integers(0, 6), st.randoms(use_true_random=False))
+def test_what_is_remembered_of_a_subject_is_what_is_found_anew_after_any_write_at_any_time(
+    history: Sequence[Write], first: int, chance: Any
+) -> None:
+    """A clock may be behind another by which something was remembered; ends are exact on both sides."""
+    questions = EVERY_QUESTION[first::7]
+    service = Told.of([])
+    stand: Sequence[Fact] = []
+    for write, remove in history:
+        service.tell(write, remove)
+        stand = changed(stand, write, remove)
+        anew = Told.of(stand)
+        for _ in range(2):
+            service.clock.time = anew.clock.time = NOW_US + chance.randrange(-2, 3)
+            assert answers(service, questions) == answers(anew, questions), (stand, anew.clock.time)
+
+
 @settings(max_examples=150)
 @given(models(), st.sampled_from(SUBJECTS))
 def test_no_role_no_ownership_and_no_share_overrides_a_label(facts: Sequence[Fact], subject: str) -> None:

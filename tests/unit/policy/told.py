@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from eventlog.log import Attempt
-from eventlog.projection import Put
+from eventlog.projection import Drop, Put
 from services.policy.commands.desk import Desk
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.spelled import read
@@ -28,10 +28,15 @@ class Told(World):
             found.at_identity(AccountRegistered(account_id=account_id))
             if disabled:
                 found.at_identity(AccountDisabled(account_id=account_id))
-        for said in facts:
-            fact = read(said)
-            found.memory.facts.apply(Put("fact", row_key(fact), msgspec.to_builtins(fact)))
+        found.tell(facts)
         return found
+
+    def tell(self, write: Iterable[Fact], remove: Iterable[Fact] = ()) -> None:
+        """It knows these facts from now on, and those no more; its log says nothing of them."""
+        for fact in map(read, remove):
+            self.memory.facts.apply(Drop("fact", row_key(fact)))
+        for fact in map(read, write):
+            self.memory.facts.apply(Put("fact", row_key(fact), msgspec.to_builtins(fact)))
 
     @staticmethod
     def question(asked: Asked) -> Question:
