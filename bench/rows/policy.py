@@ -12,7 +12,7 @@ from bench.company import bring, write_facts
 from bench.figures import Figure, at_least, at_most, percentile
 from bench.house import House, run
 from bench.jobs import RpcJob
-from bench.machine import resident
+from bench.machine import cpu, resident
 from bench.policy_model import Asked, Fact, Size, questions
 from bench.rows.rpc import rpc_job
 from suite.operator import Operator, operator
@@ -22,6 +22,8 @@ from watchword.policy.v1 import policy_pb2 as pb
 SERVICE = "watchword.policy.v1.PolicyService"
 QUESTIONS, BATCH = 4000, 100
 PATIENCE = 600
+QUIET, IDLE = 5.0, 0.05
+"""Seconds, and the part of a core that PostgreSQL takes in them while nobody asks it for much."""
 CHANGES = 100
 """Facts whose way into decisions is watched."""
 NEW: Fact = {"kind": "assignment", "holder": "client/new", "role": "role-2", "resource": "document/new"}
@@ -32,7 +34,7 @@ def policy(house: House) -> list[Figure]:
     suite, size = house.suite(), Size()
     pids = house.under_load("policy")
     facts, seconds = run(bring(suite, size))
-    _settle(suite)
+    _settle(suite, pids["postgres"])
     then = time.time_ns() // 1_000_000_000
     asked = [_check(one) for one in questions(size, QUESTIONS)]
     alone = rpc_job(house, "policy", f"{SERVICE}/Check", asked)
@@ -49,12 +51,21 @@ def policy(house: House) -> list[Figure]:
     ]
 
 
-def _settle(suite: Running) -> None:
-    """Returns once the tables have followed what was brought in: their work is none of the checks'."""
+def _settle(suite: Running, postgres: int) -> None:
+    """Returns once the tables have followed what was brought in, and PostgreSQL has tidied up after it: their work is
+    none of the checks'.
+    """
     until = time.monotonic() + PATIENCE
-    while len({one["applied"] for one in _following(suite)}) > 1:
-        assert time.monotonic() < until, "the tables of policy's log lag behind"
+    while len({one["applied"] for one in _following(suite)}) > 1 or _busy(postgres):
+        assert time.monotonic() < until, "the tables of policy's log lag behind, or PostgreSQL has no rest"
         time.sleep(0.5)
+
+
+def _busy(pid: int) -> bool:
+    """For some seconds, since its own tasks come with breaks."""
+    before, begun = cpu(pid), time.monotonic()
+    time.sleep(QUIET)
+    return cpu(pid) - before > IDLE * (time.monotonic() - begun)
 
 
 def _following(suite: Running) -> list[dict[str, Any]]:
