@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import TimeoutError as Late
 
 from tests.harness.people import Person
 from tests.oidc.programs import AXE, program
@@ -36,11 +37,20 @@ def listened(page: Page) -> list[str]:
 
 
 async def sign_in(page: Page, person: Person) -> None:
-    """By keyboard: the first field has the focus."""
+    """By keyboard: the first field gets the focus, which on a busy machine is a while after the page is there."""
+    await page.locator("input[name=username]:focus").wait_for()
     await page.keyboard.type(person.username)
     await page.keyboard.press("Tab")
     await page.keyboard.type(person.password)
     await page.keyboard.press("Enter")
+
+
+async def arrives(page: Page, address: str) -> None:
+    """Waits until the browser is there. Where it does not get there, says what it shows instead."""
+    try:
+        await page.wait_for_url(address)
+    except Late as late:
+        raise AssertionError(f"not at {address} but at {page.url}: {await page.inner_text('body')}") from late
 
 
 async def found_by_axe(page: Page) -> list[str]:

@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Request, Route
 
 from tests.harness.people import Person
-from tests.oidc.chromium import LOOKS, Chromium, chromium, listened, looked_at, sign_in
+from tests.oidc.chromium import LOOKS, Chromium, arrives, chromium, listened, looked_at, sign_in
 from tests.oidc.conftest import Parties
 from tests.oidc.party import Party
 from tests.oidc.served import free_site, serving
@@ -78,7 +78,7 @@ async def test_form_post_goes_on_by_itself(chromium: Chromium, app: Party, perso
     complaints, posted = listened(page), await received(page, app)
     await page.goto(app.asking(response_mode="form_post"))
     await sign_in(page, person)
-    await page.wait_for_url(app.back)
+    await arrives(page, app.back)
     (request,) = posted
     assert (request.method, request.url) == ("POST", app.back)
     assert "code=" in (request.post_data or "")
@@ -96,7 +96,7 @@ async def test_without_javascript(chromium: Chromium, app: Party, person: Person
     await page.click("button.primary")
     await page.click("button[name=decision][value=allow]")
     await page.click("button.primary")
-    await page.wait_for_url(app.back)
+    await arrives(page, app.back)
     (request,) = posted
     assert "code=" in (request.post_data or "")
     await page.goto(f"{app.suite.url('identity')}/oauth2/logout")

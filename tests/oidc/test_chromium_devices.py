@@ -37,6 +37,7 @@ async def test_a_device_is_decided_on_by_keyboard(
     page = await (await chromium.new_context(**LOOKS[look])).new_page()
     complaints, seen = listened(page), {}
     await page.goto(device["verification_uri"])
+    await page.locator("input[name=user_code]:focus").wait_for()
     await page.keyboard.type("BBBB-BBBB")
     await page.keyboard.press("Enter")
     await page.wait_for_selector(".problem")
