@@ -61,6 +61,7 @@ class Questions:
             acr=login.acr,
             amr=tuple(login.amr),
             auth_time=login.auth_time,
+            vouched=False,
         )
         spelled = msgspec.json.encode(kept)
         if len(spelled) <= MAX_BYTES:

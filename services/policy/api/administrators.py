@@ -18,7 +18,7 @@ def decided_here(decisions: Decisions) -> Decide:
     """Raises as chassis.administration.obey."""
 
     async def decide(claims: Claims, action: str) -> None:
-        question = Question(Entity(ACCOUNT, claims.sub), action, SUITE, claims.sid, claims.pos)
+        question = Question(Entity(ACCOUNT, claims.sub), action, SUITE, claims.sid, claims.pos, vouched=True)
         await decisions.learn(question)
         answer = decisions.answer(question)
         obey(action, answer.allowed, answer.code)

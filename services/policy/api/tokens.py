@@ -60,4 +60,5 @@ def of_claims(question: Question, claims: Claims) -> Question:
         acr=claims.acr or "",
         amr=claims.amr,
         auth_time=(claims.auth_time or 0) * SECOND,
+        vouched=True,
     )

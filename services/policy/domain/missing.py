@@ -13,6 +13,7 @@ _SAID = {
     "subject_unknown": "an account that identity has",
     "subject_disabled": "an account that is not disabled",
     "session_revoked": "a session and a token that are not over: a new login",
+    "session_unknown": "a session that is known here: if it has just begun, ask with its token, or at its position",
     "stale": "knowledge that is fresh: a log cannot be followed now",
     "parked": "an event that could not be applied here: see `watchword projections`",
 }

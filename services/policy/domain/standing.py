@@ -108,12 +108,17 @@ def _subject(question: Question, people: People) -> str | None:
 
 
 def _session(question: Question, people: People) -> str | None:
-    """A session that is not known here, because it is so new, is judged by its id and its token alone."""
+    """One that is not known here there is not, for all that is known; unless a token names it, and it is so new that it
+    is judged by its id and that token alone.
+    """
     if question.session_id is None:
         return None
+    if people.session_revoked(question.session_id):
+        return "session_revoked"
     session = people.session(question.session_id)
-    over = people.session_revoked(question.session_id) or (session is not None and _over(question, session, people))
-    return "session_revoked" if over else None
+    if session is None:
+        return None if question.vouched else "session_unknown"
+    return "session_revoked" if _over(question, session, people) else None
 
 
 def _over(question: Question, session: Session, people: People) -> bool:

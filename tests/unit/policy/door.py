@@ -47,13 +47,14 @@ class Door:
 
     world: World
     bearers: Bearers = field(init=False)
+    tokens: Tokens = field(init=False)
     client: httpx2.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
         world = self.world
         self.bearers = bearers = Bearers(self._verifier(ISSUER), decided_here(world.decisions))
-        tokens = Tokens(self._verifier(ANY_AUDIENCE))
-        authzen = AuthzenApi(Askers(bearers), world.decisions, world.searches, tokens, URL)
+        self.tokens = Tokens(self._verifier(ANY_AUDIENCE))
+        authzen = AuthzenApi(Askers(bearers), world.decisions, world.searches, self.tokens, URL)
         facts = FactsApi(bearers, world.commands, ListedFacts(FactTable(world)))
         rest = application(
             title="policy",

@@ -274,6 +274,7 @@ async def test_a_token_that_cannot_be_judged_now_is_denied(door: Door) -> None:
 
 async def test_a_token_at_the_top_is_looked_at_in_every_evaluation(door: Door) -> None:
     top = MAY | with_token(persons("acc_bob"))
+    door.world.at_identity(SessionStarted(session_id="ses_9", account_id="acc_alice"))
     items = [{}, {"context": {"ip": "::1"}}, {"context": {"watchword": {"session_id": "ses_9"}}}, {"subject": ALICE}]
     answer = (await door.ask(MANY, top | {"evaluations": items})).json()["evaluations"]
     assert [one["decision"] for one in answer] == [False, False, True, False]
@@ -288,6 +289,24 @@ async def test_a_disabled_account_and_a_session_that_is_over_are_denied_with_wha
     assert (await door.evaluate(MAY | named))["context"]["code"] == "session_revoked"
     door.world.at_identity(AccountDisabled(account_id="acc_alice"))
     assert (await door.evaluate(MAY))["context"]["code"] == "subject_disabled"
+
+
+async def test_a_session_that_is_not_known_is_denied_wherever_it_is_named(door: Door) -> None:
+    named = MAY | {"context": {"watchword": {"session_id": "ses_none", "token_position": 9}}}
+    answer = (await door.evaluate(named))["context"]
+    assert (answer["code"], answer["reason"]) == (
+        "session_unknown",
+        "there is no such session, as far as is known here",
+    )
+    many = (await door.ask(MANY, {"evaluations": [named, MAY]})).json()["evaluations"]
+    assert [one["context"]["code"] for one in many] == ["session_unknown", "allowed"]
+    why = (await door.ask("/v1/explain", named)).json()
+    assert "ask with its token" in why["missing"][0]
+    search = named | {"resource": {"type": "document"}}
+    assert (await door.ask("/access/v1/search/resource", search)).json()["results"] == []
+    door.world.at_identity(SessionStarted(session_id="ses_none", account_id="acc_alice"))
+    assert (await door.evaluate(named))["decision"] is True
+    assert (await door.ask("/access/v1/search/resource", search)).json()["results"] == [{"type": "document", "id": "7"}]
 
 
 async def test_another_time_is_asked_about_by_position_or_time(door: Door) -> None:

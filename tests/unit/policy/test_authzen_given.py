@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest_asyncio
 
+from services.policy.projections import SessionStarted
 from tests.unit.policy.door import Door, opened, persons
 from tests.unit.policy.world import World
 
@@ -101,6 +102,7 @@ async def test_the_context_counts_as_it_is_said(door: Door) -> None:
 
 
 async def test_what_is_watchwords_own_and_what_is_called_as_the_subject_no_policy_sees(door: Door) -> None:
+    door.world.at_identity(SessionStarted(session_id="ses_1", account_id=ALICE["id"]))
     ours = {"watchword": {"session_id": "ses_1"}, "subject": {"properties": {"role": "admin"}}}
     assert await code(door, ALICE, "peep", ONE, context=ours) == "no_matching_role"
     assert await code(door, ALICE, "write", ARCHIVED, context=ours) == "forbidden_by_policy"

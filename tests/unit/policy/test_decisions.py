@@ -145,9 +145,31 @@ async def test_an_ended_session_is_denied(world: World) -> None:
 
 async def test_a_session_that_was_revoked_at_token_is_denied(world: World) -> None:
     start(world)
+    start(world, "ses_2")
     world.at_token(SessionRevoked(session_id="ses_1"))
     assert world.code("document.read", session_id="ses_1") == "session_revoked"
     assert world.code("document.read", session_id="ses_2") == "allowed"
+
+
+async def test_a_session_that_is_not_known_is_denied_and_says_so(world: World) -> None:
+    assert world.code("document.read", session_id="ses_none") == "session_unknown"
+    assert world.code("document.read", session_id="ses_none", token_position=9) == "session_unknown"
+    assert world.code("document.read", Entity("client", "shop"), session_id="ses_none") == "session_unknown"
+    start(world, "ses_none")
+    assert world.code("document.read", session_id="ses_none", token_position=9) == "allowed"
+
+
+async def test_a_session_that_was_forgotten_is_not_known_and_denied(world: World) -> None:
+    start(world)
+    world.clock.time += 31 * DAY
+    start(world, "ses_2")
+    assert world.code("document.read", session_id="ses_1") == "session_unknown"
+
+
+async def test_a_session_that_a_token_names_may_be_too_new_to_be_known_and_its_revocation_counts(world: World) -> None:
+    assert world.code("document.read", session_id="ses_new", token_position=9, vouched=True) == "allowed"
+    world.at_token(SessionRevoked(session_id="ses_new"))
+    assert world.code("document.read", session_id="ses_new", token_position=9, vouched=True) == "session_revoked"
 
 
 async def test_a_revoked_session_is_denied_before_identity_has_told_of_it(world: World) -> None:
@@ -195,6 +217,7 @@ async def test_anothers_session_is_denied(world: World) -> None:
 
 @pytest.mark.parametrize("log", ["identity", "token", "policy"])
 async def test_what_is_known_too_long_ago_is_not_relied_on(world: World, log: str) -> None:
+    start(world)
     getattr(world, log).seconds = 5.01
     assert world.code("document.read", session_id="ses_1") == "stale"
     getattr(world, log).seconds = None
@@ -223,6 +246,7 @@ async def test_a_log_that_the_answer_does_not_rest_on_may_be_stale(world: World)
     ],
 )
 async def test_what_depends_on_a_parked_stream_is_denied(world: World, log: str, stream: str) -> None:
+    start(world)
     getattr(world, log).parked = frozenset({stream})
     assert world.code("document.read", session_id="ses_1") == "parked"
 
@@ -231,6 +255,7 @@ async def test_what_depends_on_a_parked_stream_is_denied(world: World, log: str,
     ("log", "stream"), [("identity", "account/acc_bob"), ("policy", "assignment/account/acc_bob"), ("policy", "role/x")]
 )
 async def test_what_does_not_depend_on_a_parked_stream_is_decided(world: World, log: str, stream: str) -> None:
+    start(world)
     getattr(world, log).parked = frozenset({stream})
     assert world.code("document.read", session_id="ses_1") == "allowed"
 

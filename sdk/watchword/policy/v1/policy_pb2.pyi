@@ -58,7 +58,10 @@ class CheckRequest(_message.Message):
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     action: _builtins.str
     session_id: _builtins.str
-    """The session the subject acts in, and the position of token's log at which its token was issued; a revoked one is denied."""
+    """The session the subject acts in, and the position of token's log at which its token was issued; a revoked one is
+    denied, and so is a session that is not known here: of one that has just begun, send the access token, or ask at the
+    position in identity's log where it began, the token's spos (metadata watchword-position: identity=SPOS).
+    """
     token_position: _builtins.int
     access_token: _builtins.str
     """The subject's own token: subject, session and token position are read from it, whatever is said of them above."""
@@ -139,8 +142,8 @@ class CheckResponse(_message.Message):
     allowed: _builtins.bool
     code: _builtins.str
     """A stable code: allowed; no_matching_role, label_forbids, forbidden_by_policy, insufficient_acr, subject_unknown,
-    subject_disabled, session_revoked, malformed, token_refused; stale, parked and failed where what is known does not
-    suffice to decide.
+    subject_disabled, session_revoked, session_unknown, malformed, token_refused; stale, parked and failed where what is
+    known does not suffice to decide.
     """
     position: _builtins.int
     """The position of policy's log that it is true for."""

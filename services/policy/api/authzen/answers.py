@@ -17,6 +17,7 @@ REASONS = {
     "subject_unknown": "there is no such account",
     "subject_disabled": "the account is disabled",
     "session_revoked": "the session or the token is over",
+    "session_unknown": "there is no such session, as far as is known here",
     "token_refused": "the access token does not hold",
     "malformed": "it is not a question of a subject, an action and a resource",
     "stale": "what is known is too old to decide by",
