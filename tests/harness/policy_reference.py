@@ -36,7 +36,7 @@ def decided(facts: Sequence[Fact], people: Mapping[str, bool], asked: Asked, now
     standing = at(facts, now)
     if malformed(asked):
         return False, "malformed"
-    if objection := not_standing(people, asked.subject):
+    if objection := not_standing(facts, people, asked.subject):
         return False, objection
     if label_forbids(standing, asked):
         return False, "label_forbids"
@@ -61,10 +61,12 @@ def malformed(asked: Asked) -> bool:
     return not all(is_thing(name) for name in named) or not is_action(asked.action)
 
 
-def not_standing(people: Mapping[str, bool], subject: str) -> str | None:
+def not_standing(facts: Sequence[Fact], people: Mapping[str, bool], subject: str) -> str | None:
     """What may ask is an account, a client, a service, or a group for its members; identity knows of accounts alone."""
     kind, _, name = subject.partition("/")
     if kind not in ASKING:
+        return "subject_unknown"
+    if kind == "group" and not any(fact["kind"] == "group" and fact["id"] == name for fact in facts):
         return "subject_unknown"
     if kind != "account":
         return None

@@ -9,7 +9,7 @@ from services.policy.domain.asked import Login, ask
 from services.policy.domain.case import Case, Ground, gather
 from services.policy.domain.entities import Question
 from services.policy.domain.explained import said
-from services.policy.domain.facts import Facts
+from services.policy.domain.facts import GROUP, Facts
 from services.policy.domain.reach import TooDeep
 from services.policy.domain.rules.engine import Asked, Rules, Verdict
 from services.policy.domain.rules.versions import STREAM
@@ -51,6 +51,8 @@ def decide(question: Question, world: World, rules: Rules, now: int) -> Decision
         return Decision(False, "failed")
     if code := world.doubt(POLICY, [*case.streams, STREAM]):
         return Decision(False, code, case=case)
+    if _nobody(question, world):
+        return Decision(False, "subject_unknown", case=case)
     session = world.session(question.session_id) if question.session_id else None
     return _judged(case, world, rules, Login.of(question, session), now)
 
@@ -68,6 +70,11 @@ def _judged(case: Case, world: World, rules: Rules, login: Login | None, now: in
     if code == "no_matching_role" and len(sure.roles) < len(case.roles):
         return Decision(False, "parked", case=sure)
     return Decision(False, code, because, verdict.forbids, case=sure)
+
+
+def _nobody(question: Question, world: World) -> bool:
+    """Whether it asks for the members of a group that is not there: what it was given may still be."""
+    return question.subject.type == GROUP and not world.of(str(question.subject))
 
 
 def _concerned(question: Question, rules: Rules) -> bool:

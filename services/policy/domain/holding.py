@@ -59,6 +59,5 @@ def _ends(said: Iterable[Assignment | Membership]) -> Sequence[int]:
 
 
 def _streams(subject: str, holders: Sequence[str]) -> Sequence[str]:
-    _, *groups = holders
     about = (f"{kind}/{holder}" for holder in holders for kind in ("assignment", "membership"))
-    return [*groups, *about, f"label/{subject}", EXCLUSIONS, ACTIONS]
+    return [*holders, *about, f"label/{subject}", EXCLUSIONS, ACTIONS]

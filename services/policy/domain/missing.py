@@ -10,7 +10,7 @@ from services.policy.domain.reach import chain, excluded, inherited
 
 _SAID = {
     "malformed": "a question of a subject, an action and perhaps a resource, each spelled as docs/policy.md says",
-    "subject_unknown": "an account that identity has",
+    "subject_unknown": "an account that identity has, or a group that is there",
     "subject_disabled": "an account that is not disabled",
     "session_revoked": "a session and a token that are not over: a new login",
     "session_unknown": "a session that is known here: if it has just begun, ask with its token, or at its position",

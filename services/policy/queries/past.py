@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from eventlog.errors import Kind, Refusal, unavailable
-from services.policy.domain.entities import Question
-from services.policy.domain.facts import ACTIONS, EXCLUSIONS, Unread
+from services.policy.domain.entities import ACCOUNT, Question
+from services.policy.domain.facts import ACTIONS, EXCLUSIONS, GROUP, Unread
 from services.policy.queries.then import Moment, PastRows, Then
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def first_of(questions: Sequence[Question]) -> Sequence[str]:
     for one in questions:
         subject, resource = str(one.subject), one.resource
         found += [f"{kind}/{subject}" for kind in ("assignment", "membership", "label")]
-        found += [subject] if one.subject.type == "account" else []
+        found += [subject] if one.subject.type in (ACCOUNT, GROUP) else []
         found += [] if resource is None else [f"{kind}/{resource}" for kind in ("resource", "label")]
     return found
 

@@ -16,6 +16,7 @@ from services.policy.projections import (
     SessionEnded,
     SessionStarted,
 )
+from tests.unit.policy.told import told
 from tests.unit.policy.world import ALICE, DAY, OPERATOR, World
 
 DOCUMENT = Entity("document", "7")
@@ -118,6 +119,18 @@ async def test_a_role_defined_anew_permits_what_it_says_now(world: World) -> Non
 async def test_an_unknown_account_is_denied_even_with_a_role(world: World) -> None:
     world.at_identity(AccountErased(account_id=ALICE.id))
     assert world.code("document.read") == "subject_unknown"
+
+
+async def test_a_group_that_is_not_there_is_denied_even_with_a_role(world: World) -> None:
+    staff, group = Entity("group", "staff"), {"kind": "group", "id": "staff"}
+    await world.say(group, {"kind": "assignment", "holder": "group/staff", "role": "editor"})
+    assert world.code("document.read", staff) == "allowed"
+    await told(world, [], [group])
+    await world.settle()
+    assert world.code("document.read", staff) == "subject_unknown"
+    assert world.code("document.read", Entity("group", "never")) == "subject_unknown"
+    world.policy.parked = frozenset({"group/staff"})
+    assert world.code("document.read", staff) == "parked"
 
 
 async def test_a_disabled_account_is_denied_until_it_is_enabled(world: World) -> None:

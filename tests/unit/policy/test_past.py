@@ -1,5 +1,6 @@
 """Who could do this on the 3rd, and why: facts and accounts as they stood."""
 
+import msgspec
 import pytest
 
 from eventlog.errors import Refusal
@@ -7,6 +8,7 @@ from services.policy.domain.entities import Entity, Question
 from services.policy.projections import AccountDisabled, AccountEnabled
 from services.policy.queries import Moment
 from services.policy.queries.search import Wanted
+from tests.unit.policy.told import told
 from tests.unit.policy.world import DAY, World
 
 ALICE = "account/acc_alice"
@@ -53,6 +55,17 @@ async def test_a_question_about_the_past_is_answered_as_it_would_have_been(world
 async def test_a_position_is_a_moment_too(world: World) -> None:
     codes = [(await world.decisions.answers([ASKED], Moment(0, position)))[0].code for position in (4, 5, 6)]
     assert codes == ["no_matching_role", "allowed", "no_matching_role"]
+
+
+async def test_a_group_asked_about_is_denied_where_it_was_not_there_then(world: World) -> None:
+    asked = msgspec.structs.replace(ASKED, subject=Entity.of("group/staff"))
+    assert [one.code for one in await world.decisions.answers([asked])] == ["allowed"]
+    before = world.policy.applied
+    await told(world, [], [{"kind": "group", "id": "staff"}])
+    await world.settle()
+    gone = world.policy.applied
+    answers = [await world.decisions.answers([asked], Moment(0, position)) for position in (before, gone)]
+    assert [one.code for (one,) in answers] == ["allowed", "subject_unknown"]
 
 
 async def test_an_end_that_has_come_since_was_none_then(world: World) -> None:

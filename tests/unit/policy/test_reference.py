@@ -85,7 +85,11 @@ def test_what_is_no_account_client_service_or_group_may_not_ask(subject: str) ->
 
 @pytest.mark.parametrize("subject", ["client/billing", "service/billing", "group/staff"])
 def test_clients_services_and_groups_need_not_be_known_to_identity(subject: str) -> None:
-    assert code([EDITOR, held(holder=subject)], subject=subject) == "allowed"
+    assert code([STAFF, EDITOR, held(holder=subject)], subject=subject) == "allowed"
+
+
+def test_a_group_that_is_not_there_may_not_ask() -> None:
+    assert code([EDITOR, held(holder="group/staff")], subject="group/staff") == "subject_unknown"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ REASONS = {
     "label_forbids": "the levels or categories of subject and resource forbid it",
     "forbidden_by_policy": "a policy forbids it",
     "insufficient_acr": "a login of the subject with this acr would permit it",
-    "subject_unknown": "there is no such account",
+    "subject_unknown": "there is no such account or group",
     "subject_disabled": "the account is disabled",
     "session_revoked": "the session or the token is over",
     "session_unknown": "there is no such session, as far as is known here",
