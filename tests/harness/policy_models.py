@@ -25,8 +25,8 @@ STRANGERS = ["account/acc_3", "account/acc_4", "group/g1", "document/d1", "user/
 GROUPS = ["g1", "g2"]
 ROLES = ["r1", "r2", "r3"]
 RESOURCES = ["folder/f1", "folder/f2", "document/d1"]
-ODD_RESOURCES = ["my-document/1", "group/g1", "account/acc_1"]
-"""A type that Cedar spells otherwise, and things that are subjects and groups, too."""
+ODD_RESOURCES = ["my-document/1", "group/g1", "account/acc_1", "suite/policy"]
+"""A type that Cedar spells otherwise, things that are subjects and groups, too, and what has no label."""
 ACTIONS = [
     "document.read",
     "document.append",

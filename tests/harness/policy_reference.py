@@ -77,7 +77,7 @@ def not_standing(facts: Sequence[Fact], people: Mapping[str, bool], subject: str
 
 def label_forbids(facts: Sequence[Fact], asked: Asked) -> bool:
     """No read up, no write down."""
-    reads, writes = does(facts, asked.action)
+    reads, writes = does(facts, asked)
     level, categories = label(facts, [asked.subject])
     its_level, its_categories = label(facts, lies_in(facts, asked.resource))
     read_up = reads and not (level >= its_level and categories >= its_categories)
@@ -92,9 +92,10 @@ def label(facts: Sequence[Fact], things: Sequence[str]) -> tuple[int, set[str]]:
     return level, set(chain.from_iterable(fact.get("categories", []) for fact in said))
 
 
-def does(facts: Sequence[Fact], action: str) -> tuple[bool, bool]:
-    """Whether an action reads, and whether it writes."""
-    if action.startswith(SUITE_ACTIONS):
+def does(facts: Sequence[Fact], asked: Asked) -> tuple[bool, bool]:
+    """Whether an action reads, and whether it writes. Who administers the suite does neither to it."""
+    action, on = asked.action, asked.resource
+    if action.startswith(SUITE_ACTIONS) and (on is None or on.startswith("suite/")):
         return MODES["neither"]
     said = [fact for fact in facts if fact["kind"] == "action" and allows([fact["pattern"]], action)]
     if said:

@@ -33,7 +33,7 @@ _LISTED: Codes = _ADMINISTRATOR | {400: ("page_token_invalid",), 422: ("invalid_
 _WRITTEN: Codes = _ADMINISTRATOR | {
     400: (
         *("fact_invalid", "entity_invalid", "role_name_invalid", "actions_invalid", "description_invalid"),
-        *("expiry_in_the_past", "too_many_facts", "too_many_to_recall"),
+        *("expiry_in_the_past", "too_many_facts", "too_many_to_recall", "suite_has_no_label"),
     ),
     403: (*_ADMINISTRATOR[403], "may_not_share"),
     404: ("account_unknown", "role_unknown", "group_unknown", "not_there", "not_assigned"),

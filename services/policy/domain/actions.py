@@ -8,7 +8,9 @@ from services.policy.domain.facts import Mode
 READS = frozenset({"read", "view", "get", "list", "search", "download"})
 WRITES = frozenset({"append"})
 OWN = ("identity.", "token.", "policy.")
-"""The suite's own administration, which touches nothing that has a label."""
+"""How actions of the suite's own administration begin."""
+SUITE = "suite"
+"""The type of the services of the suite. They have no labels: who sets one could shut out all who may take it back."""
 
 
 def patterns(action: str) -> Iterator[str]:
@@ -31,9 +33,11 @@ def _fitting(action: str) -> frozenset[str]:
     return frozenset(patterns(action))
 
 
-def mode_of(action: str, said: Mapping[str, Mode]) -> Mode:
-    """What an action does: by what was said of it, else by its last word."""
-    if action.startswith(OWN):
+def mode_of(action: str, resource_type: str | None, said: Mapping[str, Mode]) -> Mode:
+    """What an action does: by what was said of it, else by its last word. Administering the suite, or with no resource
+    (None), touches nothing that has a label; what is called so and done to anything else does what its name says.
+    """
+    if action.startswith(OWN) and resource_type in (None, SUITE):
         return "neither"
     for pattern in patterns(action):
         if pattern in said:

@@ -60,7 +60,7 @@ def gather(question: Question, facts: Facts, now: int) -> Case:
     has = holding(facts, subject, now)
     places = places_of(facts, None if resource is None else str(resource))
     holders = (subject, *has.groups)
-    mode = mode_of(question.action, modes(facts))
+    mode = mode_of(question.action, None if resource is None else resource.type, modes(facts))
     return Case(
         question,
         has.groups,

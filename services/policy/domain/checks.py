@@ -7,7 +7,7 @@ why.
 from collections.abc import Mapping, Sequence
 
 from eventlog.errors import Kind, Refusal
-from services.policy.domain.actions import patterns
+from services.policy.domain.actions import SUITE, patterns
 from services.policy.domain.entities import Entity
 from services.policy.domain.facts import (
     GROUP,
@@ -32,7 +32,8 @@ from services.policy.domain.reach import MAX_DEPTH, TooDeep, chain, groups_of, h
 def check(fact: Fact, facts: Facts, now: int, *, restored: bool = False, within: int = 0) -> None:
     """Raises Refusal; the codes are those of the functions below. `within`: how deep others lie in its resource.
 
-    What is restored stood before: neither its end nor who may share is judged again, but how deep it goes.
+    What is restored stood before: neither its end, who may share, nor what it labels is judged again, but how deep it
+    goes.
     """
     match fact:
         case Role():
@@ -55,6 +56,7 @@ def check(fact: Fact, facts: Facts, now: int, *, restored: bool = False, within:
     _group_of(fact, facts)
     if not restored:
         _end(getattr(fact, "expires_at", None), now)
+        _labelled(getattr(fact, "of", ""))
 
 
 def _role(fact: Role, facts: Facts) -> None:
@@ -89,6 +91,13 @@ def _membership(fact: Membership, facts: Facts, now: int) -> None:
     above = {group: group, **groups_of(facts, group, now)}
     if fact.member in above:
         raise _circle("group_cycle", [fact.member, *way(above, fact.member, group)], "∈")
+
+
+def _labelled(thing: str) -> None:
+    """`suite_has_no_label`."""
+    if Entity.of(thing).type == SUITE:
+        reason = f"a label of {thing[:70]} would bind nobody: roles and policies say who administers the suite"
+        raise Refusal(Kind.INVALID, "suite_has_no_label", reason)
 
 
 def _parent(fact: Parent, facts: Facts, within: int) -> None:

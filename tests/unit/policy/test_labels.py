@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.unit.policy.world import World
+from eventlog.errors import Refusal
+from services.policy.domain.spelled import read
+from tests.unit.policy.world import OPERATOR, World
 
 ALICE = "account/acc_alice"
 SECRET = {"kind": "label", "of": "document/9", "level": 3, "categories": ["finance"]}
@@ -67,5 +69,29 @@ async def test_a_group_gives_no_label(world: World) -> None:
 
 async def test_the_suites_own_administration_touches_nothing_that_has_a_label(world: World) -> None:
     await world.say({"kind": "label", "of": ALICE, "level": 9})
-    assert world.may(ALICE, "policy.role.define", "suite/policy") == "allowed"
+    for action in ("policy.role.define", "policy.label.set", "identity.account.disable", "token.revoke"):
+        assert world.may(ALICE, action, "suite/policy") == "allowed"
+        assert world.may(ALICE, action) == "allowed"
     assert world.may(ALICE, "document.write", "suite/policy") == "label_forbids"
+
+
+async def test_labels_bind_what_is_called_as_administration_on_anything_but_the_suite(world: World) -> None:
+    await world.say(SECRET)
+    for action in ("policy.read", "policy.label.set", "token.issue", "identity.account.find"):
+        assert world.may(ALICE, action, "document/9") == "label_forbids"
+    await world.say({"kind": "label", "of": ALICE, "level": 4, "categories": ["finance"]})
+    assert world.may(ALICE, "policy.read", "document/9") == "allowed"
+    assert world.may(ALICE, "policy.append", "document/9") == "label_forbids"
+    await world.say({"kind": "action", "pattern": "policy.append", "mode": "neither"})
+    assert world.may(ALICE, "policy.append", "document/9") == "allowed"
+
+
+async def test_the_suite_takes_no_label_and_one_that_it_had_shuts_nobody_out(world: World) -> None:
+    label = {"kind": "label", "of": "suite/policy", "level": 9}
+    with pytest.raises(Refusal) as refused:
+        await world.say(label)
+    assert refused.value.code == "suite_has_no_label"
+    await world.commands.write(OPERATOR, [read(label)], restored=True)
+    await world.settle()
+    assert world.may(ALICE, "policy.label.set", "suite/policy") == "allowed"
+    await world.unsay(label)

@@ -231,6 +231,7 @@ def test_administration_of_the_suite_touches_nothing_that_has_a_label() -> None:
     for action in ("identity.disable", "token.revoke", "policy.read"):
         assert code(facts, action, on="suite/policy") == "allowed"
     assert code(facts, "policies.read", on="suite/policy") == "label_forbids"
+    assert code([*facts, labelled(DOCUMENT, 9)], "policy.read") == "label_forbids"
 
 
 def test_an_owner_may_do_everything_on_the_resource_itself_and_nothing_on_what_lies_in_it() -> None:
