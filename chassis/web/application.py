@@ -40,7 +40,8 @@ _NONE: TelemetryConfig = {
 class Hot:
     """An endpoint that is served before FastAPI, which documents it all the same. The path has no parameters.
 
-    `answer` is the shape of its JSON, None where it answers nothing.
+    `answer` is the shape of its JSON, None where it answers nothing. With `judges_texts` its handler takes texts that
+    the gate refuses of others (see strict.check_json).
     """
 
     method: str
@@ -49,6 +50,7 @@ class Hot:
     openapi: dict[str, Any] = field(default_factory=dict)
     answer: Any = None
     status: int = 200
+    judges_texts: bool = False
 
 
 class _Api(FastAPI):
@@ -99,7 +101,8 @@ def application(
     handlers = operations(readiness) | docs(title) | {(one.method, one.path): one.handler for one in hot}
     for method, path in handlers:
         api.add_route(path, _unreached, methods=[method], include_in_schema=False)
-    gate = Gate(api, handlers, origins, Cors(shares), waiting, body_limit)
+    judging = frozenset(one.path for one in hot if one.judges_texts)
+    gate = Gate(api, handlers, origins, Cors(shares), waiting, judging, body_limit)
     return Edge(gate, trusted_proxies, certificate_header.lower().encode())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chassis.positions import LOGS
 from chassis.web.gate import JSON_PATHS, SAFE
-from chassis.web.problem import is_oauth, oauth_code
+from chassis.web.problem import is_authzen, is_oauth, oauth_code
 
 Codes = Mapping[int, Sequence[str]]
 
@@ -34,6 +34,10 @@ _GATE_JSON: Codes = {
     403: ("cross_site",),
     415: ("unsupported_media_type",),
     422: ("invalid_request",),
+}
+_GATE_AUTHZEN: Codes = {
+    400: ("malformed_json", "unsupported_media_type", "invalid_request"),
+    403: ("cross_site",),
 }
 _GATE_FORM: Codes = {400: ("invalid_request",)}
 
@@ -133,7 +137,7 @@ def _with_pages(errors: dict[str, Any], statuses: Sequence[int]) -> dict[str, An
 
 def _of_gate(path: str, method: str) -> Codes:
     if path.startswith(JSON_PATHS) and method not in SAFE:
-        return _GATE_JSON
+        return _GATE_AUTHZEN if is_authzen(path) else _GATE_JSON
     return _GATE_FORM if is_oauth(path) else {}
 
 

@@ -26,13 +26,17 @@ _JSON = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Refuses what no handler should have to think of, then calls the hot handler or the application."""
+    """Refuses what no handler should have to think of, then calls the hot handler or the application.
+
+    At the paths of `judging`, handlers look at texts themselves (see strict.check_json).
+    """
 
     app: ASGIApp
     hot: Mapping[tuple[str, str], Handler]
     origins: frozenset[str]
     cors: Cors
     waiting: positions.Waiting | None = None
+    judging: frozenset[str] = frozenset()
     body_limit: int = field(default=MAX_BODY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +46,7 @@ class Gate:
         body = await read_body(scope, receive, self.body_limit)
         if scope["path"].startswith(JSON_PATHS) and scope["method"] not in SAFE:
             check_same_site(headers, self.origins)
-            check_media_type(headers, body)
+            check_media_type(headers, body, texts=scope["path"] not in self.judging)
         if positions.HEADER in headers and self.waiting is not None:
             await self.waiting.until(positions.parse(",".join(headers.getlist(positions.HEADER))))
         await self._handle(scope, receive, send, body)
@@ -90,7 +94,7 @@ def check_same_site(headers: Headers, origins: frozenset[str]) -> None:
         raise Refusal(Kind.FORBIDDEN, "cross_site", "requests from other sites are refused here")
 
 
-def check_media_type(headers: Headers, body: bytes) -> None:
+def check_media_type(headers: Headers, body: bytes, *, texts: bool = True) -> None:
     """Raises Refusal `unsupported_media_type` for all but application/json, then as check_json does."""
     media_type = headers.get("content-type")
     if media_type is None and not body:
@@ -98,7 +102,7 @@ def check_media_type(headers: Headers, body: bytes) -> None:
     if media_type is None or not _JSON.fullmatch(media_type):
         raise Refusal(Kind.UNSUPPORTED, "unsupported_media_type", "the body must be application/json")
     if body:
-        check_json(body)
+        check_json(body, texts=texts)
 
 
 def _malformed(reason: str) -> Refusal:

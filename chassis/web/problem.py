@@ -66,12 +66,20 @@ def is_oauth(path: str) -> bool:
     return path.startswith("/oauth2/")
 
 
+def is_authzen(path: str) -> bool:
+    """Whether a path is one of AuthZEN's, which knows 400 alone for what is ill-formed (Authorization API 1.0,
+    10.1.2).
+    """
+    return path.startswith("/access/v1/")
+
+
 def refused(path: str, refusal: Refusal) -> Response:
     """A refusal as the path's clients expect it."""
     headers = _headers(path, refusal)
     if is_oauth(path):
         return oauth_error(refusal.kind.http, refusal.code, refusal.detail, headers)
-    return problem(refusal.kind.http, refusal.code, refusal.detail, headers)
+    ill_formed = is_authzen(path) and refusal.kind in (Kind.UNSUPPORTED, Kind.UNPROCESSABLE)
+    return problem(400 if ill_formed else refusal.kind.http, refusal.code, refusal.detail, headers)
 
 
 def failed(path: str) -> Response:

@@ -1,8 +1,10 @@
 """AuthZEN Authorization API 1.0: one question and many, who may ask, and what is answered to what is no question."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -150,7 +152,7 @@ async def test_a_request_is_named_in_its_answer_whatever_that_is(door: Door) -> 
         assert (await door.ask(path, MAY, **named)).headers["x-request-id"] == "bfe9eb29 ab87/%00;'"
         assert (await door.ask(path, {}, **named)).headers["x-request-id"] == "bfe9eb29 ab87/%00;'"
         unknown = await door.client.post(path, content=b"{", headers=named)
-        assert (unknown.status_code, unknown.headers["x-request-id"]) == (415, "bfe9eb29 ab87/%00;'")
+        assert (unknown.status_code, unknown.headers["x-request-id"]) == (400, "bfe9eb29 ab87/%00;'")
     assert "x-request-id" not in (await door.ask(ONE, MAY)).headers
 
 
@@ -205,6 +207,60 @@ async def test_one_that_is_no_question_denies_itself_alone(door: Door) -> None:
         assert one["context"]["code"] == "malformed"
         assert one["context"]["error"]["status"] == 400
         assert one["context"]["error"]["message"]
+
+
+async def escaped(door: Door, body: Any) -> httpx2.Response:
+    """Asked with each character beyond ASCII escaped."""
+    headers = {"Authorization": f"Bearer {own(EVALUATE)}", "Content-Type": "application/json"}
+    return await door.client.post(MANY, content=json.dumps(body), headers=headers)
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800", "a\udfff"])
+async def test_one_with_a_text_that_is_none_denies_itself_alone(door: Door, text: str) -> None:
+    items = [MAY | {"resource": {"type": "document", "id": text}}, MAY | {"context": {"a": [{text: 1}]}}, MAY]
+    answer = (await escaped(door, {"evaluations": items})).json()["evaluations"]
+    assert [one["context"]["code"] for one in answer] == ["malformed", "malformed", "allowed"]
+    assert [one["context"]["error"]["status"] for one in answer[:-1]] == [400, 400]
+    for body in (MAY | {"more": text, "evaluations": [MAY]}, MAY | {"context": {"a": text}}):
+        wrong = await escaped(door, body)
+        assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_request")
+
+
+async def test_what_escapes_good_texts_is_answered_as_ever(door: Door) -> None:
+    answer = (await escaped(door, {"evaluations": [MAY, {}], "more": "\N{GRINNING FACE}"})).json()["evaluations"]
+    assert [one["decision"] for one in answer] == [True, False]
+
+
+@pytest.mark.parametrize("path", ASKING + LOOKING[:3])
+async def test_what_is_ill_formed_is_400_whatever_is_wrong_with_it(door: Door, path: str) -> None:
+    headers = {"Authorization": f"Bearer {own(f'{EVALUATE} {SEARCH}')}"}
+    body = json.dumps(MAY).encode()
+    for media in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", ""):
+        answer = await door.client.post(path, content=body, headers=headers | {"Content-Type": media})
+        assert (answer.status_code, answer.json()["code"]) == (400, "unsupported_media_type")
+        assert answer.json()["status"] == 400
+    for wrong, code in (
+        (b'{"subject": "\\u0000"}', "invalid_request"),
+        (b"{", "malformed_json"),
+        (b"", "malformed_json"),
+    ):
+        answer = await door.client.post(path, content=wrong, headers=headers | {"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+async def test_a_user_is_an_account(door: Door) -> None:
+    user = MAY | {"subject": {"type": "user", "id": "acc_alice"}}
+    assert (await door.evaluate(user))["decision"] is True
+    denied = (await door.evaluate(MAY | {"subject": {"type": "user", "id": "alice@example.com"}}))["context"]
+    assert denied["code"] == "subject_unknown"
+    assert "account" in denied["reason"]
+    many = await door.ask(MANY, MAY | {"subject": {"type": "user"}, "evaluations": [{"subject": {"id": "acc_alice"}}]})
+    assert many.json()["evaluations"][0]["decision"] is True
+    who = MAY | {"subject": {"type": "user"}}
+    found = (await door.ask("/access/v1/search/subject", who)).json()["results"]
+    assert {"type": "user", "id": "acc_alice"} in found
+    resource = MAY | {"resource": {"type": "user", "id": "7"}}
+    assert (await door.evaluate(resource))["context"]["code"] == "no_matching_role"
 
 
 @pytest.mark.parametrize("evaluations", [{}, {"evaluations": []}, {"evaluations": None}])

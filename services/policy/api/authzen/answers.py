@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.policy.api.authzen.asked import ActionSearch, Object, Search
+from services.policy.api.authzen.asked import ActionSearch, Object, Search, SubjectSearch
 from services.policy.domain.decision import Decision, grounds
 from services.policy.domain.entities import Entity
 from services.policy.domain.explained import policy_of, steps
@@ -14,7 +14,7 @@ REASONS = {
     "label_forbids": "the levels or categories of subject and resource forbid it",
     "forbidden_by_policy": "a policy forbids it",
     "insufficient_acr": "a login of the subject with this acr would permit it",
-    "subject_unknown": "there is no such account or group",
+    "subject_unknown": "there is no account or group of that id, or it is no account, client, service or group",
     "subject_disabled": "the account is disabled",
     "session_revoked": "the session or the token is over",
     "session_unknown": "there is no such session, as far as is known here",
@@ -60,7 +60,8 @@ def searched(results: Sequence[Object], next_token: str, position: int, code: st
 
 
 def found(search: Search, names: Sequence[str]) -> Sequence[Object]:
-    """Actions by name, things by type and id."""
+    """Actions by name, things by id and the type by which they were searched for."""
     if isinstance(search, ActionSearch):
         return [{"name": name} for name in names]
-    return [{"type": one.type, "id": one.id} for one in map(Entity.of, names)]
+    kind = search.subject.type if isinstance(search, SubjectSearch) else search.resource.type
+    return [{"type": kind, "id": one.id} for one in map(Entity.of, names)]

@@ -12,7 +12,7 @@ import msgspec
 from chassis.positions import MAX_POSITION
 from eventlog.errors import Kind, Refusal
 from eventlog.events import parse_rfc3339
-from services.policy.domain.entities import Entity, Question
+from services.policy.domain.entities import ACCOUNT, Entity, Question
 from services.policy.domain.spelled import EARLIEST, LATEST
 from services.policy.queries import Moment
 
@@ -21,6 +21,8 @@ Object = dict[str, Any]
 OURS = "watchword"
 """The member of a request's `context` that is Watchword's own; policies do not see it."""
 PARTS = ("subject", "action", "resource")
+USER = "user"
+"""What AuthZEN's clients call a subject that is an account here."""
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -140,7 +142,7 @@ def asked(one: Evaluation | Search) -> Asked:
     context = one.context or {}
     ours = ours_of(context)
     question = Question(
-        subject=_entity(one.subject),
+        subject=_subject(one.subject),
         action="" if isinstance(one, ActionSearch) else one.action.name,
         resource=_entity(one.resource),
         session_id=ours.session_id,
@@ -175,6 +177,15 @@ def moment(as_of: str | Position | None) -> Moment | None:
 def wrong(detail: str) -> Refusal:
     """The request is none (10.1.2: 400)."""
     return Refusal(Kind.INVALID, "invalid_request", detail[:300])
+
+
+def subject_type(said: str) -> str:
+    """The type of subjects that a client means."""
+    return ACCOUNT if said == USER else said
+
+
+def _subject(thing: Thing | Sort) -> Entity:
+    return msgspec.structs.replace(_entity(thing), type=subject_type(thing.type))
 
 
 def _entity(thing: Thing | Sort) -> Entity:

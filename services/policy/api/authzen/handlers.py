@@ -21,6 +21,7 @@ from services.policy.api.authzen.asked import (
     SubjectSearch,
     asked,
     read,
+    subject_type,
     wrong,
 )
 from services.policy.api.authzen.pages import begins, told, wanted
@@ -55,7 +56,14 @@ class AuthzenApi:
         evaluation, evaluations, subject, resource, action = PATHS.values()
         return [
             Hot("POST", evaluation, self.evaluation, described.EVALUATION, described.Decided),
-            Hot("POST", evaluations, self.evaluations, described.EVALUATIONS, described.DecidedAll),
+            Hot(
+                "POST",
+                evaluations,
+                self.evaluations,
+                described.EVALUATIONS,
+                described.DecidedAll,
+                judges_texts=True,
+            ),
             Hot("POST", subject, self.search_subject, described.SEARCH_SUBJECT, described.FoundThings),
             Hot("POST", resource, self.search_resource, described.SEARCH_RESOURCE, described.FoundThings),
             Hot("POST", action, self.search_action, described.SEARCH_ACTION, described.FoundActions),
@@ -70,7 +78,7 @@ class AuthzenApi:
     async def evaluations(self, request: Request) -> Response:
         await self._askers.admit(request.headers, EVALUATE)
         body = await request.body()
-        said = read(body, many.Evaluations)
+        said = many.read_many(body)
         named, moment = many.semantic(said), many.said_once(said)
         if not said.evaluations:
             return await self._one(body)
@@ -89,8 +97,8 @@ class AuthzenApi:
         wants = asked(said)
         if wants.token or wants.question.session_id is not None or wants.question.token_position is not None:
             raise wrong("who it is, is what is searched for")
-        search = self._searches.subjects
-        return await self._found(said, wants, lambda question, page: search(said.subject.type, question, page))
+        search, kind = self._searches.subjects, subject_type(said.subject.type)
+        return await self._found(said, wants, lambda question, page: search(kind, question, page))
 
     async def search_resource(self, request: Request) -> Response:
         await self._askers.admit(request.headers, SEARCH)

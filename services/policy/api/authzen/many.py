@@ -1,10 +1,12 @@
 """Many questions in one request (Authorization API 1.0, 7)."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from chassis.web.strict import ODD, fit, may_be_odd
 from eventlog.errors import Refusal
 from services.policy.api.authzen.asked import (
     OURS,
@@ -15,6 +17,7 @@ from services.policy.api.authzen.asked import (
     asked,
     moment,
     ours_of,
+    read,
     shaped,
     wrong,
 )
@@ -39,6 +42,16 @@ class Evaluations(msgspec.Struct, frozen=True):
     context: Object | None = None
     evaluations: list[Any] | None = None
     options: Options | None = None
+
+
+def read_many(body: bytes) -> Evaluations:
+    """Raises Refusal `invalid_request`, `malformed_json`. Texts within one evaluation are for `each` to look at."""
+    if not may_be_odd(body):
+        return read(body, Evaluations)
+    said = json.loads(body)
+    if isinstance(said, dict) and not fit({name: one for name, one in said.items() if name != "evaluations"}):
+        raise wrong(ODD)
+    return shaped(said, Evaluations)
 
 
 def semantic(many: Evaluations) -> str:
@@ -75,6 +88,8 @@ def _one(many: Evaluations, item: Any) -> Asked | Refusal:
     try:
         if not isinstance(item, dict):
             raise wrong("an evaluation is an object")
+        if not fit(item):
+            raise wrong(ODD)
         parts = {name: _part(item.get(name), getattr(many, name)) for name in PARTS}
         parts["context"] = _context(item.get("context"), many.context)
         return asked(shaped({name: one for name, one in parts.items() if one is not None}, Evaluation))
