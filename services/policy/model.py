@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from sys import intern
 from typing import Any
@@ -26,6 +27,7 @@ from services.policy.domain.facts import (
 from services.policy.domain.pointers import pointers
 from services.policy.domain.reach import MAX_DEPTH, inherited
 from services.policy.streams import KINDS, Streams
+from services.policy.unmoved import Unmoved
 
 
 class Model:
@@ -36,6 +38,7 @@ class Model:
         self._pointing: dict[str, dict[str, int]] = defaultdict(dict)
         self._closures: dict[str, Mapping[str, str]] = {}
         self._holdings: dict[str, Holding] = {}
+        self._unmoved: list[Unmoved] = []
 
     def of(self, stream: str) -> Sequence[Fact]:
         """The facts that a stream holds."""
@@ -53,6 +56,16 @@ class Model:
         """See Pointers."""
         return self._pointing.get(target, {})
 
+    @contextmanager
+    def unmoved(self) -> Iterator[Unmoved]:
+        """The facts as they stand now, whatever becomes of them before it is left."""
+        one = Unmoved(self._facts, self._closures, self._holdings)
+        self._unmoved.append(one)
+        try:
+            yield one
+        finally:
+            self._unmoved.remove(one)
+
     def every(self) -> Iterator[Fact]:
         """All facts as they stand now, whatever becomes of them while they are gone through.
 
@@ -68,10 +81,8 @@ class Model:
 
     def reset(self, rows: list[Put]) -> None:
         """See eventlog.projection.Sink."""
-        self._facts.clear()
+        self._facts, self._closures, self._holdings = Streams(), {}, {}
         self._pointing.clear()
-        self._closures.clear()
-        self._holdings.clear()
         for row in rows:
             if row.kind == "fact":
                 fact = msgspec.convert(_kept(row.value), Fact)
@@ -83,10 +94,18 @@ class Model:
         match change:
             case Put(kind="fact", value=value):
                 fact = msgspec.convert(_kept(value), Fact)
+                self._move(stream_of(fact))
                 self._drop(stream_of(fact), key_of(fact))
                 self._add(fact)
             case Drop(kind="fact", key=key):
-                self._drop(*parts(key))
+                stream, name = parts(key)
+                self._move(stream)
+                self._drop(stream, name)
+
+    def _move(self, stream: str) -> None:
+        """Before it changes."""
+        for one in self._unmoved:
+            one.keep(stream)
 
     def _add(self, fact: Fact) -> None:
         self._facts.put(fact)

@@ -44,12 +44,6 @@ class Streams:
         made._facts.update({stream: there.copy() for stream, there in self._facts.items() if isinstance(there, dict)})
         return made
 
-    def clear(self) -> None:
-        for names in self._names.values():
-            names.clear()
-        self._facts.clear()
-        self._listed.clear()
-
     def put(self, fact: Fact) -> None:
         """Adds a fact. One of the same name has been taken before."""
         stream = stream_of(fact)

@@ -27,7 +27,7 @@ from services.policy.domain.entities import Question
 from services.policy.domain.facts import Fact
 from services.policy.domain.relabelled import relabels
 from services.policy.model import Model
-from services.policy.queries import Decisions, Moment
+from services.policy.queries import Answers, Decisions, Moment
 from services.policy.queries.search import Searches
 from watchword.policy.v1 import facts_pb2, policy_pb2_grpc
 from watchword.policy.v1 import policy_pb2 as pb
@@ -66,8 +66,9 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         self._may_label = may_label
 
     async def Check(self, request: pb.CheckRequest, context: Any) -> pb.CheckResponse:
-        (answer,) = await self._answers([request], to_moment(request))
-        return to_response(answer, self._decisions.position)
+        answered = await self._answers([request], to_moment(request))
+        (decision,) = answered.decisions
+        return to_response(decision, answered.position)
 
     async def BatchCheck(self, request: pb.BatchCheckRequest, context: Any) -> pb.BatchCheckResponse:
         """Each item is decided by itself; all of them on the same facts, for one moment."""
@@ -75,9 +76,9 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
             raise Refusal(Kind.INVALID, "too_many_checks", f"at most {MAX_CHECKS} checks at once")
         if any(check.HasField("as_of") for check in request.checks):
             raise Refusal(Kind.INVALID, "as_of_of_one", "as_of is said once, for all checks")
-        answers = await self._answers(request.checks, to_moment(request))
-        position = self._decisions.position
-        return pb.BatchCheckResponse(responses=[to_response(one, position) for one in answers], position=position)
+        answered = await self._answers(request.checks, to_moment(request))
+        responses = [to_response(one, answered.position) for one in answered.decisions]
+        return pb.BatchCheckResponse(responses=responses, position=answered.position)
 
     async def SearchSubjects(self, request: pb.SearchSubjectsRequest, context: Any) -> pb.SearchSubjectsResponse:
         asked = pb.CheckRequest(action=request.action, given=request.given)
@@ -153,7 +154,7 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         position = await self._commands.create_first_administrator(rpc.by(), request.account_id)
         return pb.CreateFirstAdministratorResponse(position=_noted(position))
 
-    async def _answers(self, checks: Sequence[pb.CheckRequest], moment: Moment | None) -> Sequence[Decision]:
+    async def _answers(self, checks: Sequence[pb.CheckRequest], moment: Moment | None) -> Answers:
         asked = [(to_question(one), one.access_token) for one in checks]
         return await self._tokens.answers(self._decisions, asked, moment)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from services.policy.domain.decision import Decision
 from services.policy.domain.entities import ACCOUNT, CLIENT, Entity, Question
-from services.policy.queries import Decisions, Moment
+from services.policy.queries import Answers, Decisions, Moment
 from watchword.claims import Claims
 from watchword.errors import TokenRefused
 from watchword.verifier import Verifier
@@ -33,14 +33,15 @@ class Tokens:
 
     async def answers(
         self, decisions: Decisions, asked: Sequence[tuple[Question, str]], moment: Moment | None
-    ) -> Sequence[Decision]:
+    ) -> Answers:
         """Questions, each with its token, are answered for one moment, on the same facts.
 
-        Those whose token does not hold are denied for that. Raises Refusal as Decisions.answers.
+        Those whose token does not hold are denied for that. Raises Refusal as Decisions.answered.
         """
         known = [await self.subject(question, token) for question, token in asked]
-        answers = iter(await decisions.answers([one for one in known if isinstance(one, Question)], moment))
-        return [one if isinstance(one, Decision) else next(answers) for one in known]
+        answered = await decisions.answered([one for one in known if isinstance(one, Question)], moment)
+        answers = iter(answered.decisions)
+        return Answers([one if isinstance(one, Decision) else next(answers) for one in known], answered.position)
 
 
 def _code(refused: TokenRefused) -> str:

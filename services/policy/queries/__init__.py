@@ -1,11 +1,13 @@
 """The answers: from this process's memory about now, from tables about what was."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Protocol
 
+import msgspec
 import structlog
 from prometheus_client import Counter
 
@@ -21,8 +23,10 @@ from services.policy.queries.memory import Memory
 from services.policy.queries.past import Past, asked_then, first_of, settled
 from services.policy.queries.then import Moment, Then
 
-__all__ = ["ActiveRules", "Decisions", "Memory", "Moment"]
+__all__ = ["ActiveRules", "Answers", "Decisions", "Memory", "Moment"]
 
+AT_ONCE = 25
+"""Decisions between which others go on."""
 DECISIONS = Counter("watchword_policy_decisions", "Decisions made", ["code"])
 log = structlog.get_logger()
 
@@ -33,6 +37,13 @@ class ActiveRules(Protocol):
     def now(self) -> Rules: ...
 
     async def at(self, moment: Moment) -> Rules: ...
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """An answer each, and the position of policy's log that they are true for."""
+
+    decisions: Sequence[Decision]
+    position: int
 
 
 class Asked(Protocol):
@@ -64,13 +75,15 @@ class Decisions:
         return min((one.applied for one in self.memory.known[POLICY]), default=0)
 
     async def answers(self, questions: Sequence[Question], moment: Moment | None = None) -> Sequence[Decision]:
-        """An answer each, all of them on the same facts. Raises Refusal as `Past.then`."""
+        """As `answered`, without the position."""
+        return (await self.answered(questions, moment)).decisions
+
+    async def answered(self, questions: Sequence[Question], moment: Moment | None = None) -> Answers:
+        """All of them on the same facts, by the same rules, for one time. Raises Refusal as `Past.then`."""
         if moment is None:
-            await self.learn(*questions)
-            self._note(questions)
-            return [self.answer(one) for one in questions]
+            return await self._answered_now(questions)
         then = await self.past.then(moment)
-        return await self._answers_then(questions, then)
+        return Answers(await self._answers_then(questions, then), self.position)
 
     async def explained(
         self, question: Question, moment: Moment | None = None
@@ -93,16 +106,34 @@ class Decisions:
 
     def answer(self, question: Question) -> Decision:
         """Denies where it cannot decide: no exception ever allows."""
-        return _guarded(lambda: self._decided(question))
+        return _guarded(partial(self._decided, question, self.memory, self.rules.now, self.clock.now))
 
     def judged(self, question: Question, rules: Rules) -> Decision:
         """What other rules would answer. Counted nowhere, noted nowhere."""
         return decide(question, self.memory, rules, self.clock.now())
 
-    def _decided(self, question: Question) -> Decision:
+    def _decided(
+        self, question: Question, memory: Memory, rules: Callable[[], Rules], now: Callable[[], int]
+    ) -> Decision:
         if not self.clock.known:
             return Decision(False, "stale")
-        return decide(question, self.memory, self.rules.now(), self.clock.now())
+        return decide(question, memory, rules(), now())
+
+    async def _answered_now(self, questions: Sequence[Question]) -> Answers:
+        """What others change in between is not seen; who was disabled, or a session that ended, is denied at once."""
+        await self.learn(*questions[:AT_ONCE])
+        position, rules, now = self.position, cache(self.rules.now), cache(self.clock.now)
+        found: list[Decision] = []
+        many = len(questions) > AT_ONCE
+        with self.memory.unmoved() if many else nullcontext(self.memory) as memory:
+            for first in range(0, len(questions), AT_ONCE):
+                some = questions[first : first + AT_ONCE]
+                if first:
+                    await asyncio.sleep(0)
+                    await self.learn(*some)
+                self._note(some)
+                found += [_guarded(partial(self._decided, one, memory, rules, now)) for one in some]
+        return Answers(found, position)
 
     def _note(self, questions: Sequence[Question]) -> None:
         for one in questions:
@@ -114,8 +145,12 @@ class Decisions:
         rules, time = await self.rules.at(then.moment), then.moment.time
         asked = [asked_then(one) for one in questions]
         await then.read(first_of([one for one in asked if one.well_formed]))
-        answers = [partial(_guarded, partial(decide, one, then, rules, time)) for one in asked]
-        return [await settled(then, answer) for answer in answers]
+        found: list[Decision] = []
+        for number, one in enumerate(asked, 1):
+            found.append(await settled(then, partial(_guarded, partial(decide, one, then, rules, time))))
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
 
 
 def _guarded(act: Callable[[], Decision]) -> Decision:

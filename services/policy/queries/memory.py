@@ -1,7 +1,8 @@
 """What is known now: facts and people in this process's memory, and how reliable that is."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +13,7 @@ from eventlog.errors import Refusal
 from eventlog.projection import MemoryRows
 from eventlog.projection.rows import DATABASE_LOST
 from services.policy.domain.entities import ACCOUNT, Entity
-from services.policy.domain.facts import Fact, Holding
+from services.policy.domain.facts import Fact, Facts, Holding
 from services.policy.domain.standing import TOKEN, Account, Session
 from services.policy.model import Model
 from services.policy.ports import Known
@@ -37,7 +38,8 @@ class PersonRows(Protocol):
 class Memory:
     """All that decisions look at; `domain.decision.World`. `known` says how far each log is, by all that folds it.
 
-    What it needs of the people that a question is about has to be learnt first.
+    What it needs of the people that a question is about has to be learnt first. `stood` holds the facts as they stood,
+    where decisions let others go first in between.
     """
 
     facts: Model = field(default_factory=Model)
@@ -45,6 +47,13 @@ class Memory:
     revoked: PersonRows = field(default_factory=MemoryRows)
     trust: Trust = field(default_factory=Trust)
     known: Mapping[str, Sequence[Known]] = field(default_factory=dict)
+    stood: Facts | None = None
+
+    @contextmanager
+    def unmoved(self) -> Iterator["Memory"]:
+        """The same with the facts as they stand now, whatever becomes of them before it is left."""
+        with self.facts.unmoved() as stood:
+            yield replace(self, stood=stood)
 
     async def learn(self, subjects: Sequence[Entity], session_ids: Sequence[str] = ()) -> None:
         """What cannot be looked up stays unlearnt, and is denied."""
@@ -58,15 +67,15 @@ class Memory:
 
     def of(self, stream: str) -> Sequence[Fact]:
         """See domain.facts.Facts."""
-        return self.facts.of(stream)
+        return (self.stood or self.facts).of(stream)
 
     def closures(self) -> dict[str, Mapping[str, str]]:
         """See domain.facts.Facts."""
-        return self.facts.closures()
+        return (self.stood or self.facts).closures()
 
     def holdings(self) -> dict[str, Holding]:
         """See domain.facts.Facts."""
-        return self.facts.holdings()
+        return (self.stood or self.facts).holdings()
 
     def pointing(self, target: str) -> Collection[str]:
         """See domain.pointers.Pointers."""

@@ -27,7 +27,7 @@ from services.policy.api.authzen.asked import (
 from services.policy.api.authzen.pages import begins, told, wanted
 from services.policy.api.tokens import Tokens
 from services.policy.domain.decision import Decision
-from services.policy.queries import Decisions, Moment
+from services.policy.queries import Answers, Decisions, Moment
 from services.policy.queries.search import Searches
 
 MAX_AGE = 300
@@ -83,11 +83,11 @@ class AuthzenApi:
         if not said.evaluations:
             return await self._one(body)
         items = many.each(said)
-        answers = many.until(named, await self._each(items, moment))
-        position = self._decisions.position
+        answered = await self._each(items, moment)
+        ended = many.until(named, answered.decisions)
         shown = [
-            decided(one, position, item.detail if isinstance(item, Refusal) else "")
-            for one, item in zip(answers, items, strict=False)
+            decided(one, answered.position, item.detail if isinstance(item, Refusal) else "")
+            for one, item in zip(ended, items, strict=False)
         ]
         return Json({"evaluations": shown})
 
@@ -128,14 +128,17 @@ class AuthzenApi:
 
     async def _one(self, body: bytes) -> Response:
         wants = asked(read(body, Evaluation))
-        (decision,) = await self._each([wants], wants.moment)
-        return Json(decided(decision, self._decisions.position))
+        answered = await self._each([wants], wants.moment)
+        (decision,) = answered.decisions
+        return Json(decided(decision, answered.position))
 
-    async def _each(self, items: Sequence[Asked | Refusal], moment: Moment | None) -> Sequence[Decision]:
+    async def _each(self, items: Sequence[Asked | Refusal], moment: Moment | None) -> Answers:
         """What is no question denies itself, and nothing else."""
         right = [(one.question, one.token) for one in items if isinstance(one, Asked)]
-        answers = iter(await self._tokens.answers(self._decisions, right, moment))
-        return [Decision(False, "malformed") if isinstance(one, Refusal) else next(answers) for one in items]
+        answered = await self._tokens.answers(self._decisions, right, moment)
+        answers = iter(answered.decisions)
+        shown = [Decision(False, "malformed") if isinstance(one, Refusal) else next(answers) for one in items]
+        return Answers(shown, answered.position)
 
     async def _found(self, said: Search, wants: Asked, search: Callable[..., Any]) -> Response:
         """Nothing is found for a token that does not hold."""
