@@ -21,6 +21,10 @@ DROP INDEX IF EXISTS projection_rows_belongs;
 CREATE INDEX IF NOT EXISTS projection_rows_forget ON projection_rows (projection, ((value->>'forget_at_us')::bigint))
     WHERE value ? 'forget_at_us';
 
+-- Rows whose values are of several kinds are gone through kind by kind without looking at the others.
+CREATE INDEX IF NOT EXISTS projection_rows_sort ON projection_rows (projection, kind, (value->>'kind'), key)
+    WHERE value ? 'kind';
+
 -- Where a projection's rows, checkpoint and parked events stand after a rebuild: under another name than its own. What a
 -- rebuild has made so far stands under `building`, what it has replaced and not yet removed under `leaving`. A process of
 -- a release that knows no places finds no checkpoint under the projection's own name, and begins anew there.

@@ -25,7 +25,8 @@ PLACE = "coalesce((SELECT place FROM projection_places WHERE projection = $1), $
 CHECKPOINT = f"SELECT position, chain_hash, topic_offset FROM projection_checkpoints WHERE projection = {PLACE}"
 LOCKED = f"SELECT projection, position, chain_hash, topic_offset FROM projection_checkpoints WHERE projection = {PLACE}"
 PARKED = f"SELECT DISTINCT stream FROM projection_parked WHERE projection = {PLACE}"
-# As its index has it.
+# As their indexes have it.
+SORT = "AND value ? 'kind' AND value->>'kind' = $5"
 FORGET = "projection = $1 AND value ? 'forget_at_us' AND (value->>'forget_at_us')::bigint < $2"
 
 
@@ -86,18 +87,19 @@ class Rows:
                     WHERE projection = {PLACE} AND kind = $2 AND belongs = $3 AND key > $4 ORDER BY key LIMIT $5"""
         return [row["key"] for row in await fetch(self.pool, query, self.projection, kind, belongs, after, limit)]
 
-    async def page(self, kind: str, like: Value, after: str, limit: int) -> Found:
-        """The next rows of a kind that hold what `like` holds, by key: of all, a page at a time."""
+    async def page(self, kind: str, sort: str | None, after: str, limit: int) -> Found:
+        """The next rows of a kind by key, a page at a time: all, or those whose value says `sort` as its `kind`."""
+        of_sort = "" if sort is None else SORT
         query = f"""SELECT at.position, r.*,
                            ARRAY(SELECT stream FROM projection_parked WHERE projection = at.place) AS parked
                     FROM (SELECT projection AS place, position FROM projection_checkpoints
                           WHERE projection = {PLACE}) at
                     LEFT JOIN LATERAL (
                         SELECT kind, key, belongs, value::text FROM projection_rows
-                        WHERE projection = at.place AND kind = $2 AND key > $3 AND value @> $4::jsonb
-                        ORDER BY key LIMIT $5) r ON true ORDER BY r.key"""
-        said = msgspec.json.encode(like).decode()
-        return _found(await fetch(self.pool, query, self.projection, kind, after, said, limit))
+                        WHERE projection = at.place AND kind = $2 AND key > $3 {of_sort}
+                        ORDER BY key LIMIT $4) r ON true ORDER BY r.key"""
+        sorts = [] if sort is None else [sort]
+        return _found(await fetch(self.pool, query, self.projection, kind, after, limit, *sorts))
 
     async def find(self, wanted: Sequence[tuple[str, str]]) -> Found:
         """The rows of these kinds and keys, those that exist."""

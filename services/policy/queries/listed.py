@@ -9,8 +9,8 @@ from eventlog.projection.rows import Found
 class FactRows(Protocol):
     """Rows `fact`; `eventlog.projection.Rows` is one."""
 
-    async def page(self, kind: str, like: dict[str, Any], after: str, limit: int) -> Found:
-        """The next rows of a kind that hold what `like` holds, by key."""
+    async def page(self, kind: str, sort: str | None, after: str, limit: int) -> Found:
+        """The next rows of a kind by key, of all or of those whose value says `sort` as its `kind`."""
         ...
 
 
@@ -30,7 +30,6 @@ class ListedFacts:
 
     async def page(self, kind: str | None, after: str, size: int) -> Page:
         """Those of a kind, or all where it is None, in the order of their keys."""
-        like = {} if kind is None else {"kind": kind}
-        found = await self._rows.page("fact", like, after, size + 1)
+        found = await self._rows.page("fact", kind, after, size + 1)
         rows = found.rows[:size]
         return Page([one.value for one in rows], rows[-1].key if len(found.rows) > size else "", found.position)

@@ -35,9 +35,9 @@ class FactTable:
 
     world: World
 
-    async def page(self, kind: str, like: dict[str, Any], after: str, limit: int) -> Found:
+    async def page(self, kind: str, sort: str | None, after: str, limit: int) -> Found:
         rows = [Put(kind, row_key(one), msgspec.to_builtins(one)) for one in self.world.memory.facts.every()]
-        fit = [one for one in rows if one.key > after and like.items() <= one.value.items()]
+        fit = [one for one in rows if one.key > after and sort in (None, one.value["kind"])]
         return Found(sorted(fit, key=lambda one: one.key)[:limit], self.world.policy.applied, frozenset())
 
 
