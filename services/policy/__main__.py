@@ -50,6 +50,7 @@ async def compose(settings: PolicySettings, process: Process) -> Parts:
 
     facts, in_force, trust = Model(), InForce(), Trust()
     in_facts = base.follow(FACTS, own, Together(facts, in_force))
+    process.background("rules", in_force.run)
     in_accounts, people = base.look_up(process, ACCOUNTS, identity)
     in_revoked, ended = base.look_up(process, REVOKED, token)
     in_trust = base.follow(TRUST, token, trust)

@@ -1,13 +1,17 @@
 """An organization's rules in memory: every version that was written, and which was in force when."""
 
+import asyncio
 import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
 
 import msgspec
+import structlog
 
 from eventlog.projection import Change, Put, Sink
 from services.policy.domain.rules.engine import Rules
+
+log = structlog.get_logger()
 
 COMPILED = 8
 """Versions whose policies are parsed."""
@@ -49,7 +53,9 @@ class InForce:
     def __init__(self) -> None:
         self._versions: dict[int, Version] = {}
         self._activations: list[Activation] = []
-        self._compiled = lru_cache(maxsize=COMPILED)(self._compile)
+        self._compiled: OrderedDict[int, Rules] = OrderedDict()
+        self._coming: dict[int, None] = {}
+        self._come = asyncio.Event()
         self._shipped = Rules.of()
 
     @property
@@ -67,6 +73,11 @@ class InForce:
         """In their order."""
         return [self._versions[number] for number in sorted(self._versions)]
 
+    @property
+    def compiled(self) -> frozenset[int]:
+        """The versions whose policies are parsed: if one of them comes to decide, no decision waits for that."""
+        return frozenset(self._compiled)
+
     def version(self, number: int) -> Version | None:
         return self._versions.get(number)
 
@@ -76,15 +87,31 @@ class InForce:
 
     def rules(self, number: int) -> Rules:
         """A version over the shipped policies. Raises KeyError where it is not known here, and ValueError."""
-        return self._compiled(number) if number else self._shipped
+        if not number:
+            return self._shipped
+        if number not in self._compiled:
+            self._keep(number, Rules.checked(self._versions[number].texts[0]))
+        self._compiled.move_to_end(number)
+        return self._compiled[number]
+
+    async def run(self) -> None:
+        """For ever: parses versions as they come, in a thread, before anything is decided by them."""
+        while True:
+            await self._come.wait()
+            self._come.clear()
+            while self._coming:
+                number, _ = self._coming.popitem()
+                if (version := self._versions.get(number)) is not None:
+                    await self._compile(number, version)
 
     def reset(self, rows: list[Put]) -> None:
         """See eventlog.projection.Sink."""
         self._versions.clear()
         self._activations.clear()
-        self._compiled.cache_clear()
+        self._compiled.clear()
         for row in sorted(rows, key=lambda row: row.key):
             self.apply(row)
+        self._coming = dict.fromkeys([max(self._versions, default=0), self.active])
 
     def apply(self, change: Change) -> None:
         """See eventlog.projection.Sink."""
@@ -92,11 +119,38 @@ class InForce:
             case Put(kind="rules"):
                 found = Version.of(change)
                 self._versions[found.version] = found
+                self._comes(found.version)
             case Put(kind="activation", value=value):
                 self._activations.append(msgspec.convert(value, Activation))
+                self._comes(self.active)
 
-    def _compile(self, number: int) -> Rules:
-        return Rules.checked(self._versions[number].texts[0])
+    def _comes(self, number: int) -> None:
+        """The last that came is parsed first; of what came before, as much as is kept."""
+        if number not in self._compiled:
+            self._coming.pop(number, None)
+            self._coming[number] = None
+            while len(self._coming) > COMPILED:
+                del self._coming[next(iter(self._coming))]
+            self._come.set()
+
+    async def _compile(self, number: int, version: Version) -> None:
+        """What cannot be read is said where it decides: nothing is allowed by it."""
+        try:
+            rules = await asyncio.to_thread(lambda: Rules.checked(version.texts[0]))
+        except Exception:
+            log.exception("rules_unreadable", version=number)
+            return
+        if self._versions.get(number) is version and number not in self._compiled:
+            self._keep(number, rules)
+
+    def _keep(self, number: int, rules: Rules) -> None:
+        """What decides is not given up for what does not."""
+        self._compiled[number] = rules
+        for one in (self.active, number):
+            if one in self._compiled:
+                self._compiled.move_to_end(one)
+        while len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
 
 
 class Together:

@@ -22,6 +22,8 @@ MAX_POLICIES = 2_000
 MAX_PROBLEMS = 100
 MAX_IN_ONE = 20
 MAX_SUMMARY = 2_000
+AT_ONCE = 25
+"""Policies that Cedar reads while no other thread goes on."""
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.:/-]{0,62}[A-Za-z0-9])?")
 _NEVER = "nothing_has_this"
@@ -61,18 +63,23 @@ def problems(policies: str, schema: str) -> list[Problem]:
 def parsed(policies: str) -> list[Policy]:
     """The policies of a text in which nothing is wrong. Raises ValueError."""
     statements = Source(POLICIES, policies).statements
-    found = _json(policies)["staticPolicies"]
-    if len(found) != len(statements):
-        raise ValueError("Cedar reads other policies here than were judged")
-    each = [found[f"policy{number}"] for number in range(len(statements))]
+    some = [statements[first : first + AT_ONCE] for first in range(0, len(statements), AT_ONCE)]
+    each = [json for one in some for json in _each("\n".join(statement.text for statement in one), len(one))]
     ids = [_id(number, one) for number, one in enumerate(each)]
     return [read(name, one.text, json) for name, one, json in zip(ids, statements, each, strict=True)]
+
+
+def _each(text: str, count: int) -> list[Json]:
+    found = _json(text)["staticPolicies"]
+    if len(found) != count:
+        raise ValueError("Cedar reads other policies here than were judged")
+    return [found[f"policy{number}"] for number in range(count)]
 
 
 def _unread(source: Source) -> list[Problem]:
     """What is nothing by each policy, and yet is something by the whole text."""
     try:
-        parsed(source.text)
+        _each(source.text, len(source.statements))
     except ValueError as error:
         return [source.problem(0, _shown_message(str(error)))]
     return []
