@@ -19,7 +19,7 @@ ANSWERS = (
     "client_id      sign-in-example",
     "'active': True",
     "└── walter ∈ group/readers → viewer → on folder/7 → contains document/9",
-    "examples/policy/documents.yaml: 11 cases, all as expected",
+    "examples/policy/documents.yaml: 14 cases, all as expected",
     '"because":["service/billing → owner → on document/7"]',
 )
 """What each of them is answered, in their order."""

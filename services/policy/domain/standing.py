@@ -57,7 +57,9 @@ class People(Protocol):
 
 
 class WithoutSessions:
-    """The part of People about sessions, tokens and doubt, where there are none: of another time, or of a file."""
+    """The part of People about sessions, tokens and doubt, where there are none: of another time, or, but for sessions
+    that it lists, of a file.
+    """
 
     __slots__ = ()
 

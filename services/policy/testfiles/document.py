@@ -13,15 +13,15 @@ from services.policy.domain.facts import Fact
 from services.policy.domain.rules.check import RulesInvalid
 from services.policy.domain.rules.engine import Rules
 from services.policy.domain.rules.text import POLICIES, SCHEMA
-from services.policy.domain.standing import Account
+from services.policy.domain.standing import Account, Session
 from services.policy.testfiles.sheet import Placed, Wrong, read
 
 ALLOWED, DENIED = "allowed", "denied"
 CODES = (
     *(ALLOWED, DENIED, "no_matching_role", "label_forbids", "forbidden_by_policy", "insufficient_acr"),
-    *("subject_unknown", "subject_disabled", "malformed", "failed"),
+    *("subject_unknown", "subject_disabled", "session_unknown", "session_revoked", "malformed", "failed"),
 )
-MEMBERS = ("now", "accounts", "policies", "schema", "facts", "facts_from", "cases")
+MEMBERS = ("now", "accounts", "sessions", "policies", "schema", "facts", "facts_from", "cases")
 
 Read = Callable[[str], str]
 """The text of a file that is named beside the test file. Raises OSError, UnicodeDecodeError."""
@@ -29,13 +29,14 @@ Read = Callable[[str], str]
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A question, and what is expected of it: allowed, denied, or the code of a denial. `now` is another time than the
-    file's, as RFC 3339; `acr` and `amr` are how the person logged in."""
+    file's, as RFC 3339; `session` is one of the file's, `acr` and `amr` are how the person logged in without one."""
 
     subject: str
     action: str
     expect: str
     resource: str | None = None
     given: dict[str, Any] = {}
+    session: str | None = None
     acr: str = ""
     amr: tuple[str, ...] = ()
     now: str = ""
@@ -49,6 +50,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             Entity.of(self.subject),
             self.action,
             where,
+            session_id=self.session,
             acr=self.acr,
             amr=self.amr,
             auth_time=auth_time,
@@ -65,13 +67,25 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """What a test file says. `accounts` is None where all are there that are spoken of; `now` in µs since 1970."""
+    """What a test file says. `accounts` is None where all are there that are spoken of; `now` in µs since 1970;
+    `sessions` by their ids.
+    """
 
     now: int
     accounts: Mapping[str, Account] | None
+    sessions: Mapping[str, Session]
     rules: Rules
     facts: Sequence[Said]
     cases: Sequence[tuple[int, Case]]
+
+
+class _Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    account: str
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    auth_time: str = ""
+    ended: bool = False
 
 
 class _Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,9 +103,12 @@ def parse(text: str, beside: Read, now: int) -> Document:
     if not cases:
         raise Wrong(1, "there are no cases")
     said = [Said(_fact(one.value, one.line), one.line) for one in _items(members, "facts")]
+    now = _time("now", members["now"]) if "now" in members else now
+    accounts = _accounts(members)
     return Document(
-        now=_time(members["now"]) if "now" in members else now,
-        accounts=_accounts(members),
+        now=now,
+        accounts=accounts,
+        sessions=_sessions(members, accounts, now),
         rules=_rules(members, beside),
         facts=[*_exported(members, beside), *said],
         cases=cases,
@@ -110,7 +127,9 @@ def _case(one: Placed) -> Case:
     if case.expect not in CODES:
         raise Wrong(one.line, f"expect is one of {', '.join(CODES)}")
     if case.now:
-        _time(Placed(one.line, case.now))
+        _time("now", Placed(one.line, case.now))
+    if case.session is not None and (case.acr or case.amr):
+        raise Wrong(one.line, "a session says itself how the person logged in: acr and amr are for a case without one")
     if not case.question(0).well_formed and case.expect != "malformed":
         raise Wrong(one.line, "no such question can be asked: subject and resource are TYPE/ID, an action is a.b")
     return case
@@ -123,11 +142,11 @@ def _converted(one: Placed, type_: Any, what: str) -> Any:
         raise Wrong(one.line, f"{what}: {error}") from None
 
 
-def _time(said: Placed) -> int:
+def _time(name: str, said: Placed) -> int:
     try:
         return parse_rfc3339(str(said.value))
     except (ValueError, TypeError, OverflowError):
-        raise Wrong(said.line, "now is a time such as 2031-01-31T12:00:00Z") from None
+        raise Wrong(said.line, f"{name} is a time such as 2031-01-31T12:00:00Z") from None
 
 
 def _accounts(members: Mapping[str, Placed]) -> Mapping[str, Account] | None:
@@ -136,6 +155,21 @@ def _accounts(members: Mapping[str, Placed]) -> Mapping[str, Account] | None:
     said = [_converted(one, str | _Person, "an account") for one in _items(members, "accounts")]
     people = [_Person(one) if isinstance(one, str) else one for one in said]
     return {one.id.removeprefix("account/"): Account(one.disabled) for one in people}
+
+
+def _sessions(members: Mapping[str, Placed], accounts: Mapping[str, Account] | None, now: int) -> Mapping[str, Session]:
+    """Who logged in just now, where the file does not say when."""
+    found: dict[str, Session] = {}
+    for one in _items(members, "sessions"):
+        said: _Session = _converted(one, _Session, "a session")
+        account = said.account.removeprefix("account/")
+        if accounts is not None and account not in accounts:
+            raise Wrong(one.line, f"account_unknown: account/{account} is not among the accounts")
+        if said.id in found:
+            raise Wrong(one.line, f"there is a session {said.id} already")
+        time = _time("auth_time", Placed(one.line, said.auth_time)) if said.auth_time else now
+        found[said.id] = Session(account, 0, 0, said.ended, said.acr, said.amr, time)
+    return found
 
 
 def _rules(members: Mapping[str, Placed], beside: Read) -> Rules:

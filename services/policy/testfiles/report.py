@@ -40,7 +40,7 @@ def as_data(results: Results) -> list[dict[str, Any]]:
 def _case(one: Result) -> dict[str, Any]:
     decision, case = one.decision, one.case
     said = {"line": one.line, "name": case.name, "subject": case.subject, "action": case.action}
-    said |= {"resource": case.resource, "expect": case.expect, "as_expected": one.as_expected}
+    said |= {"resource": case.resource, "session": case.session, "expect": case.expect, "as_expected": one.as_expected}
     said |= {"code": decision.code, "because": decision.because, "policies": decision.policies, "missing": one.missing}
     return {name: value for name, value in said.items() if value not in (None, "")}
 

@@ -13,7 +13,7 @@ from services.policy.domain.entities import ACCOUNT, Entity
 from services.policy.domain.facts import Assignment, Fact, Holding, Membership, key_of, stream_of
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import normal
-from services.policy.domain.standing import Account, WithoutSessions
+from services.policy.domain.standing import Account, Session, WithoutSessions
 from services.policy.model import Model, row_key
 from services.policy.testfiles.document import Document, Said
 from services.policy.testfiles.sheet import Wrong
@@ -21,9 +21,10 @@ from services.policy.testfiles.sheet import Wrong
 
 @dataclass(frozen=True, slots=True)
 class Told(WithoutSessions):
-    """Facts and people; `domain.decision.World`. There are no sessions, and nothing is in doubt."""
+    """Facts and people; `domain.decision.World`. There are no tokens, and nothing is in doubt."""
 
     accounts: Mapping[str, Account] | None
+    sessions: Mapping[str, Session]
     facts: Model = field(default_factory=Model)
 
     def of(self, stream: str) -> Sequence[Fact]:
@@ -42,10 +43,14 @@ class Told(WithoutSessions):
         """Where the file lists none, all are there."""
         return Account() if self.accounts is None else self.accounts.get(account_id)
 
+    def session(self, session_id: str) -> Session | None:
+        """Of those that the file lists."""
+        return self.sessions.get(session_id)
+
 
 def told(document: Document) -> Told:
     """Raises Wrong for a fact that a running suite would refuse. Those of an export are restored, not said anew."""
-    world = Told(document.accounts)
+    world = Told(document.accounts, document.sessions)
     first: dict[tuple[str, str], Said] = {}
     for said in document.facts:
         with_place = (stream_of(said.fact), key_of(said.fact))

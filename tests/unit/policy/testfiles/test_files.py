@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from services.policy.domain import spelled
-from services.policy.projections import AccountDisabled
+from services.policy.projections import AccountDisabled, SessionEnded, SessionStarted
 from services.policy.testfiles.__main__ import main
 from services.policy.testfiles.document import parse
 from services.policy.testfiles.trial import tried
@@ -55,7 +55,7 @@ def test_the_example_gives_the_decisions_that_it_expects_with_nothing_running(
 
     monkeypatch.setattr(socket, "socket", nothing)
     assert main([str(EXAMPLE)]) == 0
-    assert capsys.readouterr().out == f"{EXAMPLE}: 11 cases, all as expected\n"
+    assert capsys.readouterr().out == f"{EXAMPLE}: 14 cases, all as expected\n"
 
 
 async def test_the_example_is_decided_as_a_running_policy_decides_it() -> None:
@@ -67,6 +67,18 @@ async def test_the_example_is_decided_as_a_running_policy_decides_it() -> None:
         world.meet(account)
     await world.say(*(spelled.write(one.fact) for one in document.facts))
     world.at_identity(AccountDisabled(account_id="carol"))
+    for session_id, one in document.sessions.items():
+        world.at_identity(
+            SessionStarted(
+                session_id=session_id,
+                account_id=one.account_id,
+                acr=one.acr,
+                amr=one.amr,
+                auth_time=one.auth_time,
+            )
+        )
+        if one.ended:
+            world.at_identity(SessionEnded(session_id=session_id))
     for result in tried(document):
         world.clock.time = NOW * 10 if result.case.now else document.now
         question = result.case.question(world.clock.time)
@@ -90,6 +102,44 @@ def test_each_expectation_that_does_not_hold_is_named_with_its_line_and_its_reas
         assert f"\n{file}:{begins}: " in said
         assert f"expected  {other}\n" in said
         assert ("because  " if other == "denied" else "missing  ") in said
+
+
+SESSIONS = """\
+policies: ours.cedar
+sessions:
+  - {id: s1, account: ann, acr: mfa, amr: [otp, pwd], auth_time: 2029-12-31T23:00:00Z}
+  - {id: s2, account: account/ann}
+  - {id: s3, account: ann, ended: true}
+now: 2029-12-31T23:30:00Z
+"""
+FRESH = """\
+forbid (principal, action, resource)
+unless {
+  context has acr && context has auth_time && context.acr == "mfa" && context.now - context.auth_time < 3600
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "code"),
+    [
+        ("subject: account/ann, session: s1", "allowed"),
+        ("subject: account/ann, session: s1, now: 2029-12-31T23:59:59Z", "allowed"),
+        ("subject: account/ann, session: s1, now: 2030-01-01T00:00:00Z", "forbidden_by_policy"),
+        ("subject: account/ann, session: s2", "forbidden_by_policy"),
+        ("subject: account/ann, session: s3", "session_revoked"),
+        ("subject: account/ann, session: s4", "session_unknown"),
+        ("subject: account/bob, session: s1", "session_revoked"),
+    ],
+)
+def test_a_case_in_a_session_is_decided_by_its_login_and_whether_it_lives(
+    write: Callable[..., str], case: str, code: str
+) -> None:
+    write(FRESH, "ours.cedar")
+    facts = FACTS.replace(", expires_at: 2030-01-01T00:00:00Z", "")
+    for expect, exit_code in ((code, 0), ("subject_disabled", 1)):
+        cases = f"cases:\n  - {{{case}, action: document.read, expect: {expect}}}\n"
+        assert main([write(facts + SESSIONS + cases)]) == exit_code
 
 
 def test_an_expected_code_is_more_than_a_denial(write: Callable[..., str]) -> None:
@@ -128,6 +178,15 @@ def test_scripts_and_what_shows_tests_are_told_the_same(
         (f"{CASES}now: soon\n", "roles.yaml:3: now is a time such as 2031-01-31T12:00:00Z"),
         (f"{CASES}now: 2026-12-01\n", "roles.yaml:3: now is a time such as 2031-01-31T12:00:00Z"),
         (f"{CASES}accounts: [1]\n", "roles.yaml:3: an account: Expected `str | object`, got `int`"),
+        (f"{CASES}sessions: [{{id: s1}}]\n", "roles.yaml:3: a session: Object missing required field `account`"),
+        (f"{CASES}sessions: [{{id: s, account: b, secret: x}}]\n", "roles.yaml:3: a session: Object contains unknown"),
+        (
+            f"{CASES}sessions: [{{id: s, account: b, auth_time: now}}]\n",
+            "roles.yaml:3: auth_time is a time such as 2031",
+        ),
+        (f"{CASES}sessions: [{{id: s, account: b}}]\naccounts: [ann]\n", "roles.yaml:3: account_unknown: account/b is"),
+        (f"{CASES}sessions:\n" + 2 * "  - {id: s, account: b}\n", "roles.yaml:5: there is a session s already"),
+        (f"{CASES[:-2]}, session: s, acr: mfa}}\n", "roles.yaml:2: a session says itself how the person logged in"),
         (f"{CASES}policies: none.cedar\n", "roles.yaml:3: none.cedar cannot be read: No such file or directory"),
         (f"{CASES}facts:\n  - {{kind: rule}}\n", "roles.yaml:4: Invalid value 'rule' - at `$.kind`"),
         (f"{CASES}facts:\n  - {{kind: role, name: a, act: b}}\n", "roles.yaml:4: role has no 'act'"),
