@@ -24,7 +24,7 @@ from services.policy.domain.facts import (
     key_of,
     stream_of,
 )
-from services.policy.domain.pointers import pointers
+from services.policy.domain.pointers import OF_TYPE, pointers
 from services.policy.domain.reach import MAX_DEPTH, inherited
 from services.policy.streams import KINDS, Streams
 from services.policy.unmoved import Unmoved
@@ -39,6 +39,7 @@ class Model:
         self._closures: dict[str, Mapping[str, str]] = {}
         self._holdings: dict[str, Holding] = {}
         self._unmoved: list[Unmoved] = []
+        self._types: dict[str, None] = {}
 
     def of(self, stream: str) -> Sequence[Fact]:
         """The facts that a stream holds."""
@@ -55,6 +56,10 @@ class Model:
     def pointing(self, target: str) -> Collection[str]:
         """See Pointers."""
         return self._pointing.get(target, {})
+
+    def types(self) -> Collection[str]:
+        """The types of things that `pointing` finds."""
+        return self._types
 
     @contextmanager
     def unmoved(self) -> Iterator[Unmoved]:
@@ -83,6 +88,7 @@ class Model:
         """See eventlog.projection.Sink."""
         self._facts, self._closures, self._holdings = Streams(), {}, {}
         self._pointing.clear()
+        self._types.clear()
         for row in rows:
             if row.kind == "fact":
                 fact = msgspec.convert(_kept(row.value), Fact)
@@ -125,6 +131,8 @@ class Model:
     def _point(self, fact: Fact) -> None:
         for target, what in pointers(fact):
             among = self._pointing[target]
+            if not among and target.startswith(OF_TYPE):
+                self._types[target.removeprefix(OF_TYPE)] = None
             among[what] = among.get(what, 0) + 1
 
     def _drop(self, stream: str, key: str) -> None:
@@ -141,6 +149,7 @@ class Model:
                 del among[what]
             if not among:
                 del self._pointing[target]
+                self._types.pop(target.removeprefix(OF_TYPE), None)
 
 
 def _kept(value: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -39,7 +39,7 @@ _WRITTEN: Codes = _ADMINISTRATOR | {
     404: ("account_unknown", "role_unknown", "group_unknown", "not_there", "not_assigned"),
     409: (
         *("role_cycle", "group_cycle", "resource_cycle", "resource_too_deep", "roles_exclude_each_other"),
-        *("role_in_use", "group_in_use"),
+        *("role_in_use", "group_in_use", "type_ambiguous"),
     ),
 }
 

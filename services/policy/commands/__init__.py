@@ -18,6 +18,7 @@ from services.policy.domain.facts import Assignment, Fact, Facts, Role, stream_o
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import check_names, normal
 from services.policy.domain.history import FIRST, RECALL, SUITE
+from services.policy.domain.twins import refuse_twins, types_of
 from services.policy.queries import Memory
 
 ADMINISTRATOR = "administrator"
@@ -48,10 +49,12 @@ class Commands:
         With `recall`, the tokens that holders of roles and members of groups have until now end, too.
 
         Raises Refusal as domain.form and domain.checks say; `too_many_facts`, `too_many_to_recall`, `account_unknown`;
-        of what is to be removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`. Of several facts the
-        detail names the one.
+        `type_ambiguous`; of what is to be removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`. Of
+        several facts the detail names the one.
         """
         self._check_form(write, remove)
+        if not restored:
+            self._check_types(write)
         write, known = [normal(fact) for fact in write], self.memory.facts
         await self._check_accounts(write)
         holders = {} if restored else first(write, lambda fact: concerned(fact, known))
@@ -115,6 +118,13 @@ class Commands:
             with naming(fact, write):
                 if not self.memory.of(stream_of(fact)):
                     refuse_in_use(fact, leaving, self.memory.facts)
+
+    def _check_types(self, write: Sequence[Fact]) -> None:
+        known = set(self.memory.facts.types())
+        for fact in write:
+            with naming(fact, write):
+                refuse_twins(fact, known)
+            known.update(types_of(fact))
 
     async def _check_accounts(self, write: Sequence[Fact]) -> None:
         accounts = first(write, accounts_of)

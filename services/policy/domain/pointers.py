@@ -26,6 +26,8 @@ from services.policy.domain.facts import (
 )
 
 EVERYTHING = "*"
+OF_TYPE = "type "
+"""How a target begins that leads to the things of a type."""
 
 
 class Pointers(Facts, Protocol):
@@ -64,7 +66,7 @@ def _subject(holder: str) -> Sequence[tuple[str, str]]:
 
 
 def _typed(thing: str | None) -> Sequence[tuple[str, str]]:
-    return [] if thing is None else [(f"type {Entity.of(thing).type}", thing)]
+    return [] if thing is None else [(f"{OF_TYPE}{Entity.of(thing).type}", thing)]
 
 
 def below(holder: str, found: Pointers, most: int) -> Sequence[str]:

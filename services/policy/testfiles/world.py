@@ -14,6 +14,7 @@ from services.policy.domain.facts import Assignment, Fact, Holding, Membership, 
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import normal
 from services.policy.domain.standing import Account, Session, WithoutSessions
+from services.policy.domain.twins import refuse_twins, types_of
 from services.policy.model import Model, row_key
 from services.policy.testfiles.document import Document, Said
 from services.policy.testfiles.sheet import Wrong
@@ -52,12 +53,16 @@ def told(document: Document) -> Told:
     """Raises Wrong for a fact that a running suite would refuse. Those of an export are restored, not said anew."""
     world = Told(document.accounts, document.sessions)
     first: dict[tuple[str, str], Said] = {}
+    types: set[str] = set()
     for said in document.facts:
         with_place = (stream_of(said.fact), key_of(said.fact))
         before = first.setdefault(with_place, said)
         if before is not said and before.file == said.file:
             raise Wrong(said.line, f"line {before.line} says another fact of that name", said.file)
         _judge(said, partial(_lay, said.fact, world))
+        if not said.file:
+            _judge(said, partial(refuse_twins, said.fact, types))
+        types.update(types_of(said.fact))
     for said in document.facts:
         _judge(said, partial(_check, said, world, document.now))
     return world

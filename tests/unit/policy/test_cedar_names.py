@@ -4,12 +4,15 @@ from itertools import pairwise
 
 import pytest
 
+from eventlog.errors import Refusal
 from services.policy.domain.decision import decide
 from services.policy.domain.entities import Entity, Question
 from services.policy.domain.rules.engine import Rules
+from services.policy.domain.spelled import read
 from tests.harness.policy_models import NOW_US
 from tests.harness.policy_reference import Fact
 from tests.unit.policy.told import Told
+from tests.unit.policy.world import ALICE, OPERATOR, World
 
 ROOT: list[Fact] = [
     {"kind": "role", "name": "root", "actions": ["*"]},
@@ -77,3 +80,37 @@ def test_no_resource_is_taken_for_everything() -> None:
     named = Question(Entity("client", "billing"), "print", Entity("everything", "1"))
     assert decide(question, service.memory, anywhere, NOW_US).code == "allowed"
     assert decide(named, service.memory, anywhere, NOW_US).code == "no_matching_role"
+
+
+@pytest.mark.parametrize(
+    ("there", "new"), [("my_type", "my-type"), ("a-b_c", "a_b-c"), ("in_", "in"), ("grant", "grant_")]
+)
+async def test_a_type_that_cedar_could_not_tell_from_another_is_refused(there: str, new: str) -> None:
+    world = World()
+    world.meet(ALICE.id)
+    owned = {"kind": "owner", "owner": str(ALICE)}
+    await world.say(owned | {"resource": f"{there}/1"}, owned | {"resource": f"{there}/2"})
+    twins: list[Fact] = [
+        owned | {"resource": f"{new}/1"},
+        {"kind": "parent", "resource": "document/1", "parent": f"{new}/1"},
+        {"kind": "label", "of": f"{new}/1", "level": 3},
+    ]
+    for fact in twins:
+        with pytest.raises(Refusal, match=there) as refused:
+            await world.say(fact)
+        assert refused.value.code == "type_ambiguous"
+    await world.unsay({"kind": "owner", "resource": f"{there}/1"}, {"kind": "owner", "resource": f"{there}/2"})
+    await world.say(*twins)
+    with pytest.raises(Refusal, match="write 2: "):
+        await world.say(owned | {"resource": "one/1"}, owned | {"resource": f"{there}/1"})
+
+
+async def test_two_such_types_in_one_change_are_refused_and_restored_as_they_stood() -> None:
+    world = World()
+    both: list[Fact] = [{"kind": "label", "of": f"{one}/1", "level": 3} for one in ("my-type", "my_type")]
+    with pytest.raises(Refusal, match="write 2: my_type would be my-type") as refused:
+        await world.say(*both)
+    assert refused.value.code == "type_ambiguous"
+    await world.commands.write(OPERATOR, [read(one) for one in both], restored=True)
+    await world.settle()
+    await world.say(*({"kind": "label", "of": f"{one}/2", "level": 3} for one in ("my-type", "my_type")))

@@ -187,6 +187,10 @@ def test_scripts_and_what_shows_tests_are_told_the_same(
         (f"{CASES}sessions: [{{id: s, account: b}}]\naccounts: [ann]\n", "roles.yaml:3: account_unknown: account/b is"),
         (f"{CASES}sessions:\n" + 2 * "  - {id: s, account: b}\n", "roles.yaml:5: there is a session s already"),
         (f"{CASES[:-2]}, session: s, acr: mfa}}\n", "roles.yaml:2: a session says itself how the person logged in"),
+        (
+            f"{CASES}facts:\n  - {{kind: label, of: a-b/1}}\n  - {{kind: label, of: a_b/1}}\n",
+            "roles.yaml:5: type_ambiguous",
+        ),
         (f"{CASES}policies: none.cedar\n", "roles.yaml:3: none.cedar cannot be read: No such file or directory"),
         (f"{CASES}facts:\n  - {{kind: rule}}\n", "roles.yaml:4: Invalid value 'rule' - at `$.kind`"),
         (f"{CASES}facts:\n  - {{kind: role, name: a, act: b}}\n", "roles.yaml:4: role has no 'act'"),
