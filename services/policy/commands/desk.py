@@ -1,10 +1,11 @@
 """A change of facts while it is decided: what the log holds, and what this change has added so far."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from eventlog.events import Event, Recorded
 from eventlog.log import Attempt
+from services.policy.commands.concern import Place, place
 from services.policy.domain.facts import Fact, Facts, Known, Share, Unread, stream_of
 from services.policy.domain.history import FOLDS, Stated, saying, unsaying
 
@@ -56,20 +57,20 @@ class Desk:
         await self._write(stream, unsaying(fact))
         return True
 
-    async def give(self, share: Share) -> int:
+    async def give(self, share: Share, said: Collection[Place]) -> int:
         """As `put`. A share that gives to others than one of that id did is another: what rested on that falls."""
         before = (await self._read(stream_of(share))).like(share)
         since = await self.put(share)
         if before is None or _parties(before.fact) != _parties(share):
-            await self.fell(share)
+            await self.fell(share, said)
         return since
 
-    async def fell(self, share: Share) -> None:
-        """Removes what rests on a share that is not there any more, but for what this change says itself."""
+    async def fell(self, share: Share, said: Collection[Place]) -> None:
+        """Removes what rests on a share that is not there any more, but for what this change has `said` itself."""
         for one in (await self._read(stream_of(share))).placed.values():
             match one.fact:
-                case Share(under=share.id) if one.position < LATEST and await self.remove(one.fact):
-                    await self.fell(one.fact)
+                case Share(under=share.id) if place(one.fact) not in said and await self.remove(one.fact):
+                    await self.fell(one.fact, said)
 
     async def judge(self, rule: Callable[[Facts], None]) -> None:
         """Runs a rule on the facts as they would be. Raises what it raises."""
@@ -133,9 +134,10 @@ async def apply(desk: Desk, write: Sequence[Fact], remove: Sequence[Fact]) -> tu
     Answers the latest position since which something has been so already, and what was to be removed and is not there.
     """
     missing = [fact for fact in remove if not await desk.has(fact)]
+    said = {place(fact) for fact in write}
     for fact in remove:
         await desk.remove(fact)
         if isinstance(fact, Share):
-            await desk.fell(fact)
-    since = [await (desk.give(fact) if isinstance(fact, Share) else desk.put(fact)) for fact in write]
+            await desk.fell(fact, said)
+    since = [await (desk.give(fact, said) if isinstance(fact, Share) else desk.put(fact)) for fact in write]
     return max(since, default=0), missing

@@ -142,3 +142,12 @@ async def test_shares_that_are_said_together_rest_on_each_other_in_any_order(wor
     assert world.may(DAVE, "document.read", "document/9") == "allowed"
     await world.unsay(*reversed(shares))
     assert world.may(DAVE, "document.read", "document/9") == "no_matching_role"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_share_that_is_said_together_with_another_under_it_is_so_in_any_order(world: World, order: int) -> None:
+    await world.say({"kind": "owner", "resource": "document/9", "owner": "group/staff"})
+    await world.say(*({"kind": "membership", "member": one, "group": "staff"} for one in (ALICE, CAROL)))
+    await world.say(*[SECOND, FIRST | {"by": CAROL}][::order])
+    assert world.may(CAROL, "document.read", "document/9") == "allowed"
+    assert world.may(DAVE, "document.read", "document/9") == "allowed"
