@@ -2,13 +2,23 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from eventlog.errors import Kind, Refusal
+from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.log import Attempt, By, Log
 from services.policy.commands.accounts import Accounts, accounts_of
-from services.policy.commands.concern import concerned, first, looked_at, place, recalled, refuse_in_use, within
+from services.policy.commands.concern import (
+    concerned,
+    first,
+    looked_at,
+    place,
+    recalled,
+    refuse_in_use,
+    spreads,
+    within,
+)
 from services.policy.commands.desk import Desk, apply
 from services.policy.commands.naming import missing, naming
 from services.policy.domain.checks import check, check_exclusions
@@ -18,6 +28,7 @@ from services.policy.domain.facts import Assignment, Fact, Facts, Role, stream_o
 from services.policy.domain.form import check as check_form
 from services.policy.domain.form import check_names, normal
 from services.policy.domain.history import FIRST, RECALL, SUITE
+from services.policy.domain.standing import POLICY
 from services.policy.domain.twins import refuse_twins, types_of
 from services.policy.queries import Memory
 
@@ -49,13 +60,16 @@ class Commands:
         With `recall`, the tokens that holders of roles and members of groups have until now end, too.
 
         Raises Refusal as domain.form and domain.checks say; `too_many_facts`, `too_many_to_recall`, `account_unknown`;
-        `type_ambiguous`; of what is to be removed `not_assigned`, `not_there`, `role_in_use`, `group_in_use`. Of
-        several facts the detail names the one.
+        `type_ambiguous`, `not_yet_applied`; of what is to be removed `not_assigned`, `not_there`, `role_in_use`,
+        `group_in_use`. Of several facts the detail names the one.
         """
         self._check_form(write, remove)
         if not restored:
             self._check_types(write)
         write, known = [normal(fact) for fact in write], self.memory.facts
+        if recall or any(spreads(fact) for fact in (*write, *remove)):
+            await self._caught_up()
+        self._check_use(write, remove)
         await self._check_accounts(write)
         holders = {} if restored else first(write, lambda fact: concerned(fact, known))
         ended = recalled([*write, *remove], known) if recall else ()
@@ -109,10 +123,22 @@ class Commands:
         for fact in write:
             with naming(fact, write):
                 check_form(fact)
-        leaving = {place(fact) for fact in remove}
         for fact in remove:
             with naming(fact, remove, "remove"):
                 check_names(fact)
+
+    async def _caught_up(self) -> None:
+        """Returns once all is known here that was acknowledged before, by whichever process."""
+        head, following = await self.log.store.head(), self.memory.known[POLICY][0]
+        with suppress(TimeoutError):
+            if await following.wait(head.position, self.patience):
+                return
+        raise unavailable("not_yet_applied", f"what is known here ends before position {head.position}")
+
+    def _check_use(self, write: Sequence[Fact], remove: Sequence[Fact]) -> None:
+        leaving = {place(fact) for fact in remove}
+        for fact in remove:
+            with naming(fact, remove, "remove"):
                 refuse_in_use(fact, leaving, self.memory.facts)
         for fact in write:
             with naming(fact, write):

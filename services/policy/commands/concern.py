@@ -1,6 +1,7 @@
 """Whom a change of facts concerns besides those that it names, as far as is known in this process.
 
-What another process writes at the same time is not seen here: docs/policy.md says what is so in any case.
+What was acknowledged before is known. What another process writes at the same time is not seen here: docs/policy.md
+says what is so in any case.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from eventlog.errors import Kind, Refusal
 from services.policy.commands.naming import named
 from services.policy.domain.entities import ACCOUNT, CLIENT, Entity
 from services.policy.domain.facts import (
+    GROUP,
     Assignment,
     Exclusion,
     Fact,
@@ -33,6 +35,16 @@ def first(facts: Iterable[Fact], of: Callable[[Fact], Iterable[str]]) -> Mapping
         for one in of(fact):
             found.setdefault(one, fact)
     return found
+
+
+def spreads(fact: Fact) -> bool:
+    """Whether it concerns others than it names: who is in a group or holds a role, what lies in a resource."""
+    match fact:
+        case Role() | Group() | Exclusion() | Parent():
+            return True
+        case Assignment(holder) | Membership(holder):
+            return Entity.of(holder).type == GROUP
+    return False
 
 
 def concerned(fact: Fact, known: Pointers) -> Sequence[str]:

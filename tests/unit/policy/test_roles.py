@@ -7,6 +7,7 @@ import pytest
 
 from eventlog.errors import Refusal
 from services.policy.domain.spelled import read
+from tests.unit.policy.told import told
 from tests.unit.policy.world import OPERATOR, World, put
 
 ALICE, BOB = "account/acc_alice", "account/acc_bob"
@@ -174,8 +175,8 @@ async def test_what_was_given_while_another_process_removed_it_does_not_come_bac
     if named["kind"] == "role":
         named = named | {"actions": ["new.do"]}
     await world.say(named)
-    await world.commands.write(OPERATOR, [read(referring)])
-    await world.commands.write(OPERATOR, [], [read(named)])
+    await told(world, [referring])
+    await told(world, [], [named])
     await world.settle()
     with pytest.raises(Refusal) as refusal:
         await world.say(named)
@@ -183,6 +184,39 @@ async def test_what_was_given_while_another_process_removed_it_does_not_come_bac
     await world.unsay(referring)
     await world.say(named)
     assert world.may(ALICE, "new.do") == "no_matching_role"
+
+
+EDITS = {"kind": "assignment", "holder": ALICE, "role": "editor"}
+RECORDS = {"kind": "assignment", "holder": ALICE, "role": "auditor"}
+
+
+@pytest.mark.parametrize(
+    ("code", "write", "remove"),
+    [
+        ("roles_exclude_each_other", [{"kind": "exclusion", "name": "e", "roles": ["auditor", "editor"]}], []),
+        ("role_in_use", [], [{"kind": "role", "name": "auditor"}]),
+    ],
+)
+async def test_what_was_acknowledged_a_moment_ago_is_known_to_what_is_judged_next(
+    world: World, code: str, write: list[dict[str, Any]], remove: list[dict[str, Any]]
+) -> None:
+    await world.say({"kind": "role", "name": "auditor", "actions": ["log.read"]})
+    await world.commands.write(OPERATOR, [read(EDITS), read(RECORDS)])
+    with pytest.raises(Refusal) as refusal:
+        await world.commands.write(OPERATOR, [read(one) for one in write], [read(one) for one in remove])
+    assert refusal.value.code == code
+
+
+async def test_nothing_is_judged_by_what_is_known_where_that_stays_behind(world: World) -> None:
+    async def nothing() -> None:
+        """As where the log cannot be followed."""
+
+    world.policy.fold = nothing
+    await world.commands.write(OPERATOR, [read(EDITS)])
+    for fact in ({"kind": "group", "id": "new"}, {"kind": "exclusion", "name": "e", "roles": ["editor", "viewer"]}):
+        with pytest.raises(Refusal) as refusal:
+            await world.commands.write(OPERATOR, [read(fact)])
+        assert refusal.value.code == "not_yet_applied"
 
 
 async def test_what_ends_is_removed_together_with_what_it_refers_to_by_its_name_alone(world: World) -> None:

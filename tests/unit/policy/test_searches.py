@@ -4,11 +4,11 @@ import pytest
 
 from eventlog.errors import Refusal
 from services.policy.domain.entities import Entity, Question
-from services.policy.domain.spelled import read
 from services.policy.projections import AccountDisabled
 from services.policy.queries import Moment
 from services.policy.queries.search import Wanted
-from tests.unit.policy.world import OPERATOR, World
+from tests.unit.policy.told import told
+from tests.unit.policy.world import World
 
 ALICE, BOB = "account/acc_alice", "account/acc_bob"
 
@@ -94,7 +94,7 @@ async def test_nothing_is_found_where_resources_lie_deeper_than_a_decision_looks
     await world.say({"kind": "assignment", "holder": ALICE, "role": "viewer"})
     await world.say(*(box(number) for number in range(20, 39)))
     for some in (range(19), [19]):
-        await world.commands.write(OPERATOR, [read(box(number)) for number in some])
+        await told(world, [box(number) for number in some])
     await world.settle()
     deep = asked(resource="box/0")
     assert world.may(ALICE, "document.read", "box/0") == "failed"

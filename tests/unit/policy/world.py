@@ -1,7 +1,7 @@
 """Policy with nothing outside: a log in memory, facts folded by hand, a clock that is set."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -19,6 +19,7 @@ from services.policy.domain.facts import stream_of
 from services.policy.domain.rules.engine import Rules
 from services.policy.domain.spelled import read
 from services.policy.model import row_key
+from services.policy.ports import Known
 from services.policy.projections import (
     AccountRegistered,
     fold_accounts,
@@ -64,6 +65,17 @@ class Following:
         return self.applied
 
 
+@dataclass(kw_only=True)
+class OwnLog(Following):
+    """Policy's own log, which a process follows by itself: who waits for it has it folded."""
+
+    fold: Callable[[], Awaitable[None]]
+
+    async def wait(self, position: int, timeout: float) -> bool:
+        await self.fold()
+        return self.applied >= position
+
+
 @dataclass
 class SetClock:
     time: int = 1_000 * DAY
@@ -98,12 +110,16 @@ class World:
     clock: SetClock = field(default_factory=SetClock)
     identity: Following = field(default_factory=Following)
     token: Following = field(default_factory=Following)
-    policy: Following = field(default_factory=Following)
     policies: str = ""
     schema: str = ""
 
     def __post_init__(self) -> None:
-        known = {"identity": [self.identity], "token": [self.token], "policy": [self.policy]}
+        self.policy = OwnLog(fold=self.settle)
+        known: dict[str, list[Known]] = {
+            "identity": [self.identity],
+            "token": [self.token],
+            "policy": [self.policy],
+        }
         self.people, self.ended = MemoryRows(), MemoryRows()
         self.memory = Memory(accounts=self.people, revoked=self.ended, known=known)
         self.store = MemoryStore(clock=self.clock.now)
