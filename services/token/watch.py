@@ -3,11 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from chassis.rpc import acting
 from chassis.trust import Trust
-from eventlog.feed import INTERVAL, first_of
+from eventlog.feed import INTERVAL
 from eventlog.projection import Change, MemoryProjection, Put
 from eventlog.readers import Reader, Readers, bounded, check_position, check_reader
 from eventlog.store import Store
@@ -115,7 +116,9 @@ class Watching:
                 freshness=freshness,
             )
         else:
-            await first_of(watcher.wake.wait(), asyncio.sleep(INTERVAL))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL):
+                    await watcher.wake.wait()
 
     def _snapshot(self, watcher: Watcher) -> Iterator[token_pb2.WatchRevocationsResponse]:
         # Taken and marked as sent without a pause between, so nothing falls between snapshot and what comes. Written
