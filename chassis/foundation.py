@@ -18,7 +18,7 @@ from chassis.settings import ServiceSettings
 from chassis.tracing.events import appending, applying, publishing
 from eventlog.errors import unavailable
 from eventlog.events import Recorded, Registry
-from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed, Source
+from eventlog.feed import EventLogFeed, LocalFeed, RemoteFeed, SharedFeed, Source
 from eventlog.log import Log
 from eventlog.postgres import PostgresSealKeys, PostgresStore
 from eventlog.projection import (
@@ -90,10 +90,10 @@ class Foundation:
         """Another service's log at HOST:PORT, to follow; from its topic, where a cluster is read."""
         owner = RemoteFeed(name, connect(target, self.tls, name))
         if self.cluster is None:
-            return owner
+            return SharedFeed(owner, self.me)
         from eventlog.feed.kafka import KafkaFeed
 
-        return KafkaFeed(owner, self.cluster)
+        return SharedFeed(KafkaFeed(owner, self.cluster), self.me)
 
     def follow(
         self, projection: Projection, source: Source, sink: Sink, kinds: Sequence[str] | None = None

@@ -13,10 +13,12 @@ import msgspec
 
 from eventlog.errors import Kind, Refusal
 from eventlog.postgres.connection import fetch
+from watchword.log.v1 import log_pb2
 
 STALENESS = 5_000_000
 MAX_STALENESS = 60_000_000
 MAX_NAME = 128
+MAX_FOLLOWERS = 64
 MAX_POSITION = 2**63 - 1
 
 
@@ -32,6 +34,16 @@ def check_position(position: int) -> int:
     if position > MAX_POSITION:
         raise Refusal(Kind.INVALID, "position_invalid", "no log is as long as that")
     return position
+
+
+def check_followers(followers: Sequence[log_pb2.Follower]) -> Sequence[log_pb2.Follower]:
+    """Those who share a stream. Raises Refusal as the above do, and `reader_invalid` for more than 64."""
+    if len(followers) > MAX_FOLLOWERS:
+        raise Refusal(Kind.INVALID, "reader_invalid", f"at most {MAX_FOLLOWERS} share a stream")
+    for one in followers:
+        check_reader(one.reader)
+        check_position(one.applied)
+    return followers
 
 
 def bounded(max_staleness: int) -> int:

@@ -3,6 +3,7 @@
 from eventlog.feed.local import LocalFeed
 from eventlog.feed.owner import EventLogFeed, first_of
 from eventlog.feed.remote import RemoteFeed
+from eventlog.feed.shared import SharedFeed
 from eventlog.feed.source import (
     INTERVAL,
     PACE,
@@ -28,6 +29,7 @@ __all__ = [
     "LocalFeed",
     "Progress",
     "RemoteFeed",
+    "SharedFeed",
     "Source",
     "SourceLost",
     "Transport",

@@ -55,23 +55,29 @@ class KafkaFeed:
         return Transport("feed") if following is None else following.transport
 
     async def follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
+        self,
+        reader: str,
+        max_staleness: float,
+        progress: Callable[[], Progress],
+        pace: float = 0.0,
+        hurry: asyncio.Event | None = None,
     ) -> AsyncGenerator[Batch, None]:
-        """See Source.follow."""
-        following = self._follow(reader, max_staleness, progress)
+        """See Source.follow. The owner hears of what was applied on `hurry`; without one, at once of a revocation."""
+        applied = hurry or asyncio.Event()
+        following = self._follow(reader, max_staleness, progress, applied)
         async with aclosing(paced(following, pace) if pace else following) as batches:
             async for batch in batches:
                 yield batch
-                if revokes(row.type for row in batch.rows):  # applied by now, which the owner's receipts want to know
-                    self._readers[reader].hurry.set()
+                if hurry is None and revokes(row.type for row in batch.rows):
+                    applied.set()
 
     async def _follow(
-        self, reader: str, max_staleness: float, progress: Callable[[], Progress]
+        self, reader: str, max_staleness: float, progress: Callable[[], Progress], hurry: asyncio.Event
     ) -> AsyncGenerator[Batch, None]:
         start = progress()
         noticed = self._noticed.setdefault(reader, {})
         merge = Merge(start.applied, start.chain_hash, start.offset, noticed=noticed)
-        following = self._readers[reader] = _Following(self.log, reader, merge, progress)
+        following = self._readers[reader] = _Following(self.log, reader, merge, progress, hurry)
         tasks = [
             asyncio.ensure_future(following.watched(following.read_owner(self._owner, max_staleness))),
             asyncio.ensure_future(following.watched(following.read_topic(self._kafka))),
@@ -99,7 +105,9 @@ class _Topic:
 class _Following:
     """One reader: both sources run, and what they bring is taken in one place, in the order in which it came."""
 
-    def __init__(self, name: str, reader: str, merge: Merge, progress: Callable[[], Progress]) -> None:
+    def __init__(
+        self, name: str, reader: str, merge: Merge, progress: Callable[[], Progress], hurry: asyncio.Event
+    ) -> None:
         self._log = name
         self._reader = reader
         self._merge = merge
@@ -109,7 +117,7 @@ class _Following:
         self._clock = LogClock()
         self._owner_lost = False
         self._said = merge.trouble
-        self.hurry = asyncio.Event()
+        self._hurry = hurry
 
     @property
     def transport(self) -> Transport:
@@ -144,7 +152,7 @@ class _Following:
 
     async def read_owner(self, owner: RemoteFeed, max_staleness: float) -> None:
         """Stamps and receipts always, and the events while they are wanted."""
-        follow = partial(owner.follow, hurry=self.hurry, patience=PROOF)
+        follow = partial(owner.follow, hurry=self._hurry, patience=PROOF)
         following = follow_for_ever(follow, self._reader, max_staleness, self._reported, self._lost_owner)
         async with aclosing(following) as batches:
             async for batch in batches:
@@ -215,7 +223,7 @@ class _Following:
         if waiting.lost:
             merge.lost(waiting.lost)
         if merge.held:
-            self.hurry.set()  # the owner's proof
+            self._hurry.set()  # the owner's proof
         if not waiting.found:
             waiting.done.set()
             self._waiting = None
@@ -250,5 +258,5 @@ class _Following:
         else:
             log.warning("reading_from_feed", log=self._log, reader=self._reader, reason=trouble)
         if (trouble is None) != (self._said is None):
-            self.hurry.set()
+            self._hurry.set()
         self._said = trouble

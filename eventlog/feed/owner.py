@@ -10,7 +10,7 @@ from eventlog.errors import LogUnavailable
 from eventlog.events import Recorded
 from eventlog.feed.source import INTERVAL, PAGE_BYTES, PAGE_EVENTS
 from eventlog.feed.wire import to_event
-from eventlog.readers import Reader, Readers, bounded, check_position, check_reader
+from eventlog.readers import Reader, Readers, bounded, check_followers, check_position, check_reader
 from eventlog.store import Store
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 from watchword.wire import to_timestamp
@@ -41,7 +41,7 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
         opened = await _opened(request_iterator)
         check_reader(opened.reader)
         check_position(opened.after)
-        feed = _Reading(self._store, self._readers, self._now, self._named(opened.reader), opened)
+        feed = _Reading(self._store, self._readers, self._now, self._named, opened)
         listening = asyncio.ensure_future(feed.listen(request_iterator))
         self._open.add(feed)
         try:
@@ -69,13 +69,18 @@ class _Reading:
     """One reader's stream, as the owner sees it."""
 
     def __init__(
-        self, store: Store, readers: Readers, now: Callable[[], int], name: str, opened: log_pb2.ReadOpen
+        self,
+        store: Store,
+        readers: Readers,
+        now: Callable[[], int],
+        named: Callable[[str], str],
+        opened: log_pb2.ReadOpen,
     ) -> None:
         self._store = store
         self._readers = readers
         self._now = now
-        self._name = name
-        self._max_staleness = bounded(opened.max_staleness.ToMicroseconds())
+        self._named = named
+        self._opened = opened
         self._after = opened.after
         self._stamps_only = opened.stamps_only
         self._catching_up = opened.catching_up
@@ -112,9 +117,20 @@ class _Reading:
             self.wake()
 
     async def _report(self, said: log_pb2.Progress) -> None:
-        """It stands among the readers before it is told anything that it may trust."""
-        parked = tuple(said.parked_streams)
-        await self._readers.report(Reader(self._name, said.applied, self._max_staleness, self._now(), parked))
+        """Who reads stands among the readers before it is told anything that it may trust."""
+        opened = self._opened
+        alone = log_pb2.Follower(
+            reader=opened.reader,
+            max_staleness=opened.max_staleness,
+            applied=said.applied,
+            parked_streams=said.parked_streams,
+        )
+        readers = [self._reader(one) for one in check_followers(said.followers) or (alone,)]
+        await asyncio.gather(*map(self._readers.report, readers))
+
+    def _reader(self, one: log_pb2.Follower) -> Reader:
+        staleness = bounded(one.max_staleness.ToMicroseconds())
+        return Reader(self._named(one.reader), one.applied, staleness, self._now(), tuple(one.parked_streams))
 
     async def next(self) -> log_pb2.ReadResponse | None:
         self._woken.clear()

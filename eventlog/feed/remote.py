@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from eventlog.feed.source import INTERVAL, PACE, Batch, Echo, Progress, SourceLost, Transport, revokes
+from eventlog.feed.source import INTERVAL, PACE, Batch, Echo, Follower, Progress, SourceLost, Transport, revokes
 from eventlog.feed.wire import to_row
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -31,8 +31,8 @@ class RemoteFeed:
         hurry: asyncio.Event | None = None,
         patience: float = PACE,
     ) -> AsyncGenerator[Batch, None]:
-        """See Source.follow. Reports progress each second, and every `patience` seconds at most when a revocation has
-        been applied or on `hurry`.
+        """See Source.follow. Reports progress each second, and on `hurry`, or without one when a revocation has been
+        applied: every `patience` seconds at most.
         """
         call = self._stub.Read()
         applied = hurry or asyncio.Event()
@@ -47,7 +47,7 @@ class RemoteFeed:
                 if not isinstance(response, log_pb2.ReadResponse):
                     raise SourceLost(f"the feed of {self.log} ended: {await call.details()}")
                 yield Batch([to_row(event) for event in response.events], report.echo(response))
-                if revokes(event.type for event in response.events):
+                if hurry is None and revokes(event.type for event in response.events):
                     applied.set()
         except (grpc.RpcError, TimeoutError, asyncio.InvalidStateError) as error:
             raise SourceLost(f"the feed of {self.log} was lost: {_reason(error)}") from error
@@ -73,7 +73,7 @@ class _Reporter:
         self._hurry = hurry
         self._patience = patience
         self._writing = asyncio.Lock()
-        self._reported: dict[int, int] = {}
+        self._reported: dict[int, Progress] = {}
         self._last = 0.0
         self._answered = asyncio.Event()
 
@@ -90,11 +90,12 @@ class _Reporter:
         async with asyncio.timeout(SILENCE), self._writing:
             self._last = asyncio.get_running_loop().time()
             now, stamp = self._progress(), boot_ns()
-            self._reported[stamp] = now.applied
+            self._reported[stamp] = now
             self._answered.clear()
             report = log_pb2.Progress(
                 applied=now.applied, stamp=stamp, parked_streams=now.parked, stamps_only=now.stamps_only
             )
+            report.followers.extend(map(_said, now.followers))
             await self._call.write(log_pb2.ReadRequest(progress=report))
 
     async def each_second(self) -> None:
@@ -117,10 +118,17 @@ class _Reporter:
             raise SourceLost("a stamp came back that was never sent")
         reported = self._reported[fresh.stamp]
         # Later reports make earlier ones void: the owner answers the newest that it has heard.
-        self._reported = {stamp: applied for stamp, applied in self._reported.items() if stamp > fresh.stamp}
+        self._reported = {stamp: later for stamp, later in self._reported.items() if stamp > fresh.stamp}
         if not self._reported:
             self._answered.set()
-        return Echo(fresh.head, fresh.time.ToMicroseconds(), fresh.stamp, fresh.chain_hash, reported)
+        each = {one.reader: one.applied for one in reported.followers} or None
+        return Echo(fresh.head, fresh.time.ToMicroseconds(), fresh.stamp, fresh.chain_hash, reported.applied, each)
+
+
+def _said(one: Follower) -> log_pb2.Follower:
+    said = log_pb2.Follower(reader=one.reader, applied=one.applied, parked_streams=one.parked)
+    said.max_staleness.FromMicroseconds(int(one.max_staleness * 1_000_000))
+    return said
 
 
 def _reason(error: Exception) -> str:

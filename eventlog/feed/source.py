@@ -24,7 +24,7 @@ REVOKING = (".revoked.v1", ".compromised.v1")
 @dataclass(frozen=True, slots=True)
 class Echo:
     """The owner read `head` after the reader's clock had shown `stamp` (ns), when it had applied `reported`; `time` in
-    µs since 1970 by the log's clock.
+    µs since 1970 by the log's clock. Where followers were reported, `each` says what each of them had applied.
     """
 
     head: int
@@ -32,6 +32,7 @@ class Echo:
     stamp: int
     chain_hash: bytes
     reported: int
+    each: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,22 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Follower:
+    """One of those who share a stream: what it has applied, and the streams that it could not go on with.
+    `max_staleness` in seconds.
+    """
+
+    reader: str
+    max_staleness: float
+    applied: int
+    parked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What a reader has applied, and the streams that it could not go on with; `offset` is a hint where that stands in
     the topic. With `stamps_only` the owner need not send events. Who is `catching_up` answers nobody yet: it is no
-    reader whose receipts anybody waits for.
+    reader whose receipts anybody waits for. Where `followers` share the stream, they are the readers.
     """
 
     applied: int
@@ -56,6 +69,7 @@ class Progress:
     offset: int | None = None
     stamps_only: bool = False
     catching_up: bool = False
+    followers: tuple[Follower, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from eventlog.events import Recorded
-from eventlog.store import Appended, Command, Head, page_of, rows_of, weight
-
-KEPT_ROWS = 2_000
-KEPT_BYTES = 4_000_000
+from eventlog.newest import Newest
+from eventlog.store import Appended, Command, Head, rows_of
 
 Load = Callable[[int, int, int], Awaitable[list[Recorded]]]
 
@@ -16,13 +14,12 @@ class Tail:
     """Every projection and every reader of the feed asks for the same few rows as soon as they are there: one query for
     each would cost more than appending them did.
 
-    `load` reads from the database. Rows are kept up to KEPT_ROWS and KEPT_BYTES; what is older is read there.
+    `load` reads from the database; what is older than what is kept is read there.
     """
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._rows: list[Recorded] = []
-        self._bytes = 0
+        self._newest = Newest()
         self._growing: asyncio.Future[None] | None = None
 
     async def read(self, after: int, limit: int, max_bytes: int) -> list[Recorded]:
@@ -37,38 +34,35 @@ class Tail:
             await self._grown(limit, max_bytes)
         if not self._holds(after):  # it was of a log that is no more
             return []
-        return page_of(self._rows[after - self._rows[0].position + 1 :], limit, max_bytes)
+        return self._newest.page(after, limit, max_bytes)
 
     @property
     def last(self) -> int:
         """The last position that is kept; 0 where there is none."""
-        return self._rows[-1].position if self._rows else 0
+        return self._newest.last
 
     def stored(self, commands: Sequence[tuple[Command, Appended]]) -> None:
         """What this process has just appended need not be read again, where nothing lies between."""
         for command, appended in sorted(commands, key=lambda stored: stored[1].first):
-            if self._rows and command.own_id and appended.first == self.last + 1:
-                self._add(rows_of(command, appended, self._rows[-1].chain_hash))
+            if self._newest and command.own_id and appended.first == self.last + 1:
+                self._newest.add(rows_of(command, appended, self._newest.chain_hash))
 
     def confirm(self, head: Head, before: int) -> None:
         """Forgets all where the log has become another, as after a restore: no reader is given what is no more.
 
         `before` is what `last` was when the head had not been read yet.
         """
-        held = bool(self._rows) and self._rows[0].position <= head.position <= self.last
-        known = self._rows[head.position - self._rows[0].position] if held else None
-        if head.position < before or (known is not None and known.chain_hash != head.chain_hash):
-            self._forget()
+        if self._newest.of_another(head, before):
+            self._newest.begin(0)
 
     def _holds(self, after: int) -> bool:
         """Whether all that is kept above a position follows it without a gap."""
-        return bool(self._rows) and self._rows[0].position - 1 <= after <= self.last
+        return bool(self._newest) and self._newest.holds(after)
 
     def _begin(self, after: int, page: list[Recorded]) -> None:
         """Who asks for what is newer than all that is kept is followed."""
         if page and after >= self.last:
-            self._forget()
-            self._add(page)
+            self._newest.begin(after, page)
 
     async def _grown(self, limit: int, max_bytes: int) -> None:
         if self._growing is None:
@@ -80,25 +74,9 @@ class Tail:
         last = self.last
         page = await self._load(last, limit, max_bytes)
         if self.last == last:
-            self._add(page)
+            self._newest.add(page)
 
     def _grew(self, growing: asyncio.Future[None]) -> None:
         self._growing = None
         if not growing.cancelled():
             growing.exception()  # told to those who waited, and there may be nobody left
-
-    def _add(self, page: list[Recorded]) -> None:
-        self._rows += page
-        self._bytes += sum(map(weight, page))
-        if len(self._rows) > 2 * KEPT_ROWS or self._bytes > 2 * KEPT_BYTES:
-            self._shorten()
-
-    def _shorten(self) -> None:
-        kept = self._rows[-KEPT_ROWS:]
-        size = sum(map(weight, kept))
-        while len(kept) > 1 and size > KEPT_BYTES:
-            size -= weight(kept.pop(0))
-        self._rows, self._bytes = kept, size
-
-    def _forget(self) -> None:
-        self._rows, self._bytes = [], 0

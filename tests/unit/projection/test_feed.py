@@ -9,7 +9,18 @@ import pytest
 
 from eventlog.errors import Kind, LogUnavailable, Refusal
 from eventlog.events import Recorded
-from eventlog.feed import INTERVAL, PAGE_EVENTS, Batch, LocalFeed, Progress, RemoteFeed, Source, SourceLost, to_event
+from eventlog.feed import (
+    INTERVAL,
+    PAGE_EVENTS,
+    Batch,
+    LocalFeed,
+    Progress,
+    RemoteFeed,
+    SharedFeed,
+    Source,
+    SourceLost,
+    to_event,
+)
 from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Head, MemoryStore
 from tests.unit.projection.notes import SlowReaders, Written, feed_of, served, until, write, write_raw, written
@@ -29,8 +40,14 @@ async def at_home(store: MemoryStore, readers: MemoryReaders) -> AsyncIterator[S
     yield LocalFeed("notes", store, readers, lambda: boot_ns() // 1000)
 
 
+@asynccontextmanager
+async def shared(store: MemoryStore, readers: MemoryReaders) -> AsyncIterator[Source]:
+    async with over_grpc(store, readers) as source:
+        yield SharedFeed(source, "all")  # type: ignore[arg-type]
+
+
 REVOKED = "watchword.notes.note.revoked.v1"
-both = pytest.mark.parametrize("open_source", [over_grpc, at_home])
+all_ways = pytest.mark.parametrize("open_source", [over_grpc, at_home, shared])
 Open = Callable[[MemoryStore, MemoryReaders], Any]
 
 
@@ -60,7 +77,7 @@ def positions(rows: list[Recorded]) -> list[int]:
     return [row.position for row in rows]
 
 
-@both
+@all_ways
 async def test_a_reader_gets_history_and_then_what_comes(open_source: Open) -> None:
     store = await written(*[f"{number}:text" for number in range(PAGE_EVENTS + 20)])
     async with open_source(store, MemoryReaders()) as source:
@@ -72,7 +89,7 @@ async def test_a_reader_gets_history_and_then_what_comes(open_source: Open) -> N
     assert positions(follower.rows) == list(range(1, PAGE_EVENTS + 22))
 
 
-@both
+@all_ways
 async def test_a_reader_goes_on_after_what_it_has(open_source: Open) -> None:
     store = await written("a:1", "b:1", "c:1")
     async with open_source(store, MemoryReaders()) as source:
@@ -81,7 +98,7 @@ async def test_a_reader_goes_on_after_what_it_has(open_source: Open) -> None:
     assert positions(follower.rows) == [3]
 
 
-@both
+@all_ways
 async def test_freshness_names_a_head_that_was_read_after_the_stamp(open_source: Open) -> None:
     store = await written("a:1", "b:1")
     async with open_source(store, MemoryReaders()) as source:
@@ -95,7 +112,7 @@ async def test_freshness_names_a_head_that_was_read_after_the_stamp(open_source:
     assert before <= echo.stamp <= boot_ns()
 
 
-@both
+@all_ways
 async def test_the_owner_learns_what_a_reader_has_applied_and_could_not(open_source: Open) -> None:
     store, readers = await written("a:1", "b:1"), MemoryReaders()
     live: list[Reader] = []
@@ -130,7 +147,7 @@ class Reports(MemoryReaders):
         return self.heard[count]
 
 
-@both
+@all_ways
 async def test_a_revocation_is_reported_at_once_and_all_else_each_second(open_source: Open) -> None:
     store, readers, sooner = MemoryStore(), Reports(), []
     async with open_source(store, readers) as source:
@@ -171,7 +188,7 @@ class Headless(MemoryStore):
         raise LogUnavailable
 
 
-@both
+@all_ways
 async def test_who_cannot_read_its_head_does_not_answer(open_source: Open) -> None:
     async with open_source(Headless(), MemoryReaders()) as source:
         follower = Follower(source)
@@ -303,7 +320,7 @@ async def test_a_reader_is_remembered_for_its_max_staleness_after_it_vanished() 
     assert not await readers.live(6_000_001)
 
 
-@both
+@all_ways
 async def test_who_is_catching_up_is_no_reader_that_others_wait_for(open_source: Open) -> None:
     store, readers = await written("a:1"), MemoryReaders()
     async with open_source(store, readers) as source:

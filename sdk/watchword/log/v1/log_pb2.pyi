@@ -102,6 +102,7 @@ class Progress(_message.Message):
     STAMP_FIELD_NUMBER: _builtins.int
     PARKED_STREAMS_FIELD_NUMBER: _builtins.int
     STAMPS_ONLY_FIELD_NUMBER: _builtins.int
+    FOLLOWERS_FIELD_NUMBER: _builtins.int
     applied: _builtins.int
     stamp: _builtins.int
     stamps_only: _builtins.bool
@@ -112,6 +113,12 @@ class Progress(_message.Message):
     def parked_streams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Streams of which the reader could not apply an event, and everything after it."""
 
+    @_builtins.property
+    def followers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Follower]:
+        """Whom the events are passed on to where the stream is shared, 64 at most: then they are among the readers of the log,
+        and the one who opened it is not.
+        """
+
     def __init__(
         self,
         *,
@@ -119,14 +126,49 @@ class Progress(_message.Message):
         stamp: _builtins.int = ...,
         parked_streams: _abc.Iterable[_builtins.str] | None = ...,
         stamps_only: _builtins.bool = ...,
+        followers: _abc.Iterable[Global___Follower] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "parked_streams", b"parked_streams", "stamp", b"stamp", "stamps_only", b"stamps_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "followers", b"followers", "parked_streams", b"parked_streams", "stamp", b"stamp", "stamps_only", b"stamps_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Progress: _TypeAlias = Progress  # noqa: Y015
+
+@_typing.final
+class Follower(_message.Message):
+    """One of those who share a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READER_FIELD_NUMBER: _builtins.int
+    MAX_STALENESS_FIELD_NUMBER: _builtins.int
+    APPLIED_FIELD_NUMBER: _builtins.int
+    PARKED_STREAMS_FIELD_NUMBER: _builtins.int
+    reader: _builtins.str
+    """As in ReadOpen."""
+    applied: _builtins.int
+    """As in Progress."""
+    @_builtins.property
+    def max_staleness(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def parked_streams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        reader: _builtins.str = ...,
+        max_staleness: _duration_pb2.Duration | None = ...,
+        applied: _builtins.int = ...,
+        parked_streams: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_staleness", b"max_staleness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "max_staleness", b"max_staleness", "parked_streams", b"parked_streams", "reader", b"reader"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Follower: _TypeAlias = Follower  # noqa: Y015
 
 @_typing.final
 class ReadResponse(_message.Message):
