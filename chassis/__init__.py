@@ -3,6 +3,7 @@
 settings.py    WATCHWORD_<SERVICE>_<NAME> and …_FILE → a service's settings; the key-encryption key's file
 telemetry.py   logs, the correlation id, metrics
 readiness.py   whether the process is ready, and why not
+heap.py        when memory that was freed goes back to the system
 process.py     start in order, supervise, drain; `python -m services.X`
 migration.py   the database of this release, before a service starts
 tracing/       requests, calls and events as spans over OTLP, where a collector is set

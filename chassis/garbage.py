@@ -2,6 +2,8 @@
 
 import gc
 
+from chassis.heap import give_back
+
 YOUNG = 20_000
 """Objects that are made before it looks at them (Python's own: 700)."""
 
@@ -14,3 +16,4 @@ def collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG)
+    give_back()

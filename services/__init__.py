@@ -11,3 +11,5 @@ if sys.argv[0] == "-m":
     # A service is being started. Of the hundred thousand objects that its imports make hardly one is garbage, and
     # looking for some takes a fifth of the time. chassis.process turns it on again.
     gc.disable()
+    # structlog takes it where the suite's command brought it, for tracebacks in colour that no service prints: 3 MiB.
+    sys.modules["rich"] = None  # type: ignore[assignment]

@@ -11,6 +11,7 @@ from limits import parse
 from chassis.administration import by_action, policy_decides
 from chassis.auth import Bearers
 from chassis.foundation import Foundation, lay
+from chassis.heap import keep_freed
 from chassis.kept import PostgresKept
 from chassis.limits import PostgresStorage, WindowLimits
 from chassis.origins import Origins
@@ -195,4 +196,5 @@ async def flushed(failures: Failures) -> AsyncIterator[Failures]:
 
 
 if __name__ == "__main__":
+    keep_freed()  # a hash takes 19 MiB, and gives them back when no other follows
     main("identity", IdentitySettings, compose, SCHEMA)

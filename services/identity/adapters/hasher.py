@@ -12,11 +12,15 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from prometheus_client import Gauge
 
+from chassis.heap import give_back
 from chassis.telemetry import REFUSED_BY_LIMIT
 from eventlog.errors import Kind, Refusal, unavailable
 
 T = TypeVar("T")
 
+REST = 3.0
+"""Seconds without a hash after which the memory of those before goes back; the next one finds it anew, in a third more
+time."""
 WAITING = Gauge("watchword_identity_hashes_waiting", "Password hashes in work or waiting")
 
 
@@ -40,6 +44,7 @@ class ThreadHasher:
         self._share = share
         self._minimum_strength = minimum_strength
         self._waiting: Counter[str] = Counter()
+        self._resting: asyncio.TimerHandle | None = None
         self.nobodys = self._argon2.hash(secrets.token_urlsafe(32))
 
     async def hash_new(self, password: str, hints: Collection[str], source: str) -> str:
@@ -76,6 +81,8 @@ class ThreadHasher:
             raise unavailable("overloaded", "too many people log in at once")
         self._waiting[source] += 1
         WAITING.inc()
+        if self._resting is not None:
+            self._resting.cancel()
         try:
             yield
         finally:
@@ -83,11 +90,13 @@ class ThreadHasher:
             self._waiting[source] -= 1
             if not self._waiting[source]:
                 del self._waiting[source]
+            if not self._waiting:
+                self._resting = asyncio.get_running_loop().call_later(REST, give_back)
 
     def _hash_new(self, password: str, hints: Collection[str]) -> str:
         if not password:
             raise Refusal(Kind.UNPROCESSABLE, "password_too_weak", "a password is not empty")
-        # Its lists of words are 20 MiB, which a process that only verifies need not hold.
+        # Its lists of words are 13 MiB, which a process that only verifies need not hold.
         from services.identity.adapters.strength import judge
 
         judged = judge(password, hints)
