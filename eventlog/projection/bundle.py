@@ -34,6 +34,7 @@ UNFIT = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 """What PostgreSQL says of a value that no column takes, and of a key that no index takes."""
 
 One = Put | Patch | Drop
+Columns = tuple[list[str], ...]
 
 
 @dataclass
@@ -53,6 +54,22 @@ class Bundle:
         at = change.kind, change.key
         self.rows[at] = _after(self.rows.get(at), change)
         return True
+
+    def put(self) -> Columns:
+        """Kinds, keys, what they belong to and values, as PUT takes them."""
+        rows = [row for row in self.rows.values() if isinstance(row, Put)]
+        named = [row.kind for row in rows], [row.key for row in rows], [row.belongs for row in rows]
+        return *named, [_json(row.value) for row in rows]
+
+    def patched(self) -> Columns:
+        """Kinds, keys and fields, as PATCH takes them."""
+        rows = [row for row in self.rows.values() if isinstance(row, Patch)]
+        return [row.kind for row in rows], [row.key for row in rows], [_json(row.fields) for row in rows]
+
+    def dropped(self) -> Columns:
+        """Kinds and keys, as DROP takes them."""
+        rows = [row for row in self.rows.values() if isinstance(row, Drop)]
+        return [row.kind for row in rows], [row.key for row in rows]
 
     def _drop_group(self, change: DropGroup) -> bool:
         group = change.kind, change.belongs
@@ -98,19 +115,11 @@ async def write_all(connection: Connection, place: str, changes: Iterable[Change
 
 
 async def _write(connection: Connection, place: str, bundle: Bundle) -> None:
-    puts = [row for row in bundle.rows.values() if isinstance(row, Put)]
-    patches = [row for row in bundle.rows.values() if isinstance(row, Patch)]
-    drops = [row for row in bundle.rows.values() if isinstance(row, Drop)]
     for dropped in bundle.groups.values():
         await connection.execute(DROP_GROUP, place, dropped.kind, dropped.belongs, dropped.spare)
-    if puts:
-        named = [one.kind for one in puts], [one.key for one in puts], [one.belongs for one in puts]
-        await connection.execute(PUT, place, *named, [_json(one.value) for one in puts])
-    if patches:
-        said = [_json(one.fields) for one in patches]
-        await connection.execute(PATCH, place, [one.kind for one in patches], [one.key for one in patches], said)
-    if drops:
-        await connection.execute(DROP, place, [one.kind for one in drops], [one.key for one in drops])
+    for statement, columns in ((PUT, bundle.put()), (PATCH, bundle.patched()), (DROP, bundle.dropped())):
+        if columns[0]:
+            await connection.execute(statement, place, *columns)
 
 
 def _json(value: object) -> str:

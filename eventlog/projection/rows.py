@@ -11,7 +11,7 @@ from eventlog.events import Recorded
 from eventlog.migrate import PROJECTIONS as SCHEMA
 from eventlog.postgres.connection import LOST, fetch
 from eventlog.postgres.sweep import sweep
-from eventlog.projection.bundle import Connection
+from eventlog.projection.bundle import Bundle, Connection
 from eventlog.projection.change import Put, Value
 from watchword.chain import GENESIS
 
@@ -28,6 +28,30 @@ PARKED = f"SELECT DISTINCT stream FROM projection_parked WHERE projection = {PLA
 # As their indexes have it.
 SORT = "AND value ? 'kind' AND value->>'kind' = $5"
 FORGET = "projection = $1 AND value ? 'forget_at_us' AND (value->>'forget_at_us')::bigint < $2"
+
+MOVE = f"""
+UPDATE projection_checkpoints SET position = $4, chain_hash = $5, topic_offset = $6
+WHERE projection = {PLACE} AND position = $2 AND chain_hash = $3 RETURNING projection
+"""
+# A bundle's rows with the checkpoint, where that stands at $2; else nothing.
+AT_ONCE = f"""
+WITH moved AS ({MOVE}), put AS (
+    INSERT INTO projection_rows AS old (projection, kind, key, belongs, value)
+    SELECT moved.projection, kind, key, belongs, value::jsonb
+    FROM moved, unnest($7::text[], $8::text[], $9::text[], $10::text[]) new(kind, key, belongs, value)
+    ORDER BY kind, key
+    ON CONFLICT (projection, kind, key) DO UPDATE SET belongs = excluded.belongs, value = excluded.value
+    WHERE (old.belongs, old.value) IS DISTINCT FROM (excluded.belongs, excluded.value)
+), patched AS (
+    UPDATE projection_rows old SET value = old.value || new.value::jsonb
+    FROM moved, unnest($11::text[], $12::text[], $13::text[]) new(kind, key, value)
+    WHERE old.projection = moved.projection AND old.kind = new.kind AND old.key = new.key
+), dropped AS (
+    DELETE FROM projection_rows old USING moved, unnest($14::text[], $15::text[]) gone(kind, key)
+    WHERE old.projection = moved.projection AND old.kind = gone.kind AND old.key = gone.key
+)
+SELECT projection FROM moved
+"""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -198,13 +222,16 @@ class Rows:
             at.offset,
         )
 
-    async def move(self, before: Checkpoint, at: Checkpoint) -> bool:
-        """Moves the checkpoint where no row changes. False where it does not stand at `before`."""
-        query = f"""UPDATE projection_checkpoints SET position = $4, chain_hash = $5, topic_offset = $6
-                    WHERE projection = {PLACE} AND position = $2 AND chain_hash = $3 RETURNING position"""
+    async def move(self, before: Checkpoint, at: Checkpoint, changed: Bundle) -> bool:
+        """Moves the checkpoint together with rows; of groups it knows nothing. False where it does not stand at
+        `before`: then nothing is changed.
+        """
         args = self.projection, before.position, before.chain_hash, at.position, at.chain_hash, at.offset
         async with self.pool.acquire() as connection:
-            return await connection.fetchval(query, *args) is not None
+            if not changed.rows:
+                return await connection.fetchval(MOVE, *args) is not None
+            columns = *changed.put(), *changed.patched(), *changed.dropped()
+            return await connection.fetchval(AT_ONCE, *args, *columns) is not None
 
     async def overdue(self, kind: str, now: int, after: str, limit: int) -> list[str]:
         """The next keys of a kind whose `forget_at_us` has passed at `now`, in order; of rows that are not dropped."""

@@ -10,7 +10,7 @@ import structlog
 from eventlog.events import Recorded
 from eventlog.feed import Progress, Source, SourceLost, first_of
 from eventlog.postgres.turn import turn
-from eventlog.projection.bundle import UNFIT, Connection, write_all
+from eventlog.projection.bundle import UNFIT, Connection, bundles, write_all
 from eventlog.projection.change import Change, Projection
 from eventlog.projection.durable import Durable
 from eventlog.projection.memory import continues
@@ -43,10 +43,9 @@ class TableProjection(Durable):
             judged.append((row, await self._judged(row)))
             if number % BREATH == 0:  # a page takes a while, and others have their turn in between
                 await asyncio.sleep(0)
-        if await self._unchanged(judged, offset):
-            return
         try:
-            await self._commit(judged, offset, savepoints=False)
+            if not await self._at_once(judged, offset):
+                await self._commit(judged, offset, savepoints=False)
         except UNFIT:
             await self._commit(judged, offset, savepoints=True)
 
@@ -69,18 +68,22 @@ class TableProjection(Durable):
             log.error("event_parked", projection=self.name, position=row.position, reason=repr(error))
             return repr(error)
 
-    async def _unchanged(self, judged: Sequence[tuple[Recorded, Judged]], offset: int | None) -> bool:
-        """Most of what is logged changes nothing here: then one statement moves the checkpoint. False where it does,
-        or where another process has moved it.
+    async def _at_once(self, judged: Sequence[tuple[Recorded, Judged]], offset: int | None) -> bool:
+        """Most of what is logged changes few rows here, or none: one statement moves the checkpoint with them. False
+        where that does not do, or where another process has moved it.
         """
-        if self._parked or any(changes != [] for _, changes in judged):
+        if self._parked:
             return False
-        at = self._at
-        for row, _ in judged:
+        at, together = self._at, list[Change]()
+        for row, changes in judged:
+            if isinstance(changes, str):
+                return False
             if row.position > at.position:
                 continues(at, row)
                 at = Checkpoint(row.position, row.chain_hash, offset if row is judged[-1][0] else None)
-        if not await self.rows.move(self._at, at):
+                together += changes
+        changed, *more = bundles(together)
+        if more or changed.groups or not await self.rows.move(self._at, at, changed):
             return False
         self._at = at
         return True

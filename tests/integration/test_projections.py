@@ -14,18 +14,22 @@ from eventlog.events import Event, Recorded
 from eventlog.feed import Batch, LocalFeed, RemoteFeed
 from eventlog.projection import (
     Change,
+    Drop,
     MemoryProjection,
     MemoryRows,
+    Patch,
     Projection,
     ProjectionFeed,
     Projections,
+    Put,
     Reaction,
     Rows,
     TableProjection,
     foreign,
     reaction_id,
 )
-from eventlog.projection.rows import SCHEMA
+from eventlog.projection.bundle import bundles
+from eventlog.projection.rows import SCHEMA, Checkpoint
 from eventlog.readers import MemoryReaders, PostgresReaders, Reader
 from eventlog.store import MemoryStore
 from tests.harness.database import Database
@@ -100,6 +104,24 @@ async def test_rows_and_checkpoint_stand_together_at_every_moment(pool: asyncpg.
         await write(store, Written(note="note", text="301"))
         await stands_at(one.rows, 301)
     assert await texts(one.rows) == {"note": "301"}
+
+
+async def test_rows_change_with_the_checkpoint_or_not_at_all(pool: asyncpg.Pool) -> None:
+    rows, memory = Rows(pool, "notes"), MemoryRows()
+    await rows.begin()
+    at = [await rows.checkpoint(), *(Checkpoint(position, bytes([position]) * 32) for position in (1, 2, 3))]
+    put: list[Change] = [Put("note", key, {"text": key, "position": 1}, "x") for key in "abcd"]
+    changed: list[Change] = [Put("note", "a", {"text": "new"}, "y"), Patch("note", "b", {"text": "new"})]
+    for number, changes in enumerate((put, [*changed, Drop("note", "c"), Patch("note", "e", {"text": "none"})])):
+        (bundle,) = bundles(changes)
+        assert await rows.move(at[number], at[number + 1], bundle)
+        for change in changes:
+            memory.apply(change)
+    (late,) = bundles([Put("note", "a", {"text": "late"}), Patch("note", "b", {"text": "late"}), Drop("note", "d")])
+    assert not await rows.move(at[1], at[3], late)
+    loaded = await rows.load()
+    assert {one.key: one for one in loaded.rows} == {key: memory.find("note", key) for key in "abd"}
+    assert loaded.checkpoint == at[2]
 
 
 async def test_it_goes_on_where_it_stopped(pool: asyncpg.Pool) -> None:
