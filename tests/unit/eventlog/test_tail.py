@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from eventlog.events import Recorded
-from eventlog.postgres.heads import Heads
 from eventlog.newest import KEPT_ROWS
+from eventlog.postgres.heads import Heads
 from eventlog.postgres.tail import Tail
 from eventlog.store import Appended, Command, Head, MemoryStore
 from tests.harness.log import command, event
