@@ -59,7 +59,7 @@ def _policy(size: Size) -> Told:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
     _trim()
     held = resident(os.getpid()) - before
-    world = World(None, facts=model)
+    world = World(None, {}, model)
     asked = [_question(one) for one in questions(size, QUESTIONS)]
     rules = engine.Rules.of()
     cost = _cost([partial(decide, one, world, rules, 0) for one in asked])
@@ -88,7 +88,7 @@ def _casbin(size: Size) -> Told:
 def _cedarpy(size: Size) -> Told:
     """The shipped policies on slices that were cut and encoded before."""
     model, count, load = _loaded(size)
-    world, policies = World(None, facts=model), cedarpy.PolicySet.from_str(shipped.POLICIES)
+    world, policies = World(None, {}, model), cedarpy.PolicySet.from_str(shipped.POLICIES)
     calls = [_call(world, policies, _question(one)) for one in questions(size, QUESTIONS)]
     return Told(facts=count, load=load, decision=_cost(calls))
 
