@@ -20,6 +20,7 @@ from services.identity.domain.events import events as identity_events
 from services.identity.reactions import NAME as TAKE_OVER
 from services.policy import projections as of_policy
 from services.policy.domain.events import policy_events
+from services.token import entitlements
 from services.token import projections as of_token
 from services.token.domain.events import events as token_events
 from suite import contract
@@ -118,6 +119,8 @@ def _pens(place: Place, databases: dict[str, asyncpg.Connection]) -> dict[str, P
             [
                 *((one, Table(of_token.TRUST, trusted_events)) for one in (identity, token, policy)),
                 (identity, Table(of_identity.TOLD, of_identity.token_events)),
+                (identity, Table(of_identity.ORIGINS, of_identity.origin_events)),
+                (token, Table(of_token.PARTS, token_events, own=True)),
                 (token, Table(of_token.CLIENTS, token_events, own=True)),
                 (token, Table(of_token.FAMILIES, of_token.family_events)),
                 (policy, Table(of_policy.REVOKED, trusted_events)),
@@ -125,7 +128,11 @@ def _pens(place: Place, databases: dict[str, asyncpg.Connection]) -> dict[str, P
             [(identity, TAKE_OVER)],
         ),
         "policy": Tables(
-            [(policy, Table(one, policy_events, own=True)) for one in (of_policy.FACTS, of_policy.PAST)], []
+            [
+                *((policy, Table(one, policy_events, own=True)) for one in (of_policy.FACTS, of_policy.PAST)),
+                (token, Table(entitlements.ENTITLEMENTS, entitlements.policy_events)),
+            ],
+            [],
         ),
     }
     keys = {name: read_key_file(place.secrets / f"{name}.kek") for name in SERVICES}
