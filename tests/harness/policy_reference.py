@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Fact = Mapping[str, Any]
 Chain = list[Fact]
 """Facts that together permit something, from the subject to the resource."""
@@ -31,13 +32,19 @@ class Asked:
     resource: str | None = None
 
 
-def decided(facts: Sequence[Fact], people: Mapping[str, bool], asked: Asked, now: int) -> tuple[bool, str]:
-    """Whether it is allowed, and the code of the answer. In this order; the first that speaks ends it."""
+def decided(
+    facts: Sequence[Fact], people: Mapping[str, bool], asked: Asked, now: int, over: bool = False
+) -> tuple[bool, str]:
+    """Whether it is allowed, and the code of the answer. In this order; the first that speaks ends it. `over`: it is
+    asked in a session that is.
+    """
     standing = at(facts, now)
     if malformed(asked):
         return False, "malformed"
     if objection := not_standing(facts, people, asked.subject):
         return False, objection
+    if over:
+        return False, "session_revoked"
     if label_forbids(standing, asked):
         return False, "label_forbids"
     if why(facts, asked, now):
@@ -178,11 +185,13 @@ def lies_in(facts: Sequence[Fact], thing: str | None) -> list[str]:
     return reached(begin, lambda one: [fact["parent"] for fact in parents if fact["resource"] == one])
 
 
-def reached(begin: Sequence[str], step: Callable[[str], Sequence[str]]) -> list[str]:
+def reached(begin: Sequence[T], step: Callable[[T], Sequence[T]]) -> list[T]:
     """All that one comes to, each once, whatever rings there are."""
     found = list(begin)
     for one in found:
-        found.extend(new for new in dict.fromkeys(step(one)) if new not in found)
+        for new in step(one):
+            if new not in found:
+                found.append(new)
     return found
 
 
@@ -237,3 +246,26 @@ def changed(facts: Sequence[Fact], write: Sequence[Fact] = (), remove: Sequence[
     """The facts after a write."""
     gone = {name_of(fact) for fact in (*write, *remove)}
     return [*(fact for fact in facts if name_of(fact) not in gone), *write]
+
+
+def commanded(facts: Sequence[Fact], write: Sequence[Fact] = (), remove: Sequence[Fact] = ()) -> list[Fact]:
+    """The facts after a command. What rested on a share falls with it, or when a share to or by others takes its id;
+    what the command says stays said.
+    """
+    said, gone = {name_of(fact) for fact in write}, {name_of(fact) for fact in remove}
+    shares = [fact for fact in facts if fact["kind"] == "share"]
+    new = {name_of(fact): parties(fact) for fact in write if fact["kind"] == "share"}
+    others = [share for share in shares if new.get(name_of(share), parties(share)) != parties(share)]
+    fallen = reached(
+        [*(share for share in shares if name_of(share) in gone), *others],
+        lambda one: [share for share in shares if rests_on(share, one) and name_of(share) not in said],
+    )
+    return changed(facts, write, [*remove, *fallen])
+
+
+def parties(share: Fact) -> tuple[str | None, ...]:
+    return share["by"], share["to"], share.get("under")
+
+
+def rests_on(share: Fact, under: Fact) -> bool:
+    return (share["resource"], share.get("under")) == (under["resource"], under["id"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.policy_reference import Asked, Fact, changed, decided, microseconds, why
+from tests.harness.policy_reference import Asked, Fact, changed, commanded, decided, microseconds, why
 
 ALICE, BOB, CAROL = "account/alice", "account/bob", "account/carol"
 PEOPLE = {"alice": False, "bob": False, "carol": False, "disabled": True}
@@ -290,3 +290,15 @@ def test_why_names_the_facts_that_permit() -> None:
     first, second = shared("s1", CAROL, pass_on=True), shared("s2", BOB, "s1")
     facts = [EDITOR, held(), OWNED, first, second]
     assert why(facts, Asked(BOB, "document.read", DOCUMENT), microseconds(NOW)) == [[held(), EDITOR], [second, first]]
+
+
+def test_with_a_share_falls_what_rested_on_it_but_for_what_the_same_command_says() -> None:
+    first, second = shared("s1", BOB, pass_on=True), shared("s2", CAROL, "s1", pass_on=True)
+    third, apart = shared("s3", "client/c", "s2"), shared("s4", "client/d")
+    facts = [OWNED, first, second, third, apart]
+    assert commanded(facts, remove=[first]) == [OWNED, apart]
+    assert commanded(facts, [{**first, "expires_at": NOW}])[:-1] == [OWNED, second, third, apart]
+    for other in ({**first, "to": CAROL}, {**first, "by": BOB}):
+        assert commanded(facts, [other]) == [OWNED, apart, other]
+        assert commanded(facts, [other, second]) == [OWNED, third, apart, other, second]
+        assert commanded(facts, [second, other]) == [OWNED, third, apart, second, other]
