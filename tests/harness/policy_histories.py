@@ -110,10 +110,10 @@ def handed_on(draw: st.DrawFn) -> list[Told]:
     found = [Told(draw(PROCESSES), [fact]) for fact in (owned, *shares)]
     for _ in range(draw(st.integers(1, 3))):
         some = draw(st.lists(st.sampled_from(shares), min_size=1, unique_by=name_of))
+        changed = {**some[-1], draw(st.sampled_from(["by", "to"])): draw(WHO)}
         if draw(st.booleans()):
-            found.append(Told(draw(PROCESSES), remove=some[:1]))
-        else:
-            changed = {**some[-1], draw(st.sampled_from(["by", "to"])): draw(WHO)}
+            found.append(Told(draw(PROCESSES), remove=some[-1:]))
+        if draw(st.booleans()):
             found.append(Told(draw(PROCESSES), draw(st.permutations([*some[:-1], changed])), restored=True))
     return found
 
