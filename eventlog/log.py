@@ -7,7 +7,7 @@ so what it decided is true at the position where its events stand; if any stream
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -27,6 +27,8 @@ T = TypeVar("T")
 Append = Callable[[Command], Awaitable[Appended]]
 
 CACHED = 20_000
+AT_ONCE = 100
+"""Streams that are read together."""
 SNAPSHOT_EVERY = 50
 ATTEMPTS = 100
 PATIENCE = 8.0
@@ -58,8 +60,8 @@ class Attempt:
         return state_now
 
     async def expect(self, wanted: Iterable[tuple[Fold[Any], str]]) -> None:
-        """Before many streams are read, most of which are new: one question tells which of them do not exist."""
-        await self._log.learn_new(wanted)
+        """Before many streams are read: all of them are asked for together, not one after another."""
+        await self._log.learn(wanted)
 
     async def exists(self, fold: Fold[Any], key: str) -> bool:
         """Whether a stream has any event. Guarded."""
@@ -209,14 +211,17 @@ class Log:
             return self._cache[stream]
         return await self._load(fold, stream)
 
-    async def learn_new(self, wanted: Iterable[tuple[Fold[Any], str]]) -> None:
-        """Remembers, of those that are not in memory, which do not exist; see Attempt.expect."""
+    async def learn(self, wanted: Iterable[tuple[Fold[Any], str]]) -> None:
+        """Remembers those that are not in memory, and which of them do not exist; see Attempt.expect."""
         streams = {fold.stream(key): fold for fold, key in wanted}
         unknown = [stream for stream in streams if stream not in self._cache]
         there = await self.store.moved([Guard(stream, 0) for stream in unknown]) if unknown else {}
         for stream in unknown:
             if stream not in there:
                 self._remember(stream, 0, streams[stream].initial)
+        found = list(there)
+        for first in range(0, len(found), AT_ONCE):
+            await self._load_each({stream: streams[stream] for stream in found[first : first + AT_ONCE]})
 
     async def fresh(self, fold: Fold[S], key: str) -> S:
         """The state of a stream as it stands in the database now, for answers that no append confirms.
@@ -260,11 +265,21 @@ class Log:
         events = (self.registry.decode(row.type, row.body) for row in rows if row.sealed is not None)
         await self.sealer.learn(_owner(event) for event in events if event is not None)
 
+    async def _load_each(self, streams: Mapping[str, Fold[Any]]) -> None:
+        """As `_load`, with two questions for all of them."""
+        kept = await self.store.snapshot_each([stream for stream, fold in streams.items() if fold.snapshots])
+        loaded = {stream: _begun(fold, kept.get(stream)) for stream, fold in streams.items()}
+        for row in await self.store.stream_each({stream: version for stream, (version, _) in loaded.items()}):
+            event, (_, state) = await self.decode(row), loaded[row.stream]
+            loaded[row.stream] = (
+                row.version,
+                state if event is None else streams[row.stream].evolve(state, event, row),
+            )
+        for stream, (version, state) in loaded.items():
+            self._remember(stream, version, state)
+
     async def _load(self, fold: Fold[S], stream: str) -> tuple[int, S]:
-        version, state = 0, fold.initial
-        kept = await self.store.snapshot(stream) if fold.snapshots else None
-        if kept is not None and kept.schema == fold.schema:
-            version, state = kept.version, msgspec.msgpack.decode(kept.state, type=type(fold.initial))
+        version, state = _begun(fold, await self.store.snapshot(stream) if fold.snapshots else None)
         for row in await self.store.stream(stream, version):
             event = await self.decode(row)
             version = row.version
@@ -287,6 +302,13 @@ class Log:
     def _forget_behind(self, stream: str, versions: dict[str, int]) -> None:
         if stream in versions and self._cache.get(stream, (0, None))[0] != versions[stream]:
             self._cache.pop(stream, None)
+
+
+def _begun(fold: Fold[S], kept: Snapshot | None) -> tuple[int, S]:
+    """Version and state from which a stream is folded on."""
+    if kept is None or kept.schema != fold.schema:
+        return 0, fold.initial
+    return kept.version, msgspec.msgpack.decode(kept.state, type=type(fold.initial))
 
 
 def _owner(event: Event) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -109,6 +109,10 @@ class Store(Protocol):
         """The events of one stream above version `after`, in order."""
         ...
 
+    async def stream_each(self, after: Mapping[str, int]) -> list[Recorded]:
+        """The same of several streams at once, each above its version; one stream after another."""
+        ...
+
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
         """One page of the log above position `after`, in order: at most `limit` rows and `max_bytes`, at least one.
 
@@ -129,6 +133,10 @@ class Store(Protocol):
         ...
 
     async def snapshot(self, stream: str) -> Snapshot | None: ...
+
+    async def snapshot_each(self, streams: Sequence[str]) -> dict[str, Snapshot]:
+        """Those that there are, by their streams."""
+        ...
 
     async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None: ...
 
@@ -251,6 +259,11 @@ class MemoryStore:
         await asyncio.sleep(0)
         return self.streams.get(stream, [])[after:]
 
+    async def stream_each(self, after: Mapping[str, int]) -> list[Recorded]:
+        """See Store.stream_each."""
+        await asyncio.sleep(0)
+        return [row for stream, version in after.items() for row in self.streams.get(stream, [])[version:]]
+
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
         """See Store.read."""
         return page_of(self.rows[after : after + limit], limit, max_bytes)
@@ -277,6 +290,10 @@ class MemoryStore:
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         return self.snapshots.get(stream)
+
+    async def snapshot_each(self, streams: Sequence[str]) -> dict[str, Snapshot]:
+        """See Store.snapshot_each."""
+        return {stream: self.snapshots[stream] for stream in streams if stream in self.snapshots}
 
     async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None:
         self.snapshots[stream] = snapshot

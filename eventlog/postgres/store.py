@@ -1,6 +1,6 @@
 """The store's protocol on PostgreSQL. Every statement is a transaction of its own, so none is longer than one page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -24,6 +24,12 @@ CROSS JOIN LATERAL (SELECT coalesce((SELECT version FROM eventlog.events e WHERE
 WHERE now.version <> seen.version
 """
 _STREAM = "SELECT * FROM eventlog.events WHERE stream = $1 AND version > $2 ORDER BY version"
+_STREAM_EACH = """
+SELECT rows.* FROM unnest($1::text[], $2::bigint[]) seen(stream, version)
+CROSS JOIN LATERAL (SELECT * FROM eventlog.events e WHERE e.stream = seen.stream AND e.version > seen.version
+                    ORDER BY version) rows
+ORDER BY rows.stream, rows.version
+"""
 _READ = """
 SELECT *
 FROM (SELECT *, row_number() OVER pages AS row,
@@ -34,6 +40,7 @@ WHERE row = 1 OR size <= $3
 ORDER BY position
 """
 _SNAPSHOT = "SELECT version, schema, state FROM eventlog.snapshots WHERE stream = $1"
+_SNAPSHOT_EACH = "SELECT stream, version, schema, state FROM eventlog.snapshots WHERE stream = ANY ($1::text[])"
 _KEEP = """
 INSERT INTO eventlog.snapshots (stream, version, schema, state) VALUES ($1, $2, $3, $4)
 ON CONFLICT (stream) DO UPDATE SET version = excluded.version, schema = excluded.schema, state = excluded.state,
@@ -95,6 +102,10 @@ class PostgresStore:
         """See Store.stream."""
         return [recorded(row) for row in await fetch(self._pool, _STREAM, stream, after)]
 
+    async def stream_each(self, after: Mapping[str, int]) -> list[Recorded]:
+        """See Store.stream_each."""
+        return [recorded(row) for row in await fetch(self._pool, _STREAM_EACH, list(after), list(after.values()))]
+
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
         """See Store.read."""
         return await self._tail.read(after, limit, max_bytes)
@@ -115,6 +126,11 @@ class PostgresStore:
         """See Store.snapshot."""
         rows = await fetch(self._pool, _SNAPSHOT, stream)
         return Snapshot(**rows[0]) if rows else None
+
+    async def snapshot_each(self, streams: Sequence[str]) -> dict[str, Snapshot]:
+        """See Store.snapshot_each."""
+        rows = await fetch(self._pool, _SNAPSHOT_EACH, streams)
+        return {row["stream"]: Snapshot(row["version"], row["schema"], row["state"]) for row in rows}
 
     async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None:
         """See Store.keep_snapshot."""

@@ -216,6 +216,19 @@ async def test_a_stream_is_read_above_a_version(store: Store) -> None:
     assert await store.stream("none/1") == []
 
 
+async def test_several_streams_are_read_at_once_each_above_a_version(store: Store) -> None:
+    await store.append(command("c1", {"a/1": 0, "b/1": 0}, events=(event(), event(), event())))
+    await store.append(command("c2", {"c/1": 0}))
+    await store.append(command("c3", {"a/1": 3}))
+    rows = await store.stream_each({"a/1": 2, "b/1": 0, "none/1": 0, "c/1": 1})
+    assert [(row.stream, row.version) for row in rows] == [
+        *(("a/1", version) for version in (3, 4)),
+        *(("b/1", version) for version in (1, 2, 3)),
+    ]
+    assert rows[:2] == await store.stream("a/1", after=2)
+    assert await store.stream_each({}) == []
+
+
 async def test_waiting_ends_when_the_log_grows(store: Store) -> None:
     waiting = asyncio.create_task(store.wait(0, timeout=DEADLINE))
     await store.append(command("c1", {"a/1": 0}))
@@ -235,3 +248,11 @@ async def test_a_snapshot_is_kept_until_the_next(store: Store) -> None:
     await store.keep_snapshot("a/1", Snapshot(50, "n:int", b"\x01"))
     await store.keep_snapshot("a/1", Snapshot(100, "n:int", b"\x02"))
     assert await store.snapshot("a/1") == Snapshot(100, "n:int", b"\x02")
+
+
+async def test_snapshots_of_several_streams_are_read_at_once(store: Store) -> None:
+    first, second = Snapshot(50, "n:int", b"\x01"), Snapshot(100, "n:int", b"\x02")
+    await store.keep_snapshot("a/1", first)
+    await store.keep_snapshot("b/1", second)
+    assert await store.snapshot_each(["a/1", "none/1", "b/1"]) == {"a/1": first, "b/1": second}
+    assert await store.snapshot_each([]) == {}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from importlib.resources import files
 from random import Random
@@ -56,6 +56,9 @@ class DelayedStore:
     async def stream(self, stream: str, after: int = 0) -> list[Recorded]:
         return await self._around(lambda: self._store.stream(stream, after))
 
+    async def stream_each(self, after: Mapping[str, int]) -> list[Recorded]:
+        return await self._around(lambda: self._store.stream_each(after))
+
     async def read(self, after: int, limit: int, max_bytes: int = 1_000_000) -> list[Recorded]:
         return await self._around(lambda: self._store.read(after, limit, max_bytes))
 
@@ -70,6 +73,9 @@ class DelayedStore:
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         return await self._around(lambda: self._store.snapshot(stream))
+
+    async def snapshot_each(self, streams: Sequence[str]) -> dict[str, Snapshot]:
+        return await self._around(lambda: self._store.snapshot_each(streams))
 
     async def keep_snapshot(self, stream: str, snapshot: Snapshot) -> None:
         await self._around(lambda: self._store.keep_snapshot(stream, snapshot))

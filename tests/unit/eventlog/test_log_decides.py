@@ -1,14 +1,14 @@
 """A decision is true where its events stand: it runs again if anything that it saw has moved, and twice is once."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import pytest
 
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded, Registry, Sealed
-from eventlog.log import Attempt, By, Fold, Log, Outcome
+from eventlog.log import SNAPSHOT_EVERY, Attempt, By, Fold, Log, Outcome
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import Appended, Command, MemoryStore, Snapshot
 
@@ -236,7 +236,7 @@ async def test_several_are_asked_at_once_and_each_is_as_fresh(processes: Process
     assert [state.count for state in await one.fresh_each(COUNTER, ["1", "2", "3", "4"])] == [1, 2, 1, 0]
 
 
-async def test_of_many_that_are_expected_only_those_that_exist_are_asked_for_one_by_one(processes: Processes) -> None:
+async def test_of_many_that_are_expected_none_is_asked_for_by_itself(processes: Processes) -> None:
     await count(processes.log(), "2")
     log = processes.log()
     log.store = read = Asked(processes.store)
@@ -248,8 +248,38 @@ async def test_of_many_that_are_expected_only_those_that_exist_are_asked_for_one
         return [state.count for state in states]
 
     assert (await log.decide(BY, decision)).value == [0, 0, 1, 0]
-    assert read.asked == ["counter/2"]
+    assert read.asked == []
     assert (await log.decide(BY, decision)).value == [0, 0, 1, 1]
+    assert read.asked == []
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_those_that_are_expected_go_on_from_their_snapshots_where_these_can_be_read(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    monkeypatch.setattr("eventlog.log.AT_ONCE", 2)
+    writer, many = processes.log(), 3
+
+    async def grow(attempt: Attempt) -> None:
+        for number in range(many):
+            await attempt.write(LONG, str(number), *(Counted() for _ in range(SNAPSHOT_EVERY + number)))
+
+    await writer.decide(BY, grow)
+    while len(processes.store.snapshots) < many:
+        await asyncio.sleep(0)
+    if not readable:
+        for stream, kept in processes.store.snapshots.items():
+            processes.store.snapshots[stream] = replace(kept, schema="another")
+    log = processes.log()
+    log.store = read = Asked(processes.store)
+    read.snapshots = processes.store.snapshots
+    await log.learn((LONG, str(number)) for number in range(many + 1))
+    states = [await log.state(LONG, str(number)) for number in range(many + 1)]
+    assert [(version, state.count) for version, state in states] == [
+        *((SNAPSHOT_EVERY + number, SNAPSHOT_EVERY + number) for number in range(many)),
+        (0, 0),
+    ]
+    assert read.asked == []
 
 
 async def test_what_is_read_once_takes_nobodys_place_in_memory(
