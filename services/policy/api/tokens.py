@@ -13,6 +13,7 @@ from watchword.errors import TokenRefused
 from watchword.verifier import Verifier
 
 SECOND = 1_000_000
+PAIRWISE = "pairwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,9 @@ def _code(refused: TokenRefused) -> str:
 
 
 def of_claims(question: Question, claims: Claims) -> Question:
-    """Account ids begin with acc_, and no client's does (RULES 9)."""
-    kind = ACCOUNT if claims.sub.startswith("acc_") else CLIENT
     return msgspec.structs.replace(
         question,
-        subject=Entity(kind, claims.sub),
+        subject=Entity(_kind(claims), claims.sub),
         session_id=claims.sid,
         token_position=claims.pos,
         acr=claims.acr or "",
@@ -63,3 +62,10 @@ def of_claims(question: Question, claims: Claims) -> Question:
         auth_time=(claims.auth_time or 0) * SECOND,
         vouched=True,
     )
+
+
+def _kind(claims: Claims) -> str:
+    """Account ids begin with acc_, and no client's does (RULES 9). A pairwise name is nobody's whom policy knows."""
+    if claims.pairwise:
+        return PAIRWISE
+    return ACCOUNT if claims.sub.startswith("acc_") else CLIENT

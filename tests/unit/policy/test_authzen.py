@@ -297,6 +297,15 @@ async def test_a_token_says_who_the_subject_is_whatever_the_body_says(door: Door
     assert (await door.evaluate(MAY | elsewhere))["decision"] is True
 
 
+async def test_a_person_by_a_name_that_one_client_knows_is_nobody_here_and_no_client(door: Door) -> None:
+    await door.world.say(
+        {"kind": "role", "name": "all", "actions": ["*"]},
+        {"kind": "assignment", "holder": "client/pair-1", "role": "all"},
+    )
+    answer = await door.evaluate(MAY | with_token(persons("pair-1", sid="pair-ses-1", spos=None)))
+    assert (answer["decision"], answer["context"]["code"]) == (False, "subject_unknown")
+
+
 async def test_a_token_that_does_not_hold_is_denied_and_nothing_of_it_is_told(door: Door) -> None:
     for token in (persons("acc_alice", iss="https://another.example"), "secret.secret.secret", own("a")[:-4] + "AAAA"):
         answer = await door.ask(ONE, MAY | with_token(token))
