@@ -31,7 +31,8 @@ from tests.harness.people import PASSWORD
 
 DAYS = 45
 DAY = 86_400 * 1_000_000
-REACTION = "revoke-what-identity-ended"
+OF_IDENTITY, OF_POLICY, OF_TOKEN = "revoke-what-identity-ended", "revoke-what-policy-recalled", "follow-up-what-ended"
+"""What token does about each log. The history holds what it did."""
 INDEX = "CREATE UNIQUE INDEX events_stream_version ON eventlog.events (stream, version)"
 BULK = 300_000
 """From so many events on, the index is made at the end, and not kept up meanwhile."""
@@ -113,7 +114,7 @@ def _pens(place: Place, databases: dict[str, asyncpg.Connection]) -> dict[str, P
                 (policy, Table(of_policy.ACCOUNTS, of_policy.identity_events)),
                 (policy, Table(of_policy.PAST_ACCOUNTS, of_policy.identity_events)),
             ],
-            [(token, REACTION)],
+            [(token, OF_IDENTITY)],
         ),
         "token": Tables(
             [
@@ -125,14 +126,14 @@ def _pens(place: Place, databases: dict[str, asyncpg.Connection]) -> dict[str, P
                 (token, Table(of_token.FAMILIES, of_token.family_events)),
                 (policy, Table(of_policy.REVOKED, trusted_events)),
             ],
-            [(identity, TAKE_OVER)],
+            [(identity, TAKE_OVER), (token, OF_TOKEN)],
         ),
         "policy": Tables(
             [
                 *((policy, Table(one, policy_events, own=True)) for one in (of_policy.FACTS, of_policy.PAST)),
                 (token, Table(entitlements.ENTITLEMENTS, entitlements.policy_events)),
             ],
-            [],
+            [(token, OF_POLICY)],
         ),
     }
     keys = {name: read_key_file(place.secrets / f"{name}.kek") for name in SERVICES}
