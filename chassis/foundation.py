@@ -32,6 +32,7 @@ from eventlog.projection import (
     TableProjection,
     Unkept,
 )
+from eventlog.projection.checkpoint import Moves
 from eventlog.projection.durable import Durable
 from eventlog.projection.rows import SCHEMA as PROJECTION_SCHEMA
 from eventlog.readers import PostgresReaders
@@ -76,6 +77,7 @@ class Foundation:
     cluster: Kafka | None
     wrapping: Wrapping
     relay: Asked | None
+    moves: Moves
 
     def log(self, events: Registry) -> Log:
         """The service's own log, to write to."""
@@ -95,11 +97,15 @@ class Foundation:
 
         return SharedFeed(KafkaFeed(owner, self.cluster), self.me)
 
+    def rows(self, projection: str) -> Rows:
+        """The rows of a projection, or a reaction's checkpoint."""
+        return Rows(self.pool, projection, self.moves)
+
     def follow(
         self, projection: Projection, source: Source, sink: Sink, kinds: Sequence[str] | None = None
     ) -> Followed:
         """Keeps a projection in the table, where it is this process's turn, and in this process's memory."""
-        rows = Rows(self.pool, projection.name)
+        rows = self.rows(projection.name)
         seen = projection if source.log == self.service else applying(projection)
         memory = MemoryProjection(seen, rows, source, sink, self.reader(source, projection.name), kinds=kinds)
         table = TableProjection(projection, rows, source, self.reader(source, f"{projection.name}-table"))
@@ -107,7 +113,7 @@ class Foundation:
 
     def look_up(self, process: Process, projection: Projection, source: Source) -> tuple[Followed, Lookup]:
         """Keeps a projection in the table; memory holds those of its rows that were asked for lately, up to date."""
-        lookup = Lookup(Rows(self.pool, projection.name))
+        lookup = Lookup(self.rows(projection.name))
         followed = self.follow(projection, source, lookup, kinds=())
         lookup.follows = followed.memory
         process.background(f"lookup {projection.name}", lookup.run)
@@ -115,7 +121,7 @@ class Foundation:
 
     def keep(self, projection: Projection, source: Source) -> Followed:
         """Keeps a projection in the table alone; memory holds nothing of it but how far the log is known."""
-        rows = Rows(self.pool, projection.name)
+        rows = self.rows(projection.name)
         unread = Projection(projection.name, projection.log, _unread, lambda event, row: ())
         memory = MemoryProjection(unread, rows, source, Unkept(), self.reader(source, projection.name), kinds=())
         table = TableProjection(projection, rows, source, self.reader(source, f"{projection.name}-table"))
@@ -175,6 +181,7 @@ async def lay(service: str, settings: ServiceSettings, process: Process) -> Foun
         cluster=settings.cluster if settings.kafka_read else None,
         wrapping=wrapping,
         relay=_relay(service, me, settings, process, pool, store),
+        moves=Moves(pool),
     )
 
 

@@ -8,6 +8,7 @@ import structlog
 from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
 from eventlog.feed import Source
+from eventlog.projection.bundle import Bundle
 from eventlog.projection.change import Decode
 from eventlog.projection.durable import Durable
 from eventlog.projection.memory import continues
@@ -41,6 +42,7 @@ class Reaction(Durable):
 
     async def take(self, rows: list[Recorded], offset: int | None) -> None:
         """See Durable.take. What is unavailable now is tried again later; what cannot be done is parked."""
+        before = self._at
         for row in rows:
             if row.position > self._at.position:
                 continues(self._at, row)
@@ -48,8 +50,9 @@ class Reaction(Durable):
                 if reason is not None:
                     await self._park(row, reason)
                 self._at = Checkpoint(row.position, row.chain_hash, offset if row is rows[-1] else None)
-        async with self.rows.pool.acquire() as connection:
-            await self.rows.advance(connection, self._at)
+        if not await self.rows.move(before, self._at, Bundle()):  # an event was parked, with the checkpoint
+            async with self.rows.pool.acquire() as connection:
+                await self.rows.advance(connection, self._at)
 
     async def retry(self) -> tuple[int, int]:
         """Reacts to the parked events again, in order. How many were done, and how many are parked still."""

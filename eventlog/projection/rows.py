@@ -13,6 +13,7 @@ from eventlog.postgres.connection import LOST, fetch
 from eventlog.postgres.sweep import sweep
 from eventlog.projection.bundle import Bundle, Connection
 from eventlog.projection.change import Put, Value
+from eventlog.projection.checkpoint import Checkpoint, Moves
 from watchword.chain import GENESIS
 
 __all__ = ["SCHEMA", "Checkpoint", "Connection", "Found", "Loaded", "Rows"]
@@ -29,13 +30,12 @@ PARKED = f"SELECT DISTINCT stream FROM projection_parked WHERE projection = {PLA
 SORT = "AND value ? 'kind' AND value->>'kind' = $5"
 FORGET = "projection = $1 AND value ? 'forget_at_us' AND (value->>'forget_at_us')::bigint < $2"
 
-MOVE = f"""
-UPDATE projection_checkpoints SET position = $4, chain_hash = $5, topic_offset = $6
-WHERE projection = {PLACE} AND position = $2 AND chain_hash = $3 RETURNING projection
-"""
 # A bundle's rows with the checkpoint, where that stands at $2; else nothing.
 AT_ONCE = f"""
-WITH moved AS ({MOVE}), put AS (
+WITH moved AS (
+    UPDATE projection_checkpoints SET position = $4, chain_hash = $5, topic_offset = $6
+    WHERE projection = {PLACE} AND position = $2 AND chain_hash = $3 RETURNING projection
+), put AS (
     INSERT INTO projection_rows AS old (projection, kind, key, belongs, value)
     SELECT moved.projection, kind, key, belongs, value::jsonb
     FROM moved, unnest($7::text[], $8::text[], $9::text[], $10::text[]) new(kind, key, belongs, value)
@@ -52,14 +52,6 @@ WITH moved AS ({MOVE}), put AS (
 )
 SELECT projection FROM moved
 """
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """The last position that was applied, its chain hash, and a hint at which offset of its topic it stands."""
-
-    position: int
-    chain_hash: bytes
-    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +73,12 @@ class Found:
 
 
 class Rows:
-    """The rows of one projection."""
+    """The rows of one projection. `moves` is shared by those of a process."""
 
-    def __init__(self, pool: asyncpg.Pool, projection: str) -> None:
+    def __init__(self, pool: asyncpg.Pool, projection: str, moves: Moves | None = None) -> None:
         self.pool = pool
         self.projection = projection
+        self._moves = moves or Moves(pool)
 
     async def get(self, kind: str, key: str) -> Value | None:
         query = f"SELECT value::text FROM projection_rows WHERE projection = {PLACE} AND kind = $2 AND key = $3"
@@ -226,11 +219,11 @@ class Rows:
         """Moves the checkpoint together with rows; of groups it knows nothing. False where it does not stand at
         `before`: then nothing is changed.
         """
+        if not changed.rows:
+            return await self._moves.move(self.projection, before, at)
         args = self.projection, before.position, before.chain_hash, at.position, at.chain_hash, at.offset
+        columns = *changed.put(), *changed.patched(), *changed.dropped()
         async with self.pool.acquire() as connection:
-            if not changed.rows:
-                return await connection.fetchval(MOVE, *args) is not None
-            columns = *changed.put(), *changed.patched(), *changed.dropped()
             return await connection.fetchval(AT_ONCE, *args, *columns) is not None
 
     async def overdue(self, kind: str, now: int, after: str, limit: int) -> list[str]:

@@ -23,7 +23,7 @@ from chassis.trust import Trust, knows_callers
 from chassis.verification import verifier
 from chassis.web import Share, application
 from eventlog.errors import Refusal, unavailable
-from eventlog.projection import Projections, Reaction, Rows, TableProjection, foreign
+from eventlog.projection import Projections, Reaction, TableProjection, foreign
 from eventlog.projection.parked import Parked
 from services.identity.adapters.authorizations import AuthorizationPeer
 from services.identity.adapters.devices import DevicePeer
@@ -70,10 +70,10 @@ async def compose(settings: IdentitySettings, process: Process) -> Parts:
     origins = Origins()
     shared = base.follow(ORIGINS, token, origins)
     listed = base.keep(sessions(log.decode, log.open_keys), base.own())
-    told = TableProjection(TOLD, Rows(base.pool, TOLD.name), token, base.reader(token, "told-table"))
+    told = TableProjection(TOLD, base.rows(TOLD.name), token, base.reader(token, "told-table"))
     react = reacting(REACTION, TakeOver(log))
     take_over = Reaction(
-        REACTION, Rows(base.pool, REACTION), token, base.reader(token, "reaction"), foreign(token_events), react
+        REACTION, base.rows(REACTION), token, base.reader(token, "reaction"), foreign(token_events), react
     )
     projections = base.run(process, [trusted, shared, listed], [told, take_over])
     parked = Parked()

@@ -16,7 +16,7 @@ from chassis.tracing.events import reacting
 from chassis.trust import knows_callers
 from chassis.web import Share, application
 from eventlog.postgres import SEAL_KEYS
-from eventlog.projection import Reaction, Rows, TableProjection, foreign
+from eventlog.projection import Reaction, TableProjection, foreign
 from eventlog.projection.parked import Parked
 from services.token.adapters.client_keys import PublishedKeys
 from services.token.adapters.fetch import Fetcher
@@ -80,22 +80,22 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     trust, registered = WatchedTrust(), KnownClients(token.log)
     trusted, clients = base.follow(TRUST, own, trust), base.follow(CLIENTS, own, registered, kinds=("client",))
     trusted.memory.on_time(trust.forget)
-    families = TableProjection(FAMILIES, Rows(base.pool, FAMILIES.name), own, base.reader(own, "families-table"))
+    families = TableProjection(FAMILIES, base.rows(FAMILIES.name), own, base.reader(own, "families-table"))
     reaction = Reaction(
         "revoke-what-identity-ended",
-        Rows(base.pool, "revoke-what-identity-ended"),
+        base.rows("revoke-what-identity-ended"),
         identity,
         base.reader(identity, "reaction"),
         foreign(identity_events),
         reacting("revoke-what-identity-ended", revoke_what_identity_ended(token)),
     )
-    parts = TableProjection(PARTS, Rows(base.pool, PARTS.name), own, base.reader(own, "parts-table"))
+    parts = TableProjection(PARTS, base.rows(PARTS.name), own, base.reader(own, "parts-table"))
     parts_of = Involvement(parts.rows)
     courier = Courier(token, parts.rows, Fetcher(settings.fetch_allowed))
     process.background("courier", courier.run)
     follow_up = Reaction(
         "follow-up-what-ended",
-        Rows(base.pool, "follow-up-what-ended"),
+        base.rows("follow-up-what-ended"),
         own,
         base.reader(own, "reaction"),
         foreign(own_events),
@@ -103,7 +103,7 @@ async def compose(settings: TokenSettings, process: Process) -> Parts:
     )
     recalls = Reaction(
         "revoke-what-policy-recalled",
-        Rows(base.pool, "revoke-what-policy-recalled"),
+        base.rows("revoke-what-policy-recalled"),
         of_policy,
         base.reader(of_policy, "reaction"),
         foreign(policy_events),

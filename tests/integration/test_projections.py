@@ -28,8 +28,9 @@ from eventlog.projection import (
     foreign,
     reaction_id,
 )
-from eventlog.projection.bundle import bundles
-from eventlog.projection.rows import SCHEMA, Checkpoint
+from eventlog.projection.bundle import Bundle, bundles
+from eventlog.projection.checkpoint import Checkpoint, Moves
+from eventlog.projection.rows import SCHEMA
 from eventlog.readers import MemoryReaders, PostgresReaders, Reader
 from eventlog.store import MemoryStore
 from tests.harness.database import Database
@@ -122,6 +123,23 @@ async def test_rows_change_with_the_checkpoint_or_not_at_all(pool: asyncpg.Pool)
     loaded = await rows.load()
     assert {one.key: one for one in loaded.rows} == {key: memory.find("note", key) for key in "abd"}
     assert loaded.checkpoint == at[2]
+
+
+async def test_checkpoints_that_move_at_the_same_time_move_each_for_itself(pool: asyncpg.Pool) -> None:
+    moves = Moves(pool)
+    names = ("first", "elsewhere", "second")
+    rows = {name: Rows(pool, name, moves) for name in names}
+    for one in rows.values():
+        await one.begin()
+    start = await rows["first"].checkpoint()
+    at, other = (Checkpoint(position, bytes([position]) * 32, position) for position in (1, 2))
+    before = {"first": start, "elsewhere": other, "second": start}
+    moved = await asyncio.gather(*(rows[name].move(before[name], at, Bundle()) for name in names))
+    assert moved == [True, False, True]
+    assert [await one.checkpoint() for one in rows.values()] == [at, start, at]
+    moved = await asyncio.gather(*(rows["first"].move(at, later, Bundle()) for later in (other, at, other)))
+    assert moved == [False, False, True]
+    assert await rows["first"].checkpoint() == other
 
 
 async def test_it_goes_on_where_it_stopped(pool: asyncpg.Pool) -> None:
