@@ -17,6 +17,7 @@ from tests.harness.policy_models import (
     FACTS,
     GROUP,
     GROUPS,
+    LABEL,
     MEMBERSHIP,
     PARENT,
     ROLE,
@@ -67,6 +68,8 @@ class Heard:
 
 Step = Told | Passed | Heard
 PROCESSES = st.integers(0, 1)
+MEETING = st.one_of(FACTS, ASSIGNMENT, ASSIGNMENT, LABEL, MEMBERSHIP, PARENT, PARENT)
+"""All kinds; more of those of which several have to meet."""
 CLASHING = st.one_of(ROLE, GROUP, MEMBERSHIP, ASSIGNMENT, ASSIGNMENT, EXCLUSION, PARENT)
 """Of which two may each be good, and both together not."""
 BEGINNING = Told(
@@ -79,9 +82,9 @@ BEGINNING = Told(
 
 
 @st.composite
-def histories(draw: st.DrawFn, commands: int = 16) -> list[Step]:
+def histories(draw: st.DrawFn, commands: int = 24) -> list[Step]:
     """Each line of it in its order, the lines in any."""
-    given = draw(st.lists(told(), min_size=4, max_size=commands))
+    given = draw(st.lists(told(), min_size=8, max_size=commands))
     lines: list[list[Step]] = [
         [*given],
         [*draw(handed_on())],
@@ -93,7 +96,7 @@ def histories(draw: st.DrawFn, commands: int = 16) -> list[Step]:
 
 
 @st.composite
-def told(draw: st.DrawFn, kinds: st.SearchStrategy[Fact] = FACTS) -> Told:
+def told(draw: st.DrawFn, kinds: st.SearchStrategy[Fact] = MEETING) -> Told:
     """Some facts of different names, or some that are no more."""
     facts = draw(st.lists(kinds, min_size=1, max_size=3, unique_by=name_of))
     if draw(st.integers(0, 3)) == 3:

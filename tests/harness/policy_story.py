@@ -1,10 +1,10 @@
 """A history as it is told to processes of policy, and what the reference makes of it."""
 
-import asyncio
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from chassis.trust import SessionRevoked, SubjectRevoked
 from eventlog.errors import Refusal
@@ -28,6 +28,7 @@ from services.policy.projections import (
     fold_facts,
 )
 from services.policy.queries import Moment
+from tests.harness.gated import Sending
 from tests.harness.policy_histories import Heard, Passed, Step, Told, asking, ending, hearing, named, own
 from tests.harness.policy_models import NOW_US, PEOPLE
 from tests.harness.policy_people import Said, known, over
@@ -62,7 +63,7 @@ class Story:
     facts: list[Fact] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
     was: list[Was] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
+    ends: set[int] = field(default_factory=set)
     began: int = field(default_factory=lambda: time.time_ns() // 1000)
 
     async def begin(self) -> int:
@@ -73,14 +74,16 @@ class Story:
                 await self.hear({"log": "identity", "type": type_, "account": account})
         return (await self.processes[0].store.head()).position
 
-    async def step(self, step: Step) -> None:
+    async def step(self, step: Step) -> str:
+        """The code of a refusal; empty where there is none."""
         match step:
             case Passed(passed):
                 self.clock.time += passed
             case Heard(said):
                 await self.hear(said)
             case Told():
-                await self.tell(step)
+                return await self.tell(step)
+        return ""
 
     async def hear(self, said: Said) -> None:
         """Returns once all processes have heard it."""
@@ -109,13 +112,13 @@ class Story:
             await one.knows(POLICY, at)
         return ""
 
-    async def tell_at_once(self, told: Sequence[Told]) -> tuple[list[Told], list[str]]:
-        """Sends commands at the same time. Those that the log holds, in its order, once all processes know of them; and
-        of each the code of its refusal.
+    async def tell_at_once(self, told: Sequence[Told], send: Sending) -> tuple[list[Told], list[str]]:
+        """Sends commands at once. Those that the log holds, in its order, once all processes know of them; and of each
+        the code of its refusal.
         """
         store = self.processes[0].store
         before = (await store.head()).position
-        codes = await asyncio.gather(*(self._sent(str(number), one) for number, one in enumerate(told)))
+        codes = await send([partial(self._sent, str(number), one) for number, one in enumerate(told)])
         rows = await rows_of(store, before)
         held = [told[int(actor)] for actor in dict.fromkeys(row.actor for row in rows)]
         for one in held:
@@ -143,8 +146,9 @@ class Story:
         """What it writes and removes, with names of this story's own."""
         write, remove = ([own(fact, self.number) for fact in facts] for facts in (told.write, told.remove))
         if told.restored:
-            self.ends.append(self.began + told.ends * 1000)
-            write = ending(write, rfc3339(self.ends[-1]))
+            end = self.began + told.ends * 1000
+            self.ends.add(end)
+            write = ending(write, rfc3339(end))
         return write, remove
 
     def expected(self, asked: Sequence[Asked], session: str | None = None) -> Answers:
@@ -175,6 +179,35 @@ class Story:
 
     def _over(self, asked: Asked, session: str | None) -> bool:
         return session is not None and over(self.said, named(session, self.number), asked.subject.partition("/")[2])
+
+
+@dataclass
+class Alone:
+    """One process, in memory, that is told all that a story tells to several, and knows it at once."""
+
+    story: Story
+    heard: int = 0
+
+    def __post_init__(self) -> None:
+        self.world = World(clock=self.story.clock)
+
+    async def step(self, step: Step) -> str:
+        """See Story.step, which goes first."""
+        for said in self.story.said[self.heard :]:
+            if said["log"] == IDENTITY:
+                self.world.at_identity(event_of(said))
+        self.heard = len(self.story.said)
+        return await self.tell(step) if isinstance(step, Told) else ""
+
+    async def tell(self, told: Told) -> str:
+        """The code of its refusal."""
+        write, remove = map(facts_of, self.story.meant(told))
+        try:
+            await self.world.commands.write(BY, write, remove, restored=told.restored)
+        except Refusal as refusal:
+            return refusal.code
+        await self.world.settle()
+        return ""
 
 
 @dataclass

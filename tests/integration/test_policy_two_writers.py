@@ -9,80 +9,69 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from eventlog.errors import Refusal
 from eventlog.store import Store
 from services.policy.migrate import SCHEMA
 from services.policy.queries import Moment
 from tests.harness.database import Database
+from tests.harness.gated import GatedStore, nearly, overtaken
 from tests.harness.policy_histories import BEGINNING, CLASHING, Told, own, told
 from tests.harness.policy_models import EVERY_QUESTION
 from tests.harness.policy_process import Neighbours, policy_process
 from tests.harness.policy_reference import Asked, Fact
-from tests.harness.policy_story import BY, Story, facts_of
-from tests.races.at_random import DelayedStore, Delays
-from tests.unit.policy.world import SetClock, World
+from tests.harness.policy_story import Alone, Story
+from tests.races.at_random import Delays
+from tests.unit.policy.world import SetClock
 
-ROUNDS = 12
+ROUNDS = 6
 MISSED = ("roles_exclude_each_other", "role_in_use", "group_in_use")
 """What is refused by what others say, who may be told otherwise at that moment; it opens nothing (docs/policy.md)."""
 
 
 @asynccontextmanager
-async def two_writers(database: Database, delays: Delays) -> AsyncIterator[Story]:
-    """A story that has not begun, of two processes that take their time."""
+async def two_writers(database: Database, delays: Delays) -> AsyncIterator[tuple[Story, Sequence[GatedStore]]]:
+    """A story that has not begun, of two processes that take their time, and the gate of each."""
     await database.migrate(SCHEMA)
-    neighbours, clock = Neighbours(), SetClock()
+    neighbours, clock, gates = Neighbours(), SetClock(), list[GatedStore]()
 
-    def slow(store: Store) -> Store:
-        return DelayedStore(store, delays)
+    def gated(store: Store) -> Store:
+        gates.append(GatedStore(store, delays))
+        return gates[-1]
 
     async with (
-        policy_process(database, neighbours, clock, slow) as one,
-        policy_process(database, neighbours, clock, slow) as two,
+        policy_process(database, neighbours, clock, gated) as one,
+        policy_process(database, neighbours, clock, gated) as two,
     ):
-        yield Story(0, (one, two), neighbours, clock)
+        yield Story(0, (one, two), neighbours, clock), gates
 
 
 async def test_what_is_told_at_once_is_so_as_one_process_would_have_it_that_is_told_it_in_the_order_of_the_log(
     database: Database,
 ) -> None:
     loop, delays, numbers = asyncio.get_running_loop(), Delays(), iter(range(10_000))
-    async with two_writers(database, delays) as first:
+    async with two_writers(database, delays) as (first, _):
 
         @settings(max_examples=15, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
         @given(st.lists(st.lists(told(CLASHING), min_size=2, max_size=5), min_size=2, max_size=5))
         def agree(rounds: list[list[Told]]) -> None:
             number = next(numbers)
             story, delays.chance = Story(number, first.processes, first.neighbours, first.clock), Random(number)
-            asyncio.run_coroutine_threadsafe(_as_if_by_one(story, rounds), loop).result(60)
+            told = _as_if_by_one(story, rounds, delays.chance)
+            asyncio.run_coroutine_threadsafe(told, loop).result(60)
 
         await asyncio.to_thread(agree)
 
 
-async def _as_if_by_one(story: Story, rounds: Sequence[Sequence[Told]]) -> None:
+async def _as_if_by_one(story: Story, rounds: Sequence[Sequence[Told]], chance: Random) -> None:
+    """Once two have missed what one refuses, that goes another way."""
     await story.begin()
-    alone: World | None = World(clock=SetClock(story.clock.time))
-    assert alone is not None
-    alone.meet(*(said["account"] for said in story.said))
+    alone, refused = Alone(story), ""
     for commands in ([BEGINNING], *rounds):
-        told, _ = await story.tell_at_once(commands)
+        held, _ = await story.tell_at_once(commands, nearly(chance))
         for process in story.processes:
             assert await story.answers(process, EVERY_QUESTION) == story.expected(EVERY_QUESTION)
-        alone = await _told_alone(alone, story, told) if alone else None
-
-
-async def _told_alone(alone: World, story: Story, commands: Sequence[Told]) -> World | None:
-    """One process is told the same; None where it refuses what two may have missed, and goes another way from there."""
-    for one in commands:
-        write, remove = map(facts_of, story.meant(one))
-        try:
-            await alone.commands.write(BY, write, remove, restored=one.restored)
-        except Refusal as refusal:
-            if refusal.code not in MISSED:
-                raise
-            return None
-        await alone.settle()
-    return alone
+        for one in held:
+            refused = refused or await alone.step(one)
+            assert refused in ("", *MISSED), one
 
 
 def role(name: str, *inherits: str) -> Fact:
@@ -179,11 +168,13 @@ async def at_once(
 ) -> AsyncIterator[tuple[Story, Sequence[str]]]:
     """Each time with names of its own, and in another order: the story so far, and what was refused of the two."""
     delays = Delays()
-    async with two_writers(database, delays) as first:
+    async with two_writers(database, delays) as (first, gates):
         for number in range(ROUNDS):
             delays.chance = Random(number)
+            orders = [nearly(delays.chance), *(overtaken(gate, which) for which, gate in enumerate(gates))]
             story = Story(number, first.processes, first.neighbours, first.clock)
             await story.begin()
             assert await story.tell(Told(0, before)) == ""
-            _, codes = await story.tell_at_once([one, other])
+            _, codes = await story.tell_at_once([one, other], orders[number % 3])
+            print("CODES", number % 3, codes)
             yield story, codes
