@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Callable
 
 from eventlog.errors import LogUnavailable
 from eventlog.feed.source import (
-    INTERVAL,
     PACE,
     PAGE_BYTES,
     PAGE_EVENTS,
@@ -14,6 +13,7 @@ from eventlog.feed.source import (
     Progress,
     SourceLost,
     Transport,
+    next_look,
     revokes,
 )
 from eventlog.readers import Reader, Readers
@@ -34,22 +34,28 @@ class LocalFeed:
         self, reader: str, max_staleness: float, progress: Callable[[], Progress], pace: float = 0.0
     ) -> AsyncGenerator[Batch, None]:
         """See Source.follow."""
-        after, due, soonest = progress().applied, 0.0, 0.0
+        after, due, soonest, grown = progress().applied, 0.0, 0.0, True
         loop = asyncio.get_running_loop()
         try:
             while True:
                 # Events first: a revocation among them must not wait for what only proves how fresh they are.
-                if page := await self._store.read(after, PAGE_EVENTS, PAGE_BYTES):
+                if grown and (page := await self._store.read(after, PAGE_EVENTS, PAGE_BYTES)):
                     yield Batch(page, None)
                     after = page[-1].position
                     if revokes(row.type for row in page):
                         due = soonest
                     await asyncio.sleep(pace)
+                head = after
                 if loop.time() >= due:
-                    due, soonest = loop.time() + INTERVAL, loop.time() + PACE
-                    yield Batch([], await self._echo(progress().applied))
+                    due, soonest = next_look(loop.time()), loop.time() + PACE
+                    echo = await self._echo(progress().applied)
+                    yield Batch([], echo)
                     await self._report(reader, max_staleness, progress())
-                await self._store.wait(after, due - loop.time())
+                    head = echo.head
+                grown = head > after
+                if not grown:
+                    await self._store.wait(after, due - loop.time())
+                    grown = loop.time() < due  # else what proves how fresh it is says how long it is
         except LogUnavailable as error:
             raise SourceLost(f"the log of {self.log} cannot be read: {error.detail}") from error
 

@@ -15,6 +15,10 @@ from eventlog.store import Store
 from watchword.log.v1 import log_pb2, log_pb2_grpc
 from watchword.wire import to_timestamp
 
+UNTOLD = 2 * INTERVAL
+"""Seconds after which the log is looked at for a reader who does not report: whoever tells how long it is may have lost
+its connection. With each report it is seen anyway."""
+
 
 class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
     """The owner's side. A slow reader costs one page of memory: nothing is read before the last page was taken.
@@ -147,10 +151,10 @@ class _Reading:
 
     async def _wait(self, pause: float) -> None:
         try:
-            async with asyncio.timeout(pause or INTERVAL):
+            async with asyncio.timeout(pause or UNTOLD):
                 await self._woken.wait()
         except TimeoutError:
-            if not pause:  # whoever tells how long the log is may have lost its connection
+            if not pause:
                 self._known = max(self._known, self._after + 1)
 
     async def _page(self) -> list[Recorded]:

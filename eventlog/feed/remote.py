@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from eventlog.feed.source import INTERVAL, PACE, Batch, Echo, Follower, Progress, SourceLost, Transport, revokes
+from eventlog.feed.source import PACE, Batch, Echo, Follower, Progress, SourceLost, Transport, next_look, revokes
 from eventlog.feed.wire import to_row
 from watchword.clock import boot_ns
 from watchword.log.v1 import log_pb2, log_pb2_grpc
@@ -99,13 +99,14 @@ class _Reporter:
             await self._call.write(log_pb2.ReadRequest(progress=report))
 
     async def each_second(self) -> None:
+        loop = asyncio.get_running_loop()
         with suppress(grpc.RpcError, asyncio.InvalidStateError, TimeoutError):
             while True:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(INTERVAL):
+                    async with asyncio.timeout_at(next_look(loop.time())):
                         await self._hurry.wait()
                         await self._answered.wait()
-                await asyncio.sleep(self._last + self._patience - asyncio.get_running_loop().time())
+                await asyncio.sleep(self._last + self._patience - loop.time())
                 self._hurry.clear()
                 await self.now()
 

@@ -21,6 +21,13 @@ REVOKING = (".revoked.v1", ".compromised.v1")
 """How the types of events end of which the owner wants to hear at once who has applied them (RULES 4, 7)."""
 
 
+def next_look(now: float) -> float:
+    """When whoever looks each second looks next, by the loop's clock (seconds): all at the same time, so that what they
+    ask and report is a statement for all, not for each.
+    """
+    return (now // INTERVAL + 1) * INTERVAL
+
+
 @dataclass(frozen=True, slots=True)
 class Echo:
     """The owner read `head` after the reader's clock had shown `stamp` (ns), when it had applied `reported`; `time` in

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 import msgspec
 
-GATHER = 0.002
+GATHER = 0.001
 """Seconds for the others to come: what is logged is heard of by all that follow it at nearly the same time."""
 
 _MOVE = """

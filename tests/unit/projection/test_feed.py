@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventlog.errors import Kind, LogUnavailable, Refusal
 from eventlog.events import Recorded
@@ -21,6 +23,7 @@ from eventlog.feed import (
     SourceLost,
     to_event,
 )
+from eventlog.feed.source import next_look
 from eventlog.readers import MemoryReaders, Reader
 from eventlog.store import Head, MemoryStore
 from tests.unit.projection.notes import SlowReaders, Written, feed_of, served, until, write, write_raw, written
@@ -225,6 +228,44 @@ class Counting(MemoryStore):
         return await super().read(after, limit, max_bytes)
 
 
+@both
+async def test_a_log_that_is_quiet_is_not_read_again_and_again(open_source: Open) -> None:
+    store = Counting()
+    await write(store, Written(note="a", text="1"))
+    async with open_source(store, MemoryReaders()) as source:
+        await Follower(source).until(lambda it: sum(batch.echo is not None for batch in it.batches) > 3)
+    assert store.pages <= 2
+
+
+class Deaf(MemoryStore):
+    """As where NOTIFY is lost: nobody is told that the log has grown."""
+
+    async def wait(self, after: int, timeout: float) -> None:
+        await asyncio.sleep(max(timeout, 0))
+
+    def tell(self, grown: Callable[[int], None]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@both
+async def test_what_nobody_told_of_is_found_all_the_same(open_source: Open) -> None:
+    store = Deaf()
+    async with open_source(store, MemoryReaders()) as source:
+        follower = Follower(source)
+        following = asyncio.create_task(follower.until(lambda it: len(it.rows) == 2))
+        await until(lambda: bool(follower.batches))
+        await write(store, Written(note="a", text="1"))
+        await until(lambda: bool(follower.rows))
+        await write(store, Written(note="b", text="1"))
+        await following
+
+
+@given(st.floats(0, 1e9))
+def test_who_looks_each_second_looks_at_the_same_time(now: float) -> None:
+    assert now < next_look(now) <= now + INTERVAL
+    assert next_look(now) % INTERVAL == 0
+
+
 async def test_a_slow_reader_costs_the_owner_one_page() -> None:
     store = Counting()
     await write(store, *[Written(note=str(number), text="x" * 2000) for number in range(500)])
@@ -244,7 +285,7 @@ async def test_a_slow_reader_costs_the_owner_one_page() -> None:
 async def test_a_reader_stands_among_the_readers_before_it_is_told_how_fresh_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("eventlog.feed.owner.INTERVAL", 0.01)
+    monkeypatch.setattr("eventlog.feed.owner.UNTOLD", 0.01)
     readers, stamp = SlowReaders(), boot_ns()
 
     async def reports() -> AsyncIterator[log_pb2.ReadRequest]:
