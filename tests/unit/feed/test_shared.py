@@ -206,7 +206,7 @@ async def test_a_gap_is_given_to_nobody() -> None:
 async def test_who_comes_later_is_proven_level_without_waiting_for_the_next_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("eventlog.feed.remote.INTERVAL", 3600)
+    monkeypatch.setattr("eventlog.feed.remote.next_look", lambda now: now + 3600)
     owner = Counting(await written("a:1"))
     first, late = Follower("a"), Follower("late", after=1)
     async with followed(owner, first) as source:

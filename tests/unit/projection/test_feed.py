@@ -228,7 +228,7 @@ class Counting(MemoryStore):
         return await super().read(after, limit, max_bytes)
 
 
-@both
+@all_ways
 async def test_a_log_that_is_quiet_is_not_read_again_and_again(open_source: Open) -> None:
     store = Counting()
     await write(store, Written(note="a", text="1"))
@@ -247,7 +247,7 @@ class Deaf(MemoryStore):
         return nullcontext()
 
 
-@both
+@all_ways
 async def test_what_nobody_told_of_is_found_all_the_same(open_source: Open) -> None:
     store = Deaf()
     async with open_source(store, MemoryReaders()) as source:
