@@ -20,13 +20,15 @@ from tests.harness.policy_models import (
     LABEL,
     MEMBERSHIP,
     PARENT,
+    RESOURCES,
     ROLE,
     ROLES,
     SHARED,
     SHARES,
     WHO,
+    models,
 )
-from tests.harness.policy_people import Said, lives
+from tests.harness.policy_people import ERASED, Said, lives
 from tests.harness.policy_reference import Asked, Fact, name_of
 
 T = TypeVar("T")
@@ -42,14 +44,14 @@ LIKE: dict[str, list[str]] = {
 @dataclass(frozen=True, slots=True)
 class Told:
     """A command to a process. What is `restored` may have ended: its facts with an end end `ends` ms after the story
-    began.
+    began, where that is said.
     """
 
     process: int
     write: Sequence[Fact] = ()
     remove: Sequence[Fact] = ()
     restored: bool = False
-    ends: int = 0
+    ends: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ MEETING = st.one_of(FACTS, ASSIGNMENT, ASSIGNMENT, LABEL, MEMBERSHIP, PARENT, PA
 """All kinds; more of those of which several have to meet."""
 CLASHING = st.one_of(ROLE, GROUP, MEMBERSHIP, ASSIGNMENT, ASSIGNMENT, EXCLUSION, PARENT)
 """Of which two may each be good, and both together not."""
+LABELLED: list[dict[str, Any]] = [{}, {"level": 1}, {"categories": ["a"]}, {"level": 2, "categories": ["a", "b"]}]
 BEGINNING = Told(
     0,
     [
@@ -82,9 +85,24 @@ BEGINNING = Told(
 
 
 @st.composite
-def histories(draw: st.DrawFn, commands: int = 24) -> list[Step]:
-    """Each line of it in its order, the lines in any."""
-    given = draw(st.lists(told(), min_size=8, max_size=commands))
+def beginnings(draw: st.DrawFn) -> list[Told]:
+    """Places within places that have labels, and a model, fact by fact, each share behind those on which it rests: so
+    dense that all of it meets.
+    """
+    places = draw(st.permutations(RESOURCES))
+    inside: list[Fact] = [{"kind": "parent", "resource": one, "parent": outer} for one, outer in pairwise(places)]
+    labels = [{"kind": "label", "of": one, **draw(st.sampled_from(LABELLED))} for one in places[1:]]
+    model = sorted(draw(models()), key=lambda fact: str(fact["id"]) if fact["kind"] == "share" else "")
+    told = (Told(draw(PROCESSES), [fact], restored=True) for fact in model)
+    return [BEGINNING, Told(0, [*inside, *labels]), *told]
+
+
+@st.composite
+def histories(draw: st.DrawFn, commands: int = 12) -> list[Step]:
+    """Each line of it in its order, the lines in any; perhaps somebody is erased at last: commands wait for who is not
+    known.
+    """
+    given = draw(st.lists(told(), min_size=4, max_size=commands))
     lines: list[list[Step]] = [
         [*given],
         [*draw(handed_on())],
@@ -92,7 +110,8 @@ def histories(draw: st.DrawFn, commands: int = 24) -> list[Step]:
         [Passed() for _ in range(draw(st.integers(0, 3)))],
     ]
     turns = draw(st.permutations([number for number, line in enumerate(lines) for _ in line]))
-    return [BEGINNING, *(lines[number].pop(0) for number in turns)]
+    last: list[Step] = [Heard(ERASED), draw(told())] if draw(st.integers(0, 3)) == 3 else []
+    return [*(lines[number].pop(0) for number in turns), *last]
 
 
 @st.composite
@@ -101,7 +120,8 @@ def told(draw: st.DrawFn, kinds: st.SearchStrategy[Fact] = MEETING) -> Told:
     facts = draw(st.lists(kinds, min_size=1, max_size=3, unique_by=name_of))
     if draw(st.integers(0, 3)) == 3:
         return Told(draw(PROCESSES), remove=facts)
-    return Told(draw(PROCESSES), facts, restored=draw(st.integers(0, 3)) == 3, ends=draw(ENDS_IN_MS))
+    restored = draw(st.integers(0, 3)) == 3
+    return Told(draw(PROCESSES), facts, restored=restored, ends=draw(ENDS_IN_MS) if restored else None)
 
 
 @st.composite

@@ -249,18 +249,18 @@ def changed(facts: Sequence[Fact], write: Sequence[Fact] = (), remove: Sequence[
 
 
 def commanded(facts: Sequence[Fact], write: Sequence[Fact] = (), remove: Sequence[Fact] = ()) -> list[Fact]:
-    """The facts after a command. What rested on a share falls with it, or when a share to or by others takes its id;
-    what the command says stays said.
+    """The facts after a command. What rested on a share falls with it, and where one takes its id that is new, or to or
+    by others; what the command says stays said.
     """
     said, gone = {name_of(fact) for fact in write}, {name_of(fact) for fact in remove}
     shares = [fact for fact in facts if fact["kind"] == "share"]
-    new = {name_of(fact): parties(fact) for fact in write if fact["kind"] == "share"}
-    others = [share for share in shares if new.get(name_of(share), parties(share)) != parties(share)]
+    before = {name_of(share): parties(share) for share in shares}
+    new = [fact for fact in write if fact["kind"] == "share" and before.get(name_of(fact)) != parties(fact)]
     fallen = reached(
-        [*(share for share in shares if name_of(share) in gone), *others],
+        [*(share for share in shares if name_of(share) in gone), *new],
         lambda one: [share for share in shares if rests_on(share, one) and name_of(share) not in said],
     )
-    return changed(facts, write, [*remove, *fallen])
+    return changed(facts, write, [*remove, *(one for one in fallen if one not in new)])
 
 
 def parties(share: Fact) -> tuple[str | None, ...]:

@@ -145,7 +145,7 @@ class Story:
     def meant(self, told: Told) -> tuple[list[Fact], list[Fact]]:
         """What it writes and removes, with names of this story's own."""
         write, remove = ([own(fact, self.number) for fact in facts] for facts in (told.write, told.remove))
-        if told.restored:
+        if told.ends is not None:
             end = self.began + told.ends * 1000
             self.ends.add(end)
             write = ending(write, rfc3339(end))

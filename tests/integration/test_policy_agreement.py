@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.policy.migrate import SCHEMA
 from services.policy.queries import Moment
 from tests.harness.database import Database
-from tests.harness.policy_histories import Heard, Step, histories
+from tests.harness.policy_histories import Heard, Step, Told, beginnings, histories
 from tests.harness.policy_models import EVERY_QUESTION, NOW_US
 from tests.harness.policy_process import Neighbours, PolicyProcess, policy_process
 from tests.harness.policy_reference import Asked
@@ -36,11 +36,11 @@ async def test_any_history_is_decided_alike_by_memory_by_tables_by_a_replay_and_
     loop, neighbours, clock, stories = asyncio.get_running_loop(), Neighbours(), SetClock(), list[Story]()
     async with two_processes(database, neighbours, clock) as processes:
 
-        @settings(max_examples=15, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-        @given(histories(), st.integers(0, 4))
-        def agree(history: list[Step], first: int) -> None:
+        @settings(max_examples=20, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @given(beginnings(), histories(), st.integers(0, 4))
+        def agree(beginning: list[Told], history: list[Step], first: int) -> None:
             stories.append(Story(len(stories), processes, neighbours, clock))
-            told = _agree(stories[-1], history, EVERY_QUESTION[first::5])
+            told = _agree(stories[-1], beginning, history, EVERY_QUESTION[first::5])
             asyncio.run_coroutine_threadsafe(told, loop).result(60)
 
         await asyncio.to_thread(agree)
@@ -49,8 +49,11 @@ async def test_any_history_is_decided_alike_by_memory_by_tables_by_a_replay_and_
                 assert await story.answers(third, EVERY_QUESTION) == story.expected(EVERY_QUESTION)
 
 
-async def _agree(story: Story, history: Sequence[Step], questions: Sequence[Asked]) -> None:
+async def _agree(story: Story, beginning: Sequence[Told], history: Sequence[Step], questions: Sequence[Asked]) -> None:
     start, alone = await story.begin(), Alone(story)
+    for told in beginning:
+        assert await story.step(told) == await alone.step(told)
+    await _agree_now(story, EVERY_QUESTION)
     for step in history:
         assert await story.step(step) == await alone.step(step)
         await _agree_now(story, questions)

@@ -298,6 +298,7 @@ def test_with_a_share_falls_what_rested_on_it_but_for_what_the_same_command_says
     facts = [OWNED, first, second, third, apart]
     assert commanded(facts, remove=[first]) == [OWNED, apart]
     assert commanded(facts, [{**first, "expires_at": NOW}])[:-1] == [OWNED, second, third, apart]
+    assert commanded([OWNED, second, third, apart], [first]) == [OWNED, apart, first]
     for other in ({**first, "to": CAROL}, {**first, "by": BOB}):
         assert commanded(facts, [other]) == [OWNED, apart, other]
         assert commanded(facts, [other, second]) == [OWNED, third, apart, other, second]
