@@ -71,6 +71,16 @@ class Bundle:
         rows = [row for row in self.rows.values() if isinstance(row, Drop)]
         return [row.kind for row in rows], [row.key for row in rows]
 
+    def cleared(self) -> Columns:
+        """Kinds, groups and the keys that they spare."""
+        groups = self.groups.values()
+        return [one.kind for one in groups], [one.belongs for one in groups], [one.spare for one in groups]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it can be written in one statement: a row that is patched may stand in a group that is dropped."""
+        return not self.groups or not any(isinstance(row, Patch) for row in self.rows.values())
+
     def _drop_group(self, change: DropGroup) -> bool:
         group = change.kind, change.belongs
         if group in self.groups:

@@ -30,7 +30,8 @@ PARKED = f"SELECT DISTINCT stream FROM projection_parked WHERE projection = {PLA
 SORT = "AND value ? 'kind' AND value->>'kind' = $5"
 FORGET = "projection = $1 AND value ? 'forget_at_us' AND (value->>'forget_at_us')::bigint < $2"
 
-# A bundle's rows with the checkpoint, where that stands at $2; else nothing.
+# A bundle with the checkpoint, where that stands at $2; else nothing. No row may be touched twice: what is put stays,
+# though it stood in a group that is dropped; what is patched would have to go, so there are groups or patches.
 AT_ONCE = f"""
 WITH moved AS (
     UPDATE projection_checkpoints SET position = $4, chain_hash = $5, topic_offset = $6
@@ -49,6 +50,12 @@ WITH moved AS (
 ), dropped AS (
     DELETE FROM projection_rows old USING moved, unnest($14::text[], $15::text[]) gone(kind, key)
     WHERE old.projection = moved.projection AND old.kind = gone.kind AND old.key = gone.key
+), cleared AS (
+    DELETE FROM projection_rows old
+    USING moved, unnest($16::text[], $17::text[], $18::text[]) gone(kind, belongs, spare)
+    WHERE old.projection = moved.projection AND old.kind = gone.kind AND old.belongs = gone.belongs AND old.key <> spare
+      AND NOT EXISTS (SELECT FROM unnest($7::text[], $8::text[]) new(kind, key)
+                      WHERE new.kind = old.kind AND new.key = old.key)
 )
 SELECT projection FROM moved
 """
@@ -216,13 +223,13 @@ class Rows:
         )
 
     async def move(self, before: Checkpoint, at: Checkpoint, changed: Bundle) -> bool:
-        """Moves the checkpoint together with rows; of groups it knows nothing. False where it does not stand at
-        `before`: then nothing is changed.
+        """Moves the checkpoint together with rows, as a bundle that is `whole` has them. False where it does not stand
+        at `before`: then nothing is changed.
         """
-        if not changed.rows:
+        if not changed.rows and not changed.groups:
             return await self._moves.move(self.projection, before, at)
         args = self.projection, before.position, before.chain_hash, at.position, at.chain_hash, at.offset
-        columns = *changed.put(), *changed.patched(), *changed.dropped()
+        columns = *changed.put(), *changed.patched(), *changed.dropped(), *changed.cleared()
         async with self.pool.acquire() as connection:
             return await connection.fetchval(AT_ONCE, *args, *columns) is not None
 

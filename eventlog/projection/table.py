@@ -83,7 +83,7 @@ class TableProjection(Durable):
                 at = Checkpoint(row.position, row.chain_hash, offset if row is judged[-1][0] else None)
                 together += changes
         changed, *more = bundles(together)
-        if more or changed.groups or not await self.rows.move(self._at, at, changed):
+        if more or not changed.whole or not await self.rows.move(self._at, at, changed):
             return False
         self._at = at
         return True

@@ -15,6 +15,7 @@ from eventlog.feed import Batch, LocalFeed, RemoteFeed
 from eventlog.projection import (
     Change,
     Drop,
+    DropGroup,
     MemoryProjection,
     MemoryRows,
     Patch,
@@ -110,19 +111,22 @@ async def test_rows_and_checkpoint_stand_together_at_every_moment(pool: asyncpg.
 async def test_rows_change_with_the_checkpoint_or_not_at_all(pool: asyncpg.Pool) -> None:
     rows, memory = Rows(pool, "notes"), MemoryRows()
     await rows.begin()
-    at = [await rows.checkpoint(), *(Checkpoint(position, bytes([position]) * 32) for position in (1, 2, 3))]
-    put: list[Change] = [Put("note", key, {"text": key, "position": 1}, "x") for key in "abcd"]
-    changed: list[Change] = [Put("note", "a", {"text": "new"}, "y"), Patch("note", "b", {"text": "new"})]
-    for number, changes in enumerate((put, [*changed, Drop("note", "c"), Patch("note", "e", {"text": "none"})])):
+    at = [await rows.checkpoint(), *(Checkpoint(position, bytes([position]) * 32) for position in (1, 2, 3, 4))]
+    put: list[Change] = [Put("note", key, {"text": key, "position": 1}, "x") for key in "abcdg"]
+    some: list[Change] = [Patch("note", "b", {"text": "new"}), Drop("note", "c"), Patch("note", "f", {"text": "none"})]
+    # One that is put goes from the group before it is dropped, one comes to another, one is spared, and one is gone.
+    group: list[Change] = [Put("note", "a", {"text": "new"}, "y"), Put("note", "e", {"text": "e"}, "y")]
+    group += [Drop("note", "b"), DropGroup("note", "x", "d"), DropGroup("other", "x")]
+    for number, changes in enumerate((put, some, group)):
         (bundle,) = bundles(changes)
         assert await rows.move(at[number], at[number + 1], bundle)
         for change in changes:
             memory.apply(change)
     (late,) = bundles([Put("note", "a", {"text": "late"}), Patch("note", "b", {"text": "late"}), Drop("note", "d")])
-    assert not await rows.move(at[1], at[3], late)
+    assert not await rows.move(at[2], at[4], late)
     loaded = await rows.load()
-    assert {one.key: one for one in loaded.rows} == {key: memory.find("note", key) for key in "abd"}
-    assert loaded.checkpoint == at[2]
+    assert {one.key: one for one in loaded.rows} == {key: memory.find("note", key) for key in "ade"}
+    assert loaded.checkpoint == at[3]
 
 
 async def test_checkpoints_that_move_at_the_same_time_move_each_for_itself(pool: asyncpg.Pool) -> None:
