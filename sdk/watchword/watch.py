@@ -100,32 +100,31 @@ class RevocationWatch:
                 self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
     async def _follow(self) -> None:
+        """Reads a stream until it ends, or is to be opened anew."""
         opened = token_pb2.WatchOpen(reader=self._reader, stamps_only=self._knowledge.open())
         opened.max_staleness.FromTimedelta(self._max_staleness)
         async with self._stream(opened) as call:
-            while not self._knowledge.turned.is_set():
-                message = await self._next(call)
-                if not isinstance(message, token_pb2.WatchRevocationsResponse):
-                    return
-                self._knowledge.message(message)
-                if message.snapshot_complete:
-                    self._delay_s = FIRST_DELAY_S
+            reading = asyncio.ensure_future(self._read(call))
+            turning = asyncio.ensure_future(self._knowledge.turned.wait())
+            try:
+                await asyncio.wait({reading, turning}, return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():
+                    reading.result()
+            finally:
+                reading.cancel()
+                turning.cancel()
+                await asyncio.gather(reading, turning, return_exceptions=True)
 
-    async def _next(self, call: _Call) -> object:
-        """The next message; None where the stream is to be opened anew first."""
-        reading = asyncio.ensure_future(call.read())
-        turning = asyncio.ensure_future(self._knowledge.turned.wait())
-        try:
-            await asyncio.wait({reading, turning}, timeout=self._silence_s, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                return reading.result()
-            if turning.done():
-                return None
-            raise TimeoutError
-        finally:
-            reading.cancel()
-            turning.cancel()
-            await asyncio.gather(reading, turning, return_exceptions=True)
+    async def _read(self, call: _Call) -> None:
+        # Nothing is handed from task to task in between: where the loop is busy, each time would be a wait.
+        while not self._knowledge.turned.is_set():
+            async with asyncio.timeout(self._silence_s):
+                message = await call.read()
+            if not isinstance(message, token_pb2.WatchRevocationsResponse):
+                return
+            self._knowledge.message(message)
+            if message.snapshot_complete:
+                self._delay_s = FIRST_DELAY_S
 
     @asynccontextmanager
     async def _stream(self, opened: token_pb2.WatchOpen) -> AsyncIterator[_Call]:

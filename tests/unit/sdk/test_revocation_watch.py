@@ -149,6 +149,14 @@ async def test_a_stream_that_breaks_is_opened_anew_and_its_snapshot_takes_the_pl
         await until(lambda: {one.key for one in its.revocations} == {"new"})
 
 
+async def test_a_stream_that_falls_silent_is_opened_anew() -> None:
+    async with watching(max_staleness=0.3) as its:
+        its.owner.snapshot()
+        await its.watch.proven()
+        its.owner.echoing = False
+        await until(lambda: len(its.owner.streams) == 2, 20)
+
+
 async def test_a_snapshot_that_broke_off_is_not_half_applied() -> None:
     async with watching() as its:
         its.owner.snapshot(revocation(1, "old"))

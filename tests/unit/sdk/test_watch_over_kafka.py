@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -102,7 +103,7 @@ class Watched:
 
 
 @asynccontextmanager
-async def watching(token: Token | None = None) -> AsyncIterator[Watched]:
+async def watching(token: Token | None = None, max_staleness: float = 5.0) -> AsyncIterator[Watched]:
     token, revocations, freshness, clock = token or Token(), Revocations(), Freshness(), LogClock()
     async with served(token) as channel:
         watch = RevocationWatch(
@@ -111,6 +112,7 @@ async def watching(token: Token | None = None) -> AsyncIterator[Watched]:
             revocations=revocations,
             freshness=freshness,
             clock=clock,
+            max_staleness=timedelta(seconds=max_staleness),
             topic=partial(follow_topic, token.topic.open),
         )
         tasks = [asyncio.create_task(watch.run()), asyncio.create_task(token.beat_for_ever())]
@@ -161,6 +163,15 @@ async def test_a_cluster_that_is_lost_is_said_and_revocations_go_on_over_grpc(
             assert "revocations come from Kafka" in caplog.text
         its.token.revoke("ses_2")
         await its.knows("ses_1", "ses_2")
+
+
+async def test_a_topic_that_is_lost_while_the_owner_is_silent_is_left_without_waiting_for_the_owner() -> None:
+    async with watching(max_staleness=60) as its:
+        await its.via("kafka")
+        await until(lambda: its.token.stamps_only)
+        its.token.echoing = False
+        its.token.topic.lost = True
+        await until(lambda: not its.token.stamps_only, 30)
 
 
 async def test_a_relay_that_stops_leaves_no_revocation_behind() -> None:
