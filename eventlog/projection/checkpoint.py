@@ -10,16 +10,20 @@ import msgspec
 GATHER = 0.001
 """Seconds for the others to come: what is logged is heard of by all that follow it at nearly the same time."""
 
+# One that is held elsewhere, by a retry or a process that was stopped, is not waited for here: all would wait for it.
 _MOVE = """
 WITH moved AS (
-    SELECT coalesce(place, name) AS projection, new.*
+    SELECT c.projection, new.*
     FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bigint[])
         new(name, was, was_hash, position, chain_hash, topic_offset)
     LEFT JOIN projection_places p ON p.projection = name
+    JOIN projection_checkpoints c ON c.projection = coalesce(place, name)
+    WHERE c.position = was AND c.chain_hash = was_hash
+    FOR UPDATE OF c SKIP LOCKED
 )
 UPDATE projection_checkpoints c
 SET position = moved.position, chain_hash = moved.chain_hash, topic_offset = moved.topic_offset
-FROM moved WHERE c.projection = moved.projection AND c.position = was AND c.chain_hash = was_hash
+FROM moved WHERE c.projection = moved.projection
 RETURNING name
 """
 
@@ -49,7 +53,9 @@ class Moves:
         self._moving: asyncio.Task[None] | None = None
 
     async def move(self, projection: str, before: Checkpoint, at: Checkpoint) -> bool:
-        """False where it does not stand at `before`; then it stays. Raises what the database does."""
+        """False where it does not stand at `before`, or is held elsewhere: then it stays. Raises what the database
+        does.
+        """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Move(projection, before, at, done))
         if self._moving is None or self._moving.done():

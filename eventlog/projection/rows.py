@@ -224,7 +224,7 @@ class Rows:
 
     async def move(self, before: Checkpoint, at: Checkpoint, changed: Bundle) -> bool:
         """Moves the checkpoint together with rows, as a bundle that is `whole` has them. False where it does not stand
-        at `before`: then nothing is changed.
+        at `before`, or, without rows, is held elsewhere: then nothing is changed.
         """
         if not changed.rows and not changed.groups:
             return await self._moves.move(self.projection, before, at)

@@ -70,7 +70,7 @@ class TableProjection(Durable):
 
     async def _at_once(self, judged: Sequence[tuple[Recorded, Judged]], offset: int | None) -> bool:
         """Most of what is logged changes few rows here, or none: one statement moves the checkpoint with them. False
-        where that does not do, or where another process has moved it.
+        where that does not do, or where another process has moved or holds it.
         """
         if self._parked:
             return False

@@ -146,6 +146,20 @@ async def test_checkpoints_that_move_at_the_same_time_move_each_for_itself(pool:
     assert await rows["first"].checkpoint() == other
 
 
+async def test_a_checkpoint_that_is_held_elsewhere_keeps_no_other_from_moving(pool: asyncpg.Pool) -> None:
+    moves = Moves(pool)
+    held, free = (Rows(pool, name, moves) for name in ("held", "free"))
+    for one in (held, free):
+        await one.begin()
+    start, at = await free.checkpoint(), Checkpoint(1, b"1" * 32)
+    async with pool.acquire() as connection, connection.transaction():
+        await held.locked(connection)  # as a retry does, or a process that was stopped
+        async with asyncio.timeout(2):
+            moved = await asyncio.gather(*(one.move(start, at, Bundle()) for one in (held, free)))
+    assert moved == [False, True]
+    assert [await one.checkpoint() for one in (held, free)] == [start, at]
+
+
 async def test_it_goes_on_where_it_stopped(pool: asyncpg.Pool) -> None:
     store = await written("a:1", "b:1")
     async with reached(table(pool, store), 2):
