@@ -1,6 +1,7 @@
 """watchword.policy.v1.PolicyService: decode, call, encode."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -25,7 +26,6 @@ from services.policy.domain.about import about
 from services.policy.domain.decision import Decision, grounds
 from services.policy.domain.entities import Question
 from services.policy.domain.facts import Fact
-from services.policy.domain.relabelled import relabels
 from services.policy.model import Model
 from services.policy.queries import Answers, Decisions, Moment
 from services.policy.queries.search import Searches
@@ -122,9 +122,10 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
 
     async def WriteFacts(self, request: pb.WriteFactsRequest, context: Any) -> pb.WriteFactsResponse:
         write, remove = _facts(request.write), _facts(request.remove, "remove")
-        if relabels(write, remove, self._decisions.memory):
-            await self._may_label(rpc.acting())
-        position = await self._commands.write(rpc.by(), write, remove, restored=request.restored, recall=request.recall)
+        may_label = partial(self._may_label, rpc.acting())
+        position = await self._commands.write(
+            rpc.by(), write, remove, restored=request.restored, recall=request.recall, may_label=may_label
+        )
         return pb.WriteFactsResponse(position=_noted(position))
 
     async def ExportFacts(self, request: pb.ExportFactsRequest, context: Any) -> AsyncIterator[pb.ExportFactsResponse]:

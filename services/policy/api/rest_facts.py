@@ -1,6 +1,7 @@
 """/v1/facts: what administrators write and read over REST; decode, call, encode."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,7 +21,6 @@ from services.policy.commands import Commands
 from services.policy.commands.naming import naming
 from services.policy.domain import spelled
 from services.policy.domain.facts import Fact
-from services.policy.domain.relabelled import relabels
 from services.policy.queries.listed import ListedFacts
 
 WRITE, EXPORT = "policy.facts.write", "policy.facts.export"
@@ -79,10 +79,10 @@ class FactsApi:
         """Writes and removes facts, together or not at all."""
         claims = await self._bearers.administrator(request.headers, WRITE)
         write, remove = _read(body.write), _read(body.remove, "remove")
-        if relabels(write, remove, self._commands.memory):
-            await self._bearers.decide(claims, SET_LABEL)
-        by = By(claims.sub, correlation_id())
-        position = await self._commands.write(by, write, remove, restored=body.restored, recall=body.recall)
+        by, may_label = By(claims.sub, correlation_id()), partial(self._bearers.decide, claims, SET_LABEL)
+        position = await self._commands.write(
+            by, write, remove, restored=body.restored, recall=body.recall, may_label=may_label
+        )
         positions.note("policy", position)
         return Json({"position": position})
 

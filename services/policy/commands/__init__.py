@@ -19,7 +19,7 @@ from services.policy.commands.concern import (
     spreads,
     within,
 )
-from services.policy.commands.desk import Desk, apply
+from services.policy.commands.desk import Desk, apply, relabelling
 from services.policy.commands.naming import missing, naming
 from services.policy.domain.checks import check, check_exclusions
 from services.policy.domain.entities import ACCOUNT, Entity
@@ -55,9 +55,11 @@ class Commands:
         *,
         restored: bool = False,
         recall: bool = False,
+        may_label: Callable[[], Awaitable[None]] | None = None,
     ) -> int:
         """Makes facts so, and others not so, together or not at all. `restored`: see domain.checks.check.
-        With `recall`, the tokens that holders of roles and members of groups have until now end, too.
+        With `recall`, the tokens that holders of roles and members of groups have until now end, too. `may_label` is
+        asked, where there is one, if what labels forbid changes, and raises if that is not allowed.
 
         Raises Refusal as domain.form and domain.checks say; `too_many_facts`, `too_many_to_recall`, `account_unknown`;
         `type_ambiguous`, `not_yet_applied`; of what is to be removed `not_assigned`, `not_there`, `role_in_use`,
@@ -77,6 +79,8 @@ class Commands:
         async def decision(attempt: Attempt) -> int:
             desk = Desk(attempt)
             await desk.expect(looked_at([*write, *remove], holders))
+            if may_label is not None and await relabelling(desk, write, remove):
+                await may_label()
             since, absent = await apply(desk, write, remove)
             for fact in absent:
                 with naming(fact, remove, "remove"):

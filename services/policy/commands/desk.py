@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from eventlog.events import Event, Recorded
 from eventlog.log import Attempt
 from services.policy.commands.concern import Place, place
 from services.policy.domain.facts import Fact, Facts, Known, Share, Unread, stream_of
 from services.policy.domain.history import FOLDS, Stated, saying, unsaying
+from services.policy.domain.relabelled import relabels
+
+T = TypeVar("T")
 
 AT_ONCE = 20
 """Looks at what is stated between which others go on."""
@@ -72,8 +77,8 @@ class Desk:
                 case Share(under=share.id) if place(one.fact) not in said and await self.remove(one.fact):
                     await self.fell(one.fact, said)
 
-    async def judge(self, rule: Callable[[Facts], None]) -> None:
-        """Runs a rule on the facts as they would be. Raises what it raises."""
+    async def judge(self, rule: Callable[[Facts], T]) -> T:
+        """What a rule says of the facts as they would be. Raises what it raises."""
         while True:
             try:
                 return rule(self._known)
@@ -126,6 +131,15 @@ PENDING = Recorded(
 
 def _parties(share: Fact) -> tuple[str, ...]:
     return (share.by, share.to, share.under) if isinstance(share, Share) else ()
+
+
+async def relabelling(desk: Desk, write: Sequence[Fact], remove: Sequence[Fact]) -> bool:
+    """Whether a change that the desk does not hold yet changes what labels forbid."""
+    for some, removed in ((remove, True), (write, False)):
+        for fact in some:
+            if await desk.judge(partial(relabels, fact, removed=removed)):
+                return True
+    return False
 
 
 async def apply(desk: Desk, write: Sequence[Fact], remove: Sequence[Fact]) -> tuple[int, Sequence[Fact]]:

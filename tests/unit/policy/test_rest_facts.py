@@ -133,6 +133,18 @@ async def test_what_takes_from_a_label_is_the_same_action(door: Door, write: lis
     assert (await change(door, "acc_alice", write=write, remove=remove)).status_code == 200
 
 
+async def test_a_label_that_was_acknowledged_a_moment_ago_is_not_taken_from_either(door: Door) -> None:
+    place = {"kind": "parent", "resource": "page/1", "parent": "document/9"}
+    assert (await change(door, "acc_bob", write=[place])).status_code == 200
+    for account_id, body, status in (
+        ("acc_alice", {"write": [LABEL]}, 200),
+        ("acc_bob", {"remove": [place]}, 403),
+        ("acc_bob", {"write": [place | {"parent": "folder/7"}]}, 403),
+    ):  # of nothing in between does this process know yet
+        answer = await door.client.post("/v1/facts", json=body, headers=as_(account_id))
+        assert answer.status_code == status
+
+
 async def test_who_sets_no_labels_moves_what_loses_none(door: Door) -> None:
     secret, more = ({"kind": "label", "of": f"folder/{level}", "level": level} for level in (1, 2))
     place = {"kind": "parent", "resource": "page/1", "parent": "folder/1"}
