@@ -34,8 +34,10 @@ def _watch(directory: Path) -> None:
 
 
 def _tell(number: int, frame: FrameType | None) -> None:
+    """Where each task stands. It comes in the midst of anything: what it raised would be raised there."""
     for task in asyncio.all_tasks():
-        task.print_stack(file=sys.stderr)
+        at = " < ".join(f"{one.f_code.co_filename}:{one.f_lineno}" for one in reversed(task.get_stack()))
+        sys.stderr.write(f"{task.get_name()} waits at {at or 'an end'}\n")
     sys.stderr.flush()
 
 
