@@ -98,7 +98,7 @@ class Customer(Client):
         self._person = await self.registers()
         self._guest = await self.registers()
         self._takes(await self.must_log_in(self._person))
-        self.answered = 0
+        self.answered, self.doing = 0, ""
 
     def _takes(self, login: Signed) -> None:
         self.refresh_token, self.access_token, self._before = login.refresh_token, login.access_token, ""
@@ -106,8 +106,8 @@ class Customer(Client):
     async def live(self, closing: asyncio.Event) -> None:
         acts: dict[str, Callable[[], Any]] = {act: getattr(self, f"_{act}") for act in ACTS}
         while not closing.is_set():
-            (act,) = self._chance.choices(list(ACTS), list(ACTS.values()))
-            await acts[act]()
+            (self.doing,) = self._chance.choices(list(ACTS), list(ACTS.values()))
+            await acts[self.doing]()
             await asyncio.sleep(PAUSE)
 
     async def once_more(self) -> None:

@@ -117,7 +117,7 @@ class Load:
                 if task.done():
                     task.result()
             if time.monotonic() > deadline:
-                waiting = [number for number, one in enumerate(self.customers) if one.answered < wanted[one]]
+                waiting = {n: one.doing for n, one in enumerate(self.customers) if one.answered < wanted[one]}
                 raise GaveUp(f"not within {PATIENCE:.0f} s: customers {waiting} go on, somebody registers")
             await asyncio.sleep(0.05)
 
