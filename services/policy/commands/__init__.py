@@ -29,7 +29,7 @@ from services.policy.domain.form import check as check_form
 from services.policy.domain.form import check_names, normal
 from services.policy.domain.history import FIRST, RECALL, SUITE
 from services.policy.domain.standing import POLICY
-from services.policy.domain.twins import refuse_twins, types_of
+from services.policy.domain.twins import first_of_its_type, refuse_twins, types_of
 from services.policy.queries import Memory
 
 ADMINISTRATOR = "administrator"
@@ -66,11 +66,11 @@ class Commands:
         `group_in_use`. Of several facts the detail names the one.
         """
         self._check_form(write, remove)
+        write, known = [normal(fact) for fact in write], self.memory.facts
+        if recall or any(spreads(fact) for fact in (*write, *remove)) or first_of_its_type(write, known.types()):
+            await self._caught_up()
         if not restored:
             self._check_types(write)
-        write, known = [normal(fact) for fact in write], self.memory.facts
-        if recall or any(spreads(fact) for fact in (*write, *remove)):
-            await self._caught_up()
         self._check_use(write, remove)
         await self._check_accounts(write)
         holders = {} if restored else first(write, lambda fact: concerned(fact, known))

@@ -1,6 +1,6 @@
 """Types that are two here and one in Cedar: a policy about things of the one would speak of the other's, too."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from eventlog.errors import Kind, Refusal
 from services.policy.domain.facts import Fact
@@ -11,6 +11,11 @@ from services.policy.domain.rules.engine import cedar_type
 def types_of(fact: Fact) -> Sequence[str]:
     """The types of the resources, and of what has a label, that a fact speaks of."""
     return [target.removeprefix(OF_TYPE) for target, _ in pointers(fact) if target.startswith(OF_TYPE)]
+
+
+def first_of_its_type(facts: Iterable[Fact], known: Collection[str]) -> bool:
+    """Whether one of them speaks of a type that is not known."""
+    return any(one not in known for fact in facts for one in types_of(fact))
 
 
 def refuse_twins(fact: Fact, known: Collection[str]) -> None:

@@ -105,6 +105,15 @@ async def test_a_type_that_cedar_could_not_tell_from_another_is_refused(there: s
         await world.say(owned | {"resource": "one/1"}, owned | {"resource": f"{there}/1"})
 
 
+async def test_a_type_that_was_acknowledged_a_moment_ago_is_there() -> None:
+    world = World()
+    one, other = (read({"kind": "label", "of": f"{kind}/1", "level": 3}) for kind in ("my-type", "my_type"))
+    await world.commands.write(OPERATOR, [one])  # of which this process does not know yet
+    with pytest.raises(Refusal) as refused:
+        await world.commands.write(OPERATOR, [other])
+    assert refused.value.code == "type_ambiguous"
+
+
 async def test_two_such_types_in_one_change_are_refused_and_restored_as_they_stood() -> None:
     world = World()
     both: list[Fact] = [{"kind": "label", "of": f"{one}/1", "level": 3} for one in ("my-type", "my_type")]
