@@ -70,7 +70,7 @@ class Heard:
 
 Step = Told | Passed | Heard
 PROCESSES = st.integers(0, 1)
-MEETING = st.one_of(FACTS, ASSIGNMENT, ASSIGNMENT, LABEL, MEMBERSHIP, PARENT, PARENT)
+MEETING = st.one_of(FACTS, ROLE, ASSIGNMENT, ASSIGNMENT, LABEL, MEMBERSHIP, PARENT)
 """All kinds; more of those of which several have to meet."""
 CLASHING = st.one_of(ROLE, GROUP, MEMBERSHIP, ASSIGNMENT, ASSIGNMENT, EXCLUSION, PARENT)
 """Of which two may each be good, and both together not."""
