@@ -49,9 +49,10 @@ def explained(answer: ExplainResponse, asked: CheckRequest, head: Text, names: N
 
 
 def _when(as_of: AsOf, position: int) -> str:
-    if as_of.WhichOneof("when") == "time":
+    when = as_of.WhichOneof("when")
+    if when == "time":
         return f"as of {as_of.time.ToJsonString()}"
-    return f"at position {as_of.position or position} of policy's log"
+    return f"at position {as_of.position if when else position} of policy's log"
 
 
 def _policy(policy: Policy, permits: bool) -> Text:

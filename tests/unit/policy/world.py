@@ -155,6 +155,8 @@ class World:
         return self.policy.applied, self.identity.applied
 
     async def time(self, position: int) -> int | None:
+        if position == 0:
+            return 0
         rows = await self.store.read(position - 1, 1)
         return rows[0].time if rows else None
 

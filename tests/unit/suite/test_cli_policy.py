@@ -168,6 +168,8 @@ def test_the_past_is_asked_by_position_and_by_time(suite: Small, world: World) -
     policy(suite, *question, "--as-of", "1972-09-26", code=1)
     then = policy(suite, "explain", *question[1:], "--as-of", "1972-09-27T00:30").stdout
     assert then.endswith("└── as of 1972-09-27T00:30:00Z\n")
+    before = policy(suite, "explain", *question[1:], "--as-of", "0", code=1).stdout
+    assert before.endswith("└── at position 0 of policy's log\n")
     assert "as_of_in_the_future" in policy(suite, *question, "--as-of", "2999-01-01", code=2).stderr
     for nonsense in ("yesterday", "1.5", "-1", "9" * 30):
         policy(suite, *question, f"--as-of={nonsense}", code=2)
