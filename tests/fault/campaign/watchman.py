@@ -25,16 +25,16 @@ class Watchman:
     bound: float
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _owed: int = 0
-    _deaths: int = 0
+    _asked: asyncio.subprocess.Process | None = None
 
     async def says(self, token: str) -> str:
         """`accepted`, or why not; `no answer` where none came."""
         async with self._turn:
-            process, deaths = self.part.process, self.part.deaths
+            process = self.part.process
             if process is None or process.stdin is None or process.stdout is None:
                 return NO_ANSWER
-            if deaths != self._deaths:
-                self._owed, self._deaths = 0, deaths
+            if process is not self._asked:  # one that ended owes nothing
+                self._owed, self._asked = 0, process
             self._owed += 1
             try:
                 process.stdin.write(f"{token}\n".encode())
