@@ -8,11 +8,11 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import msgspec
 
+from eventlog.attempt import Attempt, Seen
 from eventlog.decision import By, Fold, Outcome
 from eventlog.errors import Moved, unavailable
 from eventlog.events import Event, Recorded, Registry, encode
@@ -32,50 +32,6 @@ AT_ONCE = 100
 SNAPSHOT_EVERY = 50
 ATTEMPTS = 100
 PATIENCE = 8.0
-
-
-@dataclass(slots=True)
-class _Seen:
-    fold: Fold[Any]
-    version: int
-    state: Any
-    events: list[Event]
-
-
-class Attempt:
-    """One try at a decision. `now` is the log's time in microseconds since 1970."""
-
-    def __init__(self, log: "Log", now: int) -> None:
-        self._log = log
-        self.now = now
-        self.seen: dict[str, _Seen] = {}
-
-    async def read(self, fold: Fold[S], key: str) -> S:
-        """The state of a stream, `fold.initial` where it does not exist. What is read is guarded."""
-        stream = fold.stream(key)
-        if stream not in self.seen:
-            version, state = await self._log.state(fold, key)
-            self.seen[stream] = _Seen(fold, version, state, [])
-        state_now: S = self.seen[stream].state
-        return state_now
-
-    async def expect(self, wanted: Iterable[tuple[Fold[Any], str]]) -> None:
-        """Before many streams are read: all of them are asked for together, not one after another."""
-        await self._log.learn(wanted)
-
-    async def exists(self, fold: Fold[Any], key: str) -> bool:
-        """Whether a stream has any event. Guarded."""
-        await self.read(fold, key)
-        return self.seen[fold.stream(key)].version > 0
-
-    async def write(self, fold: Fold[Any], key: str, *events: Event) -> None:
-        """Adds events to a stream. They are stored when the decision returns; a decision that raises stores nothing."""
-        await self.read(fold, key)
-        self.seen[fold.stream(key)].events.extend(events)
-
-    def start(self, fold: Fold[Any], key: str, *events: Event) -> None:
-        """Begins a stream whose key was just made. It is not read first: were it there, the append would say so."""
-        self.seen[fold.stream(key)] = _Seen(fold, 0, fold.initial, list(events))
 
 
 class Log:
@@ -159,7 +115,7 @@ class Log:
         events = tuple(event for seen in written.values() for event in seen.events)
         return Outcome(value, events, appended.last, appended.time)
 
-    async def _sealed(self, stream: str, seen: _Seen) -> Sequence[NewEvent]:
+    async def _sealed(self, stream: str, seen: Seen) -> Sequence[NewEvent]:
         events = []
         for version, event in enumerate(seen.events, seen.version + 1):
             body, plain = encode(event)
@@ -167,7 +123,7 @@ class Log:
             events.append(NewEvent(event.type, body, sealed))
         return events
 
-    def _advance(self, command: Command, written: dict[str, _Seen], appended: Appended) -> None:
+    def _advance(self, command: Command, written: dict[str, Seen], appended: Appended) -> None:
         position = appended.first
         for write, (stream, seen) in zip(command.writes, written.items(), strict=True):
             state, version = seen.state, seen.version

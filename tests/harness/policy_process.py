@@ -17,6 +17,7 @@ from eventlog.feed import LocalFeed
 from eventlog.log import Log
 from eventlog.postgres import PostgresStore
 from eventlog.projection import Projections
+from eventlog.projection.checkpoint import Moves
 from eventlog.readers import MemoryReaders, PostgresReaders
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import Command, MemoryStore, NewEvent, Store, Write
@@ -142,4 +143,5 @@ async def _laid(database: Database, process: Process) -> Foundation:
         cluster=None,
         wrapping=Wrapping(bytes(32)),
         relay=None,
+        moves=Moves(pool),
     )
