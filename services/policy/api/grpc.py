@@ -89,7 +89,7 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         return pb.SearchSubjectsResponse(
             subjects=[from_entity(one) for one in page.found],
             next_page_token=page_token(page.next),
-            position=self._decisions.position,
+            position=self._decisions.true_at(wanted.moment),
         )
 
     async def SearchResources(self, request: pb.SearchResourcesRequest, context: Any) -> pb.SearchResourcesResponse:
@@ -98,23 +98,24 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         return pb.SearchResourcesResponse(
             resources=[from_entity(one) for one in page.found],
             next_page_token=page_token(page.next),
-            position=self._decisions.position,
+            position=self._decisions.true_at(wanted.moment),
         )
 
     async def SearchActions(self, request: pb.SearchActionsRequest, context: Any) -> pb.SearchActionsResponse:
         asked, wanted = await self._asked(request.check), to_wanted(request, to_moment(request.check))
         page = await self._searches.actions(asked, wanted)
         return pb.SearchActionsResponse(
-            actions=page.found, next_page_token=page_token(page.next), position=self._decisions.position
+            actions=page.found, next_page_token=page_token(page.next), position=self._decisions.true_at(wanted.moment)
         )
 
     async def Explain(self, request: pb.ExplainRequest, context: Any) -> pb.ExplainResponse:
         asked = await self._tokens.subject(to_question(request.check), request.check.access_token)
         if isinstance(asked, Decision):
             return pb.ExplainResponse(decision=to_response(asked, self._decisions.position), missing=[asked.code])
-        decision, missing, rules = await self._decisions.explained(asked, to_moment(request.check))
+        moment = to_moment(request.check)
+        decision, missing, rules = await self._decisions.explained(asked, moment)
         return pb.ExplainResponse(
-            decision=to_response(decision, self._decisions.position),
+            decision=to_response(decision, self._decisions.true_at(moment)),
             chains=[to_chain(decision, ground) for ground in grounds(decision)],
             policies=[pb.Policy(id=name, text=rules.explain(name)) for name in decision.policies],
             missing=missing,

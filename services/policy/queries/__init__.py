@@ -74,6 +74,10 @@ class Decisions:
         """The position of policy's log that an answer given now is true for."""
         return min((one.applied for one in self.memory.known[POLICY]), default=0)
 
+    def true_at(self, moment: Moment | None) -> int:
+        """The position that an answer given now about a moment is true for: its own, where it names one."""
+        return self.position if moment is None or moment.position is None else moment.position
+
     async def answers(self, questions: Sequence[Question], moment: Moment | None = None) -> Sequence[Decision]:
         """As `answered`, without the position."""
         return (await self.answered(questions, moment)).decisions
@@ -83,7 +87,7 @@ class Decisions:
         if moment is None:
             return await self._answered_now(questions)
         then = await self.past.then(moment)
-        return Answers(await self._answers_then(questions, then), self.position)
+        return Answers(await self._answers_then(questions, then), self.true_at(moment))
 
     async def explained(
         self, question: Question, moment: Moment | None = None

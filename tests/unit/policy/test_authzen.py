@@ -391,6 +391,15 @@ async def test_another_time_is_asked_about_by_position_or_time(door: Door) -> No
     assert (beyond.status_code, beyond.json()["code"]) == (400, "position_unknown")
 
 
+@pytest.mark.parametrize("path", [ONE, "/v1/explain", "/access/v1/search/action"])
+async def test_an_answer_about_a_position_says_that_it_is_true_for_that(door: Door, path: str) -> None:
+    then = door.world.policy.applied
+    now = await door.world.say({"kind": "group", "id": "new"})
+    for context, position in (({}, now), ({"watchword": {"as_of": {"position": then}}}, then)):
+        answer = (await door.ask(path, MAY | {"context": context})).json()
+        assert answer["context"]["position"] == position
+
+
 async def test_the_endpoints_are_named_by_setting_and_never_by_a_request(door: Door) -> None:
     path = "/.well-known/authzen-configuration"
     answer = await door.client.get(path, headers={"Host": "evil.example", "Origin": "https://page.example"})

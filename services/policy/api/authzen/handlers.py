@@ -119,7 +119,7 @@ class AuthzenApi:
             return Json(why(question, self._decisions.position, [question.code]))
         decision, missing, rules = await self._decisions.explained(question, wants.moment)
         texts = [(name, rules.explain(name)) for name in decision.policies]
-        return Json(why(decision, self._decisions.position, missing, texts))
+        return Json(why(decision, self._decisions.true_at(wants.moment), missing, texts))
 
     async def metadata(self, request: Request) -> Response:
         """Authorization API 1.0, 9.1."""
@@ -147,4 +147,4 @@ class AuthzenApi:
         if isinstance(question, Decision):
             return Json(searched([], "", self._decisions.position, question.code))
         results, token = told(mark, await search(question, wanted(mark, wants.moment)))
-        return Json(searched(found(said, results), token, self._decisions.position))
+        return Json(searched(found(said, results), token, self._decisions.true_at(wants.moment)))
