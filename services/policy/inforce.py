@@ -54,6 +54,7 @@ class InForce:
         self._versions: dict[int, Version] = {}
         self._activations: list[Activation] = []
         self._compiled: OrderedDict[int, Rules] = OrderedDict()
+        self._unreadable: dict[int, str] = {}
         self._coming: dict[int, None] = {}
         self._come = asyncio.Event()
         self._shipped = Rules.of()
@@ -90,9 +91,19 @@ class InForce:
         if not number:
             return self._shipped
         if number not in self._compiled:
-            self._keep(number, Rules.checked(self._versions[number].texts[0]))
+            self._keep(number, self._read(number))
         self._compiled.move_to_end(number)
         return self._compiled[number]
+
+    def _read(self, number: int) -> Rules:
+        """Once: what cannot be read, such as a version of a later release, cannot be at the next decision either."""
+        if number in self._unreadable:
+            raise ValueError(self._unreadable[number])
+        try:
+            return Rules.checked(self._versions[number].texts[0])
+        except ValueError as wrong:
+            self._unreadable[number] = str(wrong)
+            raise
 
     async def run(self) -> None:
         """For ever: parses versions as they come, in a thread, before anything is decided by them."""
@@ -109,6 +120,7 @@ class InForce:
         self._versions.clear()
         self._activations.clear()
         self._compiled.clear()
+        self._unreadable.clear()
         for row in sorted(rows, key=lambda row: row.key):
             self.apply(row)
         self._coming = dict.fromkeys([max(self._versions, default=0), self.active])

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+import pytest
 import pytest_asyncio
 
 from eventlog.projection import Put
 from services.policy.domain.entities import Entity, Question
+from services.policy.domain.rules.engine import Rules
 from services.policy.inforce import COMPILED, InForce
 from tests.unit.policy.rules.asking import DOCUMENTS
 from tests.unit.policy.rules.governed import READERS, Governed
@@ -90,3 +92,20 @@ async def test_what_cannot_be_read_ends_nothing(world: Governed) -> None:
     assert world.decisions.answer(READ).code == "failed"
     world.in_force.apply(row(4, READERS))
     await until(lambda: 4 in world.in_force.compiled)
+
+
+async def test_what_cannot_be_read_is_looked_at_once_whatever_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a version of a later release: it denies everything, and a roll-back must be heard meanwhile."""
+    read: list[str] = []
+
+    def refused(policies: str) -> Rules:
+        read.append(policies)
+        raise ValueError("not understood")
+
+    monkeypatch.setattr(Rules, "checked", refused)
+    in_force = InForce()
+    in_force.reset([row(1, READERS), activation(1, 2)])
+    for _ in range(3):
+        with pytest.raises(ValueError, match="not understood"):
+            in_force.now()
+    assert len(read) == 1
