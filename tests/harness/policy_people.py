@@ -29,18 +29,21 @@ def known(said: Sequence[Said]) -> dict[str, bool]:
     return found
 
 
-def over(said: Sequence[Said], session: str, account: str) -> bool:
-    """Whether a session that an account names is over. One that is not known yet is not."""
+def against(said: Sequence[Said], session: str, account: str) -> str | None:
+    """The code of what speaks against a session that an account names, with no token for it."""
     about = [one for one in said if one.get("session") == session]
-    if any(one["type"] == "session.revoked" for one in about):
-        return True
     began = [one for one in about if one["type"] == "session.started"]
-    return any(
+    if any(one["type"] == "session.revoked" for one in about):
+        return "session_revoked"
+    if not began:
+        return "session_unknown"
+    over = any(
         one["account"] != account
         or any(other["type"] == "session.ended" for other in about)
         or any(ends(later, one) for later in said if later["account"] == one["account"])
         for one in began
     )
+    return "session_revoked" if over else None
 
 
 def ends(later: Said, began: Said) -> bool:

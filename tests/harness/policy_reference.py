@@ -33,18 +33,18 @@ class Asked:
 
 
 def decided(
-    facts: Sequence[Fact], people: Mapping[str, bool], asked: Asked, now: int, over: bool = False
+    facts: Sequence[Fact], people: Mapping[str, bool], asked: Asked, now: int, session: str | None = None
 ) -> tuple[bool, str]:
-    """Whether it is allowed, and the code of the answer. In this order; the first that speaks ends it. `over`: it is
-    asked in a session that is.
+    """Whether it is allowed, and the code of the answer. In this order; the first that speaks ends it. `session` is the
+    code of what speaks against the session in which it is asked.
     """
     standing = at(facts, now)
     if malformed(asked):
         return False, "malformed"
     if objection := not_standing(facts, people, asked.subject):
         return False, objection
-    if over:
-        return False, "session_revoked"
+    if session:
+        return False, session
     if label_forbids(standing, asked):
         return False, "label_forbids"
     if why(facts, asked, now):

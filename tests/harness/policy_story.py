@@ -31,7 +31,7 @@ from services.policy.queries import Moment
 from tests.harness.gated import Sending
 from tests.harness.policy_histories import Heard, Passed, Step, Told, asking, ending, hearing, named, own
 from tests.harness.policy_models import NOW_US, PEOPLE
-from tests.harness.policy_people import Said, known, over
+from tests.harness.policy_people import Said, against, known
 from tests.harness.policy_process import Neighbours, PolicyProcess
 from tests.harness.policy_reference import Asked, Fact, commanded, decided
 from tests.unit.policy.world import SetClock, World
@@ -154,7 +154,7 @@ class Story:
     def expected(self, asked: Sequence[Asked], session: str | None = None) -> Answers:
         """What the reference says now."""
         people, now = known(self.said), self.clock.now()
-        return {one: decided(self.facts, people, one, now, self._over(one, session)) for one in self.own(asked)}
+        return {one: decided(self.facts, people, one, now, self._against(one, session)) for one in self.own(asked)}
 
     def expected_then(self, asked: Sequence[Asked], facts: Sequence[Fact], now: int) -> Answers:
         """What the reference says of facts that were so, and of people as they were, at a time (µs since 1970)."""
@@ -177,8 +177,9 @@ class Story:
         """The questions with names of this story's own."""
         return [asking(one, self.number) for one in asked]
 
-    def _over(self, asked: Asked, session: str | None) -> bool:
-        return session is not None and over(self.said, named(session, self.number), asked.subject.partition("/")[2])
+    def _against(self, asked: Asked, session: str | None) -> str | None:
+        account = asked.subject.partition("/")[2]
+        return None if session is None else against(self.said, named(session, self.number), account)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness.policy_people import Said, known, over
+from tests.harness.policy_people import Said, against, known
 from tests.harness.policy_reference import Asked, Fact, decided
 
 
@@ -36,22 +36,23 @@ BEGAN = said("session.started", 5, session="s", seen=3)
     ],
 )
 def test_a_session_is_over_by_its_end_or_by_what_came_after_it_began(later: Said) -> None:
-    assert not over([BEGAN], "s", "alice")
-    assert over([BEGAN, later], "s", "alice")
+    assert against([BEGAN], "s", "alice") is None
+    assert against([BEGAN, later], "s", "alice") == "session_revoked"
     if "session" not in later:
-        assert not over([BEGAN, {**later, "account": "bob"}], "s", "alice")
-        assert not over([{**later, "position": 2}, BEGAN], "s", "alice")
+        assert against([BEGAN, {**later, "account": "bob"}], "s", "alice") is None
+        assert against([{**later, "position": 2}, BEGAN], "s", "alice") is None
 
 
-def test_a_session_is_spared_by_a_changed_password_and_belongs_to_one_account_and_a_new_one_is_not_known() -> None:
-    assert not over([BEGAN, said("credential.changed", 6, spared="s")], "s", "alice")
-    assert over([BEGAN], "s", "bob")
-    assert not over([BEGAN], "newer", "bob")
-    assert over([said("session.revoked", 4, log="token", session="newer")], "newer", "bob")
+def test_a_session_is_spared_by_a_changed_password_and_belongs_to_one_account_and_another_is_not_known() -> None:
+    assert against([BEGAN, said("credential.changed", 6, spared="s")], "s", "alice") is None
+    assert against([BEGAN], "s", "bob") == "session_revoked"
+    assert against([BEGAN], "another", "bob") == "session_unknown"
+    revoked = said("session.revoked", 4, log="token", session="another")
+    assert against([revoked], "another", "bob") == "session_revoked"
 
 
 def test_what_is_asked_in_a_session_that_is_over_is_denied_where_nothing_else_speaks_against_the_subject() -> None:
     facts: list[Fact] = [{"kind": "owner", "resource": "document/9", "owner": "account/alice"}]
     asked = Asked("account/alice", "document.read", "document/9")
     for people, code in (({"alice": False}, "session_revoked"), ({"alice": True}, "subject_disabled")):
-        assert decided(facts, people, asked, 0, over=True) == (False, code)
+        assert decided(facts, people, asked, 0, "session_revoked") == (False, code)
