@@ -39,6 +39,22 @@ async def test_the_first_comes_at_once_and_the_rest_together() -> None:
     assert (batches[-1].echo, batches[-1].offset) == (echo(6), 6)
 
 
+async def test_what_comes_after_a_proof_alone_does_not_wait_for_it() -> None:
+    made, proven = await rows(1), asyncio.Event()
+
+    async def quiet() -> AsyncGenerator[Batch, None]:
+        yield Batch([], echo(0))
+        await proven.wait()
+        yield Batch(made, None)
+
+    batches = paced(quiet(), 3600)
+    assert (await anext(batches)).echo == echo(0)
+    proven.set()
+    async with asyncio.timeout(5):
+        assert (await anext(batches)).rows == made
+    await batches.aclose()
+
+
 async def test_what_came_before_the_source_was_lost_is_given_first() -> None:
     made = await rows(2)
     batches = paced(told([Batch(made, None)], SourceLost("gone")), 0.001)
