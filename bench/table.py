@@ -20,8 +20,6 @@ ROWS: dict[str, Row] = {
     "introspect-grpc": rpc.introspect_unary,
     "introspect-batch": rpc.introspect_batch,
     "check": rpc.check,
-    "policy": policy.policy,
-    "model": model.model,
     "login": login.login,
     "visible": login.visible,
     "revocation": spread.over_grpc,
@@ -29,4 +27,7 @@ ROWS: dict[str, Row] = {
     "baseline": baseline.baseline,
     "revocation-kafka": spread.over_kafka,
     "relay": log.relay,
+    # Last: whatever starts after it loads a company's facts.
+    "policy": policy.policy,
+    "model": model.model,
 }
