@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from threading import Lock
 
 from zxcvbn import zxcvbn
 from zxcvbn.matching import L33T_TABLE
@@ -11,6 +12,8 @@ from zxcvbn.matching import L33T_TABLE
 LOOKED_AT = 40
 SIGNS = 8
 OURS = ("watchword",)
+_ALONE = Lock()
+"""zxcvbn keeps the hints of the last call for all threads."""
 _PRIVATE_USE = 0xE000
 _READ_AS_LETTERS = frozenset(sign for signs in L33T_TABLE.values() for sign in signs)
 
@@ -25,7 +28,8 @@ class Judged:
 
 def judge(password: str, hints: Collection[str]) -> Judged:
     """Judges a password by its beginning; `hints` are what is known of whoever chose it."""
-    judged = zxcvbn(looked_at(password), user_inputs=[*hints, *OURS])
+    with _ALONE:
+        judged = zxcvbn(looked_at(password), user_inputs=[*hints, *OURS])
     return Judged(judged["score"], judged["feedback"]["warning"])
 
 
