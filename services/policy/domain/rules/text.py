@@ -13,7 +13,7 @@ MAX_OPERATORS = 400
 """In one statement. Cedar's parser recurses, and a text that is nested a thousand deep would end the process."""
 
 _TOKEN = re.compile(
-    r"""(?P<skip>(?:(?![\x1c-\x1f])\s)++|//[^\n\r]*+)
+    r"""(?P<skip>[^\S\x1c-\x1f]++|//[^\n\r]*+)
       | (?P<text>"(?:\\.|[^"\\])*+")
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*+)
       | (?P<number>[0-9]++)

@@ -79,3 +79,10 @@ def test_schemas_are_refused_with_a_place_or_policies_can_be_written_for_them(sc
 @pytest.mark.parametrize("policies", [RIGHT, ""])
 def test_what_was_spoilt_was_right_before(policies: str) -> None:
     assert problems(policies, DOCUMENTS) == []
+
+
+@pytest.mark.parametrize("mark", ["\x1c", "\x1f"])
+def test_what_cedar_takes_for_no_space_is_refused_where_it_stands_among_spaces(mark: str) -> None:
+    """Python 3.11.2 took it for one, where it came right after another."""
+    (found,) = problems(f"@ {mark} " + RIGHT.removeprefix("@"), DOCUMENTS)
+    assert (found.line, found.column) == (1, 3)
