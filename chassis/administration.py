@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import grpc.aio
 
-from chassis import positions
 from chassis.auth import Decide
 from chassis.rpc import ask
 from chassis.rpc.callers import Authorize
@@ -17,8 +16,8 @@ UNDECIDED = frozenset({"stale", "parked", "failed"})
 
 
 def policy_decides(channel: grpc.aio.Channel, service: str) -> Decide:
-    """Asks policy whether the person of a token may do something with the suite's `service`, once policy knows the
-    token's session.
+    """Asks policy whether the person of a token may do something with the suite's `service`. Policy takes the suite's
+    word for a session that it does not know yet: what asks has verified the token.
 
     Raises Refusal `not_allowed` (with policy's reason), or `policy_unavailable` where it does not answer.
     """
@@ -33,17 +32,12 @@ def policy_decides(channel: grpc.aio.Channel, service: str) -> Decide:
             token_position=claims.pos,
         )
         try:
-            answer = await ask(stub.Check, question, timeout=PATIENCE, again=True, metadata=_knowing(claims))
+            answer = await ask(stub.Check, question, timeout=PATIENCE, again=True)
         except Refusal as refusal:
             raise unavailable("policy_unavailable", "policy does not answer, so this is refused") from refusal
         obey(action, answer.allowed, answer.code)
 
     return decide
-
-
-def _knowing(claims: Claims) -> tuple[tuple[str, str], ...]:
-    """The metadata that has policy answer once it knows where in identity's log the token's session began."""
-    return () if claims.spos is None else ((positions.HEADER, positions.render({"identity": claims.spos})),)
 
 
 def obey(action: str, allowed: bool, code: str) -> None:

@@ -43,6 +43,8 @@ ACTIONS = {
     f"{NAME}/WriteFacts": "policy.facts.write",
     f"{NAME}/ExportFacts": "policy.facts.export",
 }
+VOUCHING = frozenset({"service/identity", "service/token"})
+"""Who asks about nobody but the person of a token that it has verified."""
 LOOKING = frozenset({"service/*", "operator/*", rpc.GRANTED})
 ALLOWED: rpc.Allowed = {
     f"{NAME}/Check": rpc.EVERYBODY,
@@ -157,7 +159,8 @@ class PolicyApi(policy_pb2_grpc.PolicyServiceServicer):
         return pb.CreateFirstAdministratorResponse(position=_noted(position))
 
     async def _answers(self, checks: Sequence[pb.CheckRequest], moment: Moment | None) -> Answers:
-        asked = [(to_question(one), one.access_token) for one in checks]
+        vouched = rpc.acting().caller.label in VOUCHING
+        asked = [(to_question(one, vouched), one.access_token) for one in checks]
         return await self._tokens.answers(self._decisions, asked, moment)
 
     async def _asked(self, check: pb.CheckRequest) -> Question:

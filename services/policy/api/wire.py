@@ -20,8 +20,9 @@ from services.policy.queries.search import PAGE, Wanted
 from watchword.policy.v1 import policy_pb2 as pb
 
 
-def to_question(check: pb.CheckRequest) -> Question:
-    """What a check asks. An absent resource is everything; a subject that is absent is not well-formed.
+def to_question(check: pb.CheckRequest, vouched: bool = False) -> Question:
+    """What a check asks. An absent resource is everything; a subject that is absent is not well-formed. `vouched`: see
+    Question.
 
     Raises Refusal `given_invalid`.
     """
@@ -31,6 +32,7 @@ def to_question(check: pb.CheckRequest) -> Question:
         resource=to_entity(check.resource) if check.HasField("resource") else None,
         session_id=check.session_id if check.HasField("session_id") else None,
         token_position=check.token_position if check.HasField("token_position") else None,
+        vouched=vouched,
         given=to_given(check.given) if check.HasField("given") else {},
     )
 

@@ -47,8 +47,8 @@ class Question(msgspec.Struct, frozen=True):
     """May `subject` do `action` on `resource` (everything, where None)?
 
     `session_id` is the session in which it acts, `token_position` the position of token's log at which its token was
-    issued; `acr`, `amr` and `auth_time` (µs since 1970) are what the token says of the login. `vouched`: it is a token
-    verified here that names the session, which may be too new to be known. `given` is what the caller says besides, as
+    issued; `acr`, `amr` and `auth_time` (µs since 1970) are what the token says of the login. `vouched`: a token that
+    was verified names the session, which may be too new to be known. `given` is what the caller says besides, as
     JSON, for policies to look at; nobody has checked it.
     """
 
