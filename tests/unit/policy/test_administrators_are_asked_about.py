@@ -54,7 +54,7 @@ def of_alice(spos: int) -> Claims:
 
 
 async def test_an_administrator_whose_session_has_just_begun_is_decided_about_at_once(asking: Asking) -> None:
-    """The service that asks has verified the token: nobody waits for identity's log, nor for a broker that brings it."""
+    """The service that asks has verified the token: nobody waits for identity's log, nor for a broker of it."""
     await asking.decide(of_alice(asking.world.identity.applied + 1), "identity.account.disable")
 
 
