@@ -1,7 +1,7 @@
 """The owner's side of the feed: EventLogService.Read (RULES 4)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -40,7 +40,7 @@ class EventLogFeed(log_pb2_grpc.EventLogServiceServicer):
         for reading in self._open:
             reading.wake()
 
-    async def Read(self, request_iterator: Any, context: Any) -> AsyncIterator[log_pb2.ReadResponse]:
+    async def Read(self, request_iterator: Any, context: Any) -> AsyncGenerator[log_pb2.ReadResponse, None]:
         """EventLogService.Read."""
         opened = await _opened(request_iterator)
         check_reader(opened.reader)

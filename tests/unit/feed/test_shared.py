@@ -41,7 +41,7 @@ class Counting(log_pb2_grpc.EventLogServiceServicer):
 
         self.open += 1
         try:
-            async with aclosing(self.feed.Read(requests(), context)) as answers:  # type: ignore[type-var]
+            async with aclosing(self.feed.Read(requests(), context)) as answers:
                 async for answer in answers:
                     yield answer
         finally:

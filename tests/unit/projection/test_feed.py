@@ -45,8 +45,8 @@ async def at_home(store: MemoryStore, readers: MemoryReaders) -> AsyncIterator[S
 
 @asynccontextmanager
 async def shared(store: MemoryStore, readers: MemoryReaders) -> AsyncIterator[Source]:
-    async with over_grpc(store, readers) as source:
-        yield SharedFeed(source, "all")  # type: ignore[arg-type]
+    async with served(feed_of(store, readers)) as channel:
+        yield SharedFeed(RemoteFeed("notes", channel), "all")
 
 
 REVOKED = "watchword.notes.note.revoked.v1"
@@ -279,7 +279,7 @@ async def test_a_slow_reader_costs_the_owner_one_page() -> None:
     await asyncio.sleep(0)
     assert 0 < len(first.events) < 500
     assert store.pages == 1
-    await answers.aclose()  # type: ignore[attr-defined]
+    await answers.aclose()
 
 
 async def test_a_reader_stands_among_the_readers_before_it_is_told_how_fresh_it_is(
@@ -302,7 +302,7 @@ async def test_a_reader_stands_among_the_readers_before_it_is_told_how_fresh_it_
     async with asyncio.timeout(10):
         assert (await told).freshness.stamp == stamp
     assert [reader.name for reader in await readers.live(boot_ns() // 1000)] == ["orders"]
-    await answers.aclose()  # type: ignore[attr-defined]
+    await answers.aclose()
 
 
 class Busy(log_pb2_grpc.EventLogServiceServicer):

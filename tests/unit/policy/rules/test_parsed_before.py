@@ -43,6 +43,10 @@ async def until(so: Callable[[], bool]) -> int:
     return turns
 
 
+def parsed(world: Governed, version: int) -> Callable[[], bool]:
+    return lambda: version in world.in_force.compiled
+
+
 def row(version: int, policies: str) -> Put:
     value = {"version": version, "policies": policies, "schema": DOCUMENTS, "position": version, "time": 1}
     return Put("rules", f"{version:09}", value)
@@ -69,7 +73,7 @@ async def test_what_decides_stays_parsed_however_many_are_written(world: Governe
     await world.activate(await world.write(READERS))
     for number in range(2, 2 + 2 * COMPILED):
         world.in_force.apply(row(number, f"{READERS} // {number}"))
-        await until(lambda number=number: number in world.in_force.compiled)  # type: ignore[misc]
+        await until(parsed(world, number))
     assert 1 in world.in_force.compiled
     assert len(world.in_force.compiled) == COMPILED
 
