@@ -14,6 +14,8 @@ from watchword.chain import GENESIS, link
 SECOND = 1_000_000
 ONCE = {
     "account.registered": "account_id",
+    "account.disabled": "account_id",
+    "credential.changed": "account_id",
     "username.claimed": "account_id",
     "session.started": "session_id",
     "session.ended": "session_id",
@@ -29,7 +31,8 @@ ONCE = {
     "key.compromised": "key_id",
     "key.removed": "key_id",
 }
-"""Events that happen once, by the field of their bodies that says to whom."""
+"""Events that happen once, by the field of their bodies that says to whom; the second and third since nobody's account
+is disabled twice in a campaign, or has its password changed twice."""
 
 REFRESHED = "refresh.rotated|refresh.retried"
 
@@ -51,6 +54,18 @@ class Acknowledged:
     position: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SubjectEnded:
+    """A subject was revoked, at that position and time (µs) of token's log: all, or only what began `before` a position
+    of identity's log, but for the session that was spared."""
+
+    subject: str
+    position: int
+    time: int
+    before: int | None = None
+    spared: str | None = None
+
+
 @dataclass(slots=True)
 class LogWatch:
     """Reads one log as it grows, and says what no log may hold."""
@@ -64,8 +79,7 @@ class LogWatch:
     """Of each family, when each generation was given (µs)."""
     reused: dict[str, int] = field(default_factory=dict)
     """Of each family in which reuse was detected, where."""
-    subjects: list[tuple[str, int, int, int | None]] = field(default_factory=list)
-    """Subjects that were revoked: who, at which position and time, and below which position of identity's log."""
+    subjects: list[SubjectEnded] = field(default_factory=list)
     _versions: Counter[str] = field(default_factory=Counter)
     _commands: set[str] = field(default_factory=set)
     _command: str = ""
@@ -120,8 +134,8 @@ class LogWatch:
                 self.reused[said(row)["family_id"]] = row.position
             case "subject.revoked":
                 body = said(row)
-                before = body.get("before_session_position")
-                self.subjects.append((body["subject"], row.position, row.time, before))
+                before, spared = body.get("before_session_position"), body.get("spared_session_id")
+                self.subjects.append(SubjectEnded(body["subject"], row.position, row.time, before, spared))
 
     def lost(self, told: Iterable[Acknowledged]) -> list[str]:
         """What was acknowledged and does not stand, or not there."""

@@ -1,4 +1,4 @@
-"""A mixed load: register, log in, refresh, retry, replay, revoke, introspect, verify. Everybody remembers what they
+"""A mixed load: register, log in, refresh, retry, replay, introspect, verify. Everybody remembers what they
 were answered, and goes on where they got no answer."""
 
 import asyncio
@@ -77,6 +77,21 @@ class Client:
         if answer is not None and answer.status_code == 200:
             self._told_token(answer.json()["access_token"], REFRESHED)
         return answer
+
+    async def cannot_log_in(self, person: Person) -> None:
+        """Once it was said that the account is shut, or has another password."""
+        request = self.people.try_login(person.username, person.password, client=self.world.app)
+        answer = await self.history.heard("login that is refused", request)
+        if answer is not None and answer.status_code != 401:
+            self.history.odd.append(f"a login that is over: {answer.status_code} {answer.text[:200]}")
+
+    async def cannot_refresh(self, refresh_token: str) -> None:
+        """Once it was said that all that it hangs from has ended: in no process of token (RULES 7)."""
+        for where in range(len(PROCESSES)):
+            request = self.people.refresh(refresh_token, where)
+            answer = await self.history.heard("refresh that is refused", request)
+            if answer is not None and answer.status_code != 400:
+                self.history.odd.append(f"a family that has ended goes on at {PROCESSES[where]}: {answer.status_code}")
 
     def ends(self, access_token: str) -> None:
         """From now on what the token hangs from is to end."""

@@ -14,14 +14,15 @@ from aiokafka.errors import KafkaError
 
 from tests.fault.campaign import database_faults, topic_faults
 from tests.fault.campaign.history import History
-from tests.fault.campaign.load import rotates
 from tests.fault.campaign.network import Mood, Told
 from tests.fault.campaign.parts import Part
 from tests.fault.campaign.schedule import Step
+from tests.fault.campaign.warden import rotates
 from tests.fault.campaign.world import LIBFAKETIME, World
 
 REACHED = 8.0
 """Seconds within which a process comes to the point at which it is to die."""
+MOODS: dict[str, Mood] = {"cut": "cut", "long_cut": "cut", "silent": "silent", "slow": "slow"}
 
 
 @dataclass
@@ -31,6 +32,11 @@ class Struck:
     kills: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def faults(self) -> int:
+        """How many struck; `done` also says how, where there are two ways."""
+        return sum(self.done[kind] for kind in FAULTS)
 
 
 Fault = Callable[[World, History, Struck, Step], Awaitable[None]]
@@ -104,7 +110,7 @@ async def die_at_a_point(world: World, history: History, struck: Struck, step: S
 
 async def broken_way(world: World, history: History, struck: Struck, step: Step) -> None:
     """A way is cut, silent or slow for a while."""
-    mood: Mood = {"cut": "cut", "silent": "silent"}.get(step.kind, "slow")  # type: ignore[assignment]
+    mood = MOODS[step.kind]
     for way in world.ways[step.target]:
         await world.network.tell(Told(way, "turn", mood=mood, delay=step.size / 1000))
     try:
@@ -196,6 +202,7 @@ FAULTS: dict[str, Fault] = {
     "pause": pause,
     "point": die_at_a_point,
     "cut": broken_way,
+    "long_cut": broken_way,
     "silent": broken_way,
     "slow": broken_way,
     "reset": reset,

@@ -45,7 +45,7 @@ class History:
         """A token was accepted."""
         self.counts[f"accepted by {by}"] += 1
         self.uses.append(
-            Use(by, sent, claims.get("sid", ""), claims.get("fam", ""), claims["sub"], claims["pos"], bound)
+            Use(by, sent, claims["sid"], claims["fam"], claims["sub"], claims["pos"], claims["spos"], bound)
         )
 
     def wishes(self, claims: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tests.fault.campaign.check import SECOND, LogWatch
+from tests.fault.campaign.check import SECOND, LogWatch, SubjectEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Use:
     family_id: str
     subject: str
     position: int
+    session_position: int
+    """Where its session began, in identity's log."""
     bound: float
     """Seconds after a revocation within which this verifier says that it refuses."""
 
@@ -36,9 +38,33 @@ def _endings(use: Use, log: LogWatch) -> Iterable[tuple[str, int]]:
         row = log.facts.get((f"{what}.revoked", id_))
         if row is not None and use.position < row.position:
             yield what, row.time
-    for subject, position, time, before in log.subjects:
-        if subject == use.subject and use.position < position and before is None:
-            yield "subject", time
+    for one in log.subjects:
+        if one.subject == use.subject and use.position < one.position and _began_before(use, one):
+            yield "subject", one.time
+
+
+def _began_before(use: Use, ended: SubjectEnded) -> bool:
+    """RULES 7: a revocation that identity asks for names a position of its own log, and perhaps a session to spare."""
+    if ended.before is None:
+        return True
+    return use.session_position < ended.before and use.session_id != ended.spared
+
+
+def left_at_token(identity: LogWatch, token: LogWatch) -> list[str]:
+    """What identity ended and token, whose reaction has had its time, did not."""
+    wrong = []
+    for (event, id_), row in identity.facts.items():
+        match event:
+            case "session.ended":
+                ended = ("session.revoked", id_) in token.facts
+            case "account.disabled" | "credential.changed":
+                # A change in a session begins with the session's own event, and its position is what is named.
+                ended = any(one.subject == id_ and (one.before or 0) >= row.position - 1 for one in token.subjects)
+            case _:
+                continue
+        if not ended:
+            wrong.append(f"{event} of {id_} stands at identity, and what it ends has not ended at token")
+    return wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
-import grpc.aio
 import httpx2
 
 from tests.fault.campaign.clients import (
@@ -20,55 +19,14 @@ from tests.fault.campaign.clients import (
     verifies,
 )
 from tests.fault.campaign.history import History
+from tests.fault.campaign.owner import Owner
+from tests.fault.campaign.warden import Warden
 from tests.fault.campaign.world import World
-from tests.harness.people import People, Signed
+from tests.harness.people import People
 from tests.harness.running import GaveUp
-from watchword.token.v1 import token_pb2, token_pb2_grpc
 
-WARDEN, ROTATION, REGISTRATION = 2.5, 8.0, 1.0
-"""Seconds between two revocations by an administrator, two rotations of keys, two registrations."""
-PROBE = 0.25
-"""Seconds between two rounds of a thief's."""
-
-
-class Warden(Client):
-    """An administrator who ends sessions, and in between rotates keys."""
-
-    async def live(self, closing: asyncio.Event) -> None:
-        person, admin = await self.registers(), await self.must_log_in(self.world.admin)
-        due = time.monotonic() + ROTATION
-        while not closing.is_set():
-            login = await self.logs_in(person)
-            if login is not None:
-                admin = await self._ends(login, admin)
-            if time.monotonic() > due:
-                due = time.monotonic() + ROTATION
-                await rotates(self.world, self.history)
-            await asyncio.sleep(WARDEN)
-
-    async def _ends(self, login: Signed, admin: Signed) -> Signed:
-        self.ends(login.access_token)
-        body = {"session_id": login.session_id, "reason": "a test"}
-        request = self.people.post("token", "/v1/revocations", headers=admin.bearer, **body)
-        answer = await self.history.heard("revoke", request)
-        if answer is not None and answer.status_code == 200:
-            position = answer.json()["position"]
-            self.history.acknowledge("token", "session.revoked", login.session_id, position)
-        elif answer is not None and answer.status_code == 401:
-            return await self.must_log_in(self.world.admin)
-        return admin
-
-
-async def rotates(world: World, history: History, where: str = "token.0") -> None:
-    """Rotates the signing key and the refresh key; nothing that was given before is refused for it."""
-    async with world.channel("token", target=world.fleets[where].target("token")) as channel:
-        stub = token_pb2_grpc.TokenServiceStub(channel)
-        for request in (token_pb2.RotateKeyRequest(refresh=True), token_pb2.RotateKeyRequest()):
-            try:
-                await stub.RotateKey(request, timeout=5)
-                history.counts["rotate: done"] += 1
-            except grpc.aio.AioRpcError as error:
-                history.counts[f"rotate: {error.code().name}"] += 1
+REGISTRATION, PROBE = 1.0, 0.25
+"""Seconds between two registrations, and between two rounds of a thief's."""
 
 
 class Prober(Client):
@@ -136,13 +94,9 @@ async def loaded(world: World, history: History, seed: int, customers: int) -> A
         made = [Customer(world, await people(), history, dead) for _ in range(customers)]
         await asyncio.gather(*(one.begins(Random(f"{seed}/customer/{n}")) for n, one in enumerate(made)))
         registrar = Registrar(world, await people(), history, dead)
-        others: tuple[Registrar | Warden | Prober, ...] = (
-            registrar,
-            Warden(world, await people(), history, dead),
-            Prober(world, await people(), history, dead),
-        )
+        others = [kind(world, await people(), history, dead) for kind in (Warden, Owner, Prober)]
         closing = asyncio.Event()
-        working = [asyncio.ensure_future(one.live(closing)) for one in (*made, *others)]
+        working = [asyncio.ensure_future(one.live(closing)) for one in (*made, registrar, *others)]
         try:
             yield Load(history, made, registrar, working)
             closing.set()

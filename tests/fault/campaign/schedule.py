@@ -1,6 +1,8 @@
 """What is done to a suite, and when: a pure function of the seed."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 
 from tests.fault.campaign.points import POINTS
@@ -32,8 +34,9 @@ KINDS = {
     "kill": 22,
     "pause": 14,
     "point": 26,
-    "cut": 8,
-    "silent": 5,
+    "cut": 7,
+    "long_cut": 2,
+    "silent": 4,
     "slow": 5,
     "reset": 8,
     "database_restarted": 3,
@@ -41,7 +44,7 @@ KINDS = {
     "disk_full": 2,
     "clock_moved": 4,
 }
-"""How often each is done, in a hundred."""
+"""How often each is done, in a hundred. A `long_cut` is longer than the leeway, and may cost a login."""
 KINDS_WITH_KAFKA = {
     "kafka_replaced": 2,
     "topic_trimmed": 3,
@@ -50,15 +53,13 @@ KINDS_WITH_KAFKA = {
     "record_corrupt": 3,
     "consumer_behind": 3,
 }
-HOLDING = frozenset(
-    {"pause", "cut", "silent", "slow", "connections_exhausted", "disk_full", "clock_moved", "consumer_behind"}
-)
+SHORTLY = ("pause", "cut", "silent", "slow", "connections_exhausted", "disk_full", "clock_moved", "consumer_behind")
 SELDOM = frozenset({"rotation.destroying", "rotation.ending", "rotation.ended"})
 """Points that only a key that was dropped, or a rotation that another process was first with, comes to: the component
 campaign has them."""
 SHORT, LONG = (0.3, 6.0), (11.0, 15.0)
-LONG_CUTS = 0.06
-"""How many of those cuts are longer than the leeway, which may cost a login."""
+HOLDING = dict.fromkeys(SHORTLY, SHORT) | {"long_cut": LONG}
+"""Seconds for which they hold, at least and at most."""
 HOUR = 3600
 
 
@@ -79,7 +80,7 @@ class Step:
     @property
     def long(self) -> bool:
         """Whether it outlasts the leeway: logins that it costs are counted."""
-        return self.hold >= LONG[0]
+        return self.kind == "long_cut"
 
     def __str__(self) -> str:
         where = f" at {self.point}, pass {self.passes}" if self.point else ""
@@ -90,30 +91,39 @@ class Step:
 
 def schedule(seed: int, steps: int, kafka: bool) -> list[Step]:
     """The same steps for the same seed, however many of them are asked for."""
-    return [_step(Random(f"{seed}/{number}"), number, kafka) for number in range(1, steps + 1)]
+    often = KINDS | (KINDS_WITH_KAFKA if kafka else {})
+    kinds = _dealt(f"{seed}/kinds", [kind for kind, times in often.items() for _ in range(times)])
+    targets = {kind: _dealt(f"{seed}/{kind}", _targets(kind, kafka)) for kind in often}
+    drawn = ((number, next(kinds)) for number in range(1, steps + 1))
+    return [_step(Random(f"{seed}/{number}"), number, kind, next(targets[kind])) for number, kind in drawn]
 
 
-def _step(chance: Random, number: int, kafka: bool) -> Step:
-    kinds = KINDS | (KINDS_WITH_KAFKA if kafka else {})
-    (kind,) = chance.choices(list(kinds), list(kinds.values()))
+def _dealt(seed: str, cards: Sequence[str]) -> Iterator[str]:
+    """The cards again and again, each time in another order: so the rarest comes, too, each time that all have come."""
+    for number in count():
+        yield from Random(f"{seed}/{number}").sample(cards, len(cards))
+
+
+def _step(chance: Random, number: int, kind: str, target: str) -> Step:
     after = chance.uniform(0.2, 1.5)
-    hold = chance.uniform(*(LONG if kind in ("cut", "silent") and chance.random() < LONG_CUTS else SHORT))
+    hold = chance.uniform(*HOLDING[kind]) if kind in HOLDING else 0.0
     if kind == "point":
-        return _at_a_point(chance, number, after, kafka)
-    target = chance.choice(_targets(kind, kafka))
+        return _at_a_point(chance, number, after, target)
     size = {
         "slow": chance.randint(20, 400),
         "reset": chance.randint(1, 400),
         "clock_moved": chance.choice((HOUR, -HOUR)),
     }
-    return Step(number, kind, target, after, hold if kind in HOLDING else 0.0, size=size.get(kind, 0))
+    return Step(number, kind, target, after, hold, size=size.get(kind, 0))
 
 
 def _targets(kind: str, kafka: bool) -> tuple[str, ...]:
     match kind:
+        case "point":
+            return ("append", "projection", "rotation", *(("publish",) if kafka else ()))
         case "kill" | "pause":
             return _processes(kafka)
-        case "cut" | "silent" | "slow" | "reset":
+        case "cut" | "long_cut" | "silent" | "slow" | "reset":
             return _ways(kafka)
         case "clock_moved":
             return CLOCKS
@@ -124,9 +134,8 @@ def _targets(kind: str, kafka: bool) -> tuple[str, ...]:
     return ("identity", "token", "policy") if kind in KINDS_WITH_KAFKA else ("postgres",)
 
 
-def _at_a_point(chance: Random, number: int, after: float, kafka: bool) -> Step:
-    """At random among the parts first: each of them has as many deaths, however many points it has."""
-    part = chance.choice(("append", "projection", "rotation", *(("publish",) if kafka else ())))
+def _at_a_point(chance: Random, number: int, after: float, part: str) -> Step:
+    """Of a part: each of them has as many deaths, however many points it has."""
     parts = ("projection", "reaction") if part == "projection" else (part,)
     point = chance.choice([one.name for one in POINTS if one.name.startswith(parts) and one.name not in SELDOM])
     targets = {"rotation": ("token.0",), "publish": ("relay.identity", "relay.token", "relay.policy")}

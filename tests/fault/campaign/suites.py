@@ -23,7 +23,7 @@ from suite.errors import Halt
 from tests.fault.campaign.check import TableWatch
 from tests.fault.campaign.faults import Struck, strike
 from tests.fault.campaign.history import History
-from tests.fault.campaign.judge import Judged, judge_refusals, late_uses, unforeseen_reuse
+from tests.fault.campaign.judge import Judged, judge_refusals, late_uses, left_at_token, unforeseen_reuse
 from tests.fault.campaign.load import Load, loaded
 from tests.fault.campaign.observer import Observer, observing
 from tests.fault.campaign.schedule import Step, schedule
@@ -66,7 +66,7 @@ class Tally:
         said = "nothing was violated" if not self.wrong else f"{len(self.wrong)} violations:"
         told = sum(len(one) for one in self.history.told.values())
         lines = (
-            f"seed {self.seed}: {self.struck.done.total()} faults in {self.seconds:.0f} s",
+            f"seed {self.seed}: {self.struck.faults} faults in {self.seconds:.0f} s",
             f"{self.struck.kills.total()} kills",
             f"checked: {self.events} events, {told} answers, {len(self.history.uses)} accepted uses",
             f"{self.judged.cost} logins were the cost of long cuts",
@@ -206,18 +206,9 @@ async def _finally(made: World, watched: Watched, tally: Tally) -> None:
             if table.position < head:
                 wrong.append(f"{service}'s {name} has applied {table.position} of {head}")
     token = watched.observers["token"].log
-    wrong += ended_everywhere(watched)
+    wrong += left_at_token(watched.observers["identity"].log, token)
     wrong += late_uses(history.uses, token)
     excused = [one.family_id for one in history.refused]
     wrong += unforeseen_reuse(token, history.provoked, excused)
     tally.judged = judge_refusals(history.refused, token, frozenset(history.wished), tally.long_cuts, LEEWAY)
     tally.wrong += [*wrong, *tally.judged.wrong, *history.odd]
-
-
-def ended_everywhere(watched: Watched) -> list[str]:
-    """What identity ended and token, whose reaction has had its time, did not."""
-    identity, token = watched.observers["identity"].log, watched.observers["token"].log
-    ended = [id_ for event, id_ in identity.facts if event == "session.ended"]
-    return [
-        f"{id_} has ended at identity, and not at token" for id_ in ended if ("session.revoked", id_) not in token.facts
-    ]

@@ -27,6 +27,7 @@ from tests.fault.campaign.judge import (
     Use,
     judge_refusals,
     late_uses,
+    left_at_token,
     unforeseen_reuse,
 )
 from watchword.chain import GENESIS, link
@@ -217,7 +218,7 @@ def test_a_topic_that_lost_its_beginning_begins_anywhere_and_then_has_no_gap() -
 
 def use(after: float) -> Use:
     """Of the token at 2, so long after the session was revoked at 4."""
-    return Use("verifier", START / SECOND + 3 + after, "ses_s", "f", "acc_a", 2, 5.0)
+    return Use("verifier", START / SECOND + 3 + after, "ses_s", "f", "acc_a", 2, 7, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +235,45 @@ def test_an_accepted_use_after_the_bound_is_seen(name: str, body: dict[str, str]
     assert len(late_uses([use(5.1)], watch)) == 1
     assert late_uses([replace(use(9.0), position=9)], watch) == [], "it ends nothing that was given later"
     assert late_uses([replace(use(9.0), session_id="o", family_id="o", subject="o")], watch) == []
+
+
+def test_an_accepted_use_of_what_a_password_change_or_a_disabled_account_ended_is_seen() -> None:
+    def late(**body: Any) -> list[str]:
+        watch, _ = taken(Story().family().add("x/1", "subject.revoked", subject="acc_a", **body).rows)
+        return late_uses([use(5.1)], watch)
+
+    assert len(late(before_session_position=8)) == 1
+    assert len(late(before_session_position=8, spared_session_id="ses_o")) == 1
+    assert late(before_session_position=7) == [], "the session began after it"
+    assert late(before_session_position=8, spared_session_id="ses_s") == []
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "ended", "by"),
+    [
+        ("session.ended", {"session_id": "ses_s"}, "session.revoked", {"session_id": "ses_s"}),
+        (
+            "account.disabled",
+            {"account_id": "acc_a"},
+            "subject.revoked",
+            {"subject": "acc_a", "before_session_position": 1},
+        ),
+        (
+            "credential.changed",
+            {"account_id": "acc_a"},
+            "subject.revoked",
+            {"subject": "acc_a", "before_session_position": 1},
+        ),
+    ],
+)
+def test_what_identity_ended_and_token_did_not_is_seen(
+    event: str, body: dict[str, Any], ended: str, by: dict[str, Any]
+) -> None:
+    identity, _ = taken(Story().add("x/1", event, **body).rows)
+    token, _ = taken(Story().add("x/1", ended, **by).rows)
+    another, _ = taken(Story().add("x/1", ended, **by | {"subject": "acc_o", "session_id": "ses_o"}).rows)
+    assert left_at_token(identity, token) == []
+    assert len(left_at_token(identity, another)) == 1
 
 
 def refusal(after: float, ready: float = 0.0, presented: int = 1) -> Refused:

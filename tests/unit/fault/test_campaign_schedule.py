@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.fault.campaign.ends import PARTS, UNREACHED, end_of
 from tests.fault.campaign.faults import FAULTS
 from tests.fault.campaign.points import BY_NAME, POINTS, owner_of
@@ -13,6 +15,7 @@ from tests.fault.campaign.schedule import (
     LONG,
     PROCESSES,
     SELDOM,
+    SHORT,
     WAYS,
     WAYS_WITH_KAFKA,
     WITH_KAFKA,
@@ -20,6 +23,7 @@ from tests.fault.campaign.schedule import (
 )
 
 MANY = 2500
+LEEWAY = 10.0
 
 
 def test_the_same_seed_gives_the_same_schedule() -> None:
@@ -43,7 +47,8 @@ def test_every_process_way_clock_and_point_comes_up() -> None:
 
     everyone = {*PROCESSES, *WITH_KAFKA}
     assert targets("kill") == targets("pause") == everyone
-    assert targets("cut") == targets("silent") == targets("slow") == targets("reset") == {*WAYS, *WAYS_WITH_KAFKA}
+    for kind in ("cut", "long_cut", "silent", "slow", "reset"):
+        assert targets(kind) == {*WAYS, *WAYS_WITH_KAFKA}
     assert targets("clock_moved") == set(CLOCKS)
     assert {one.point for one in steps if one.kind == "point"} == BY_NAME.keys() - SELDOM
     assert {one.size for one in steps if one.kind == "clock_moved"} == {3600, -3600}
@@ -55,12 +60,19 @@ def test_without_kafka_nothing_of_it_is_drawn() -> None:
     assert not any("kafka" in one.target or "relay" in one.target or "publish" in one.point for one in steps)
 
 
-def test_few_cuts_outlast_the_leeway_and_nothing_else_does() -> None:
-    long = [one for one in schedule(1, MANY, kafka=True) if one.long]
-    assert long
-    assert {one.kind for one in long} <= {"cut", "silent"}
-    assert all(one.hold <= LONG[1] for one in long)
-    assert len(long) < MANY / 50
+def test_long_cuts_alone_outlast_the_leeway() -> None:
+    steps = schedule(1, MANY, kafka=True)
+    assert {one.kind for one in steps if one.long} == {"long_cut"}
+    assert all(LEEWAY < LONG[0] <= one.hold <= LONG[1] for one in steps if one.long)
+    assert all(one.hold <= SHORT[1] < LEEWAY for one in steps if not one.long)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_kind_comes_as_often_as_it_should_within_a_hundred_or_so(seed: int) -> None:
+    kinds = KINDS | KINDS_WITH_KAFKA
+    steps = schedule(seed, 2 * sum(kinds.values()), kafka=True)
+    for half in (steps[: len(steps) // 2], steps[len(steps) // 2 :]):
+        assert Counter(one.kind for one in half) == kinds
 
 
 def test_lives_end_at_every_point_and_at_random() -> None:

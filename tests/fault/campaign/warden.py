@@ -1,0 +1,81 @@
+"""An administrator at work during a campaign: ends sessions, shuts accounts, rotates keys."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+import grpc.aio
+import httpx2
+
+from tests.fault.campaign.clients import Client
+from tests.fault.campaign.history import History
+from tests.fault.campaign.world import World
+from tests.harness.people import Signed
+from watchword.token.v1 import token_pb2, token_pb2_grpc
+
+PAUSE, ROTATION = 2.5, 8.0
+"""Seconds between two acts, and between two rotations of keys."""
+
+
+class Warden(Client):
+    """Ends a session, shuts an account, and so on; in between rotates keys."""
+
+    async def live(self, closing: asyncio.Event) -> None:
+        person, self._admin = await self.registers(), await self.must_log_in(self.world.admin)
+        due = time.monotonic() + ROTATION
+        while not closing.is_set():
+            if (login := await self.logs_in(person)) is not None:
+                await self._ends(login)
+            await self._disables()
+            if time.monotonic() > due:
+                due = time.monotonic() + ROTATION
+                await rotates(self.world, self.history)
+            await asyncio.sleep(PAUSE)
+
+    async def _ends(self, login: Signed) -> None:
+        self.ends(login.access_token)
+        body = {"session_id": login.session_id, "reason": "a test"}
+        request = self.people.post("token", "/v1/revocations", headers=self._admin.bearer, **body)
+        answer = await self._administers("revoke", request)
+        if answer is not None:
+            self.history.acknowledge("token", "session.revoked", login.session_id, answer.json()["position"])
+
+    async def _disables(self) -> None:
+        """An account is shut once: where no answer came nobody knows, and nobody asks again."""
+        person = await self.registers()
+        login = await self.logs_in(person)
+        if login is None:
+            return
+        self.ends(login.access_token)
+        url, headers = f"/v1/accounts/{login.account_id}/disable", self._admin.bearer
+        request = self.people.post("identity", url, headers=headers, reason="a test")
+        answer = await self._administers("disable", request)
+        if answer is None:
+            return
+        self.history.acknowledge("identity", "account.disabled", login.account_id, answer.json()["position"])
+        await self.cannot_log_in(person)
+        if answer.json()["applied"]:
+            await self.cannot_refresh(login.refresh_token)
+
+    async def _administers(self, what: str, request: Awaitable[httpx2.Response]) -> httpx2.Response | None:
+        """The answer where it was done. Whoever's own token has expired logs in anew."""
+        answer = await self.history.heard(what, request)
+        if answer is None or answer.status_code == 200:
+            return answer
+        if answer.status_code == 401:
+            self._admin = await self.must_log_in(self.world.admin)
+        else:
+            self.history.odd.append(f"{what}: {answer.status_code} {answer.text[:200]}")
+        return None
+
+
+async def rotates(world: World, history: History, where: str = "token.0") -> None:
+    """Rotates the signing key and the refresh key; nothing that was given before is refused for it."""
+    async with world.channel("token", target=world.fleets[where].target("token")) as channel:
+        stub = token_pb2_grpc.TokenServiceStub(channel)
+        for request in (token_pb2.RotateKeyRequest(refresh=True), token_pb2.RotateKeyRequest()):
+            try:
+                await stub.RotateKey(request, timeout=5)
+                history.counts["rotate: done"] += 1
+            except grpc.aio.AioRpcError as error:
+                history.counts[f"rotate: {error.code().name}"] += 1
