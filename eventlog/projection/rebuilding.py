@@ -6,16 +6,19 @@ No statement touches more than some thousand rows, and taking the place changes 
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 from eventlog.feed import Batch
 from eventlog.postgres.sweep import sweep
 from eventlog.projection.rows import Rows
 
 BUSY = 0.1
-"""The share of a core from which on the process counts as busy with other things."""
+"""The share of its time from which on the process counts as busy with other things."""
 REST_WHEN_BUSY = 12.0
 REST_WHEN_IDLE = 0.5
 """For how long it rests after a page, in times that the page took: where others need the core, it leaves them most."""
+
+_SCHEDULED = Path("/proc/self/schedstat")
 
 _PLACED = "SELECT building, leaving FROM projection_places WHERE projection = $1"
 _BEGIN = """
@@ -82,7 +85,19 @@ async def resting(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch,
 
 
 async def _busy(rest: float) -> float:
-    """Rests; the share of a core that the process took meanwhile."""
-    began, spent = time.monotonic(), time.process_time()
+    """Rests; the share of the time for which the process had other things to do."""
+    began, before = time.monotonic(), wanted()
     await asyncio.sleep(rest)
-    return (time.process_time() - spent) / (time.monotonic() - began)
+    return (wanted() - before) / (time.monotonic() - began)
+
+
+def wanted() -> float:
+    """Seconds for which this process has had a core, or its first thread, the event loop's, has waited for one.
+
+    Who waits for a core is not idle. Linux tells of the wait (`run_delay`); elsewhere only what was had is known.
+    """
+    try:
+        waited_ns = int(_SCHEDULED.read_text().split()[1])
+    except OSError:
+        waited_ns = 0
+    return time.process_time() + waited_ns / 1e9
