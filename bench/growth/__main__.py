@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.figures import percentile
 from bench.growth import measure
 from bench.growth.fill import Filled, fill
 from suite.account import database_account, make_data
@@ -17,6 +18,8 @@ from tests.harness.running import Running, running_suite
 
 SIZES = [10_000, 100_000, 1_000_000, 10_000_000]
 LOGINS, REFRESHES, CHECKS, BESIDE = 64, 2000, 1000, 4000
+ALONE = 200
+"""How many of each are timed, one at a time."""
 REBUILT = [("token", "families"), ("token", "trust"), ("identity", "sessions"), ("policy", "accounts")]
 
 
@@ -97,6 +100,8 @@ async def _requests(suite: Running, visitors: measure.Visitors, lines: Lines) ->
         found = await measure.each(suite, count, request)
         figures = " · ".join(f"{found.ms[name]:.2f}" for name in measure.PROCESSES)
         lines.say(f"{what}: CPU ms of identity · token · policy · PostgreSQL", figures)
+        took = await measure.timed(ALONE, request)
+        lines.say(f"{what}, one at a time: p50 · p99 ms", f"{percentile(took, 50):.1f} · {percentile(took, 99):.1f}")
 
 
 async def _rebuild(suite: Running, service: str, name: str, lines: Lines) -> None:

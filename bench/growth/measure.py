@@ -59,10 +59,6 @@ class Each:
     ms: Cpu
     rate: float
 
-    @property
-    def total(self) -> float:
-        return sum(self.ms.values())
-
 
 async def each(suite: Running, count: int, one: Callable[[int], Awaitable[None]]) -> Each:
     """Does it so often, 16 at once."""
@@ -76,6 +72,16 @@ async def each(suite: Running, count: int, one: Callable[[int], Awaitable[None]]
     await asyncio.gather(*(client() for _ in range(AT_ONCE)))
     after, seconds = cpu(suite), time.perf_counter() - begun
     return Each({name: (after[name] - before[name]) * 1000 / count for name in PROCESSES}, count / seconds)
+
+
+async def timed(count: int, one: Callable[[int], Awaitable[None]]) -> list[float]:
+    """Does it so often, one at a time; how many ms each took by the clock, in their order."""
+    took = []
+    for number in range(count):
+        begun = time.perf_counter()
+        await one(number)
+        took.append(1000 * (time.perf_counter() - begun))
+    return sorted(took)
 
 
 class Visitors:
