@@ -18,6 +18,7 @@ WAYS = (
     "identity.0-token",
     "identity.0-policy",
     "token-identity.0",
+    "token-policy.0",
     "policy.0-token",
     "policy.0-identity.0",
     "verifier.feed-token",
@@ -26,7 +27,7 @@ WAYS = (
     "token.1-postgres",
     "policy.0-postgres",
 )
-WAYS_WITH_KAFKA = ("services-kafka",)
+WAYS_WITH_KAFKA = ("services-kafka", "verifier.kafka-token")
 CLOCKS = ("token.1", "policy.0", "verifier.feed")
 """Processes whose wall clock can be moved. Under libfaketime a process whose threads contend for the interpreter stands
 still for seconds, and identity, which hashes passwords in threads, would be broken by that instead."""

@@ -38,11 +38,11 @@ LIBFAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 PLACES = {"identity.0": "identity", "token.0": "token", "token.1": "token", "policy.0": "policy"}
 PEERS = {
     "identity.0": {"token": "identity.0-token", "policy": "identity.0-policy"},
-    "token.0": {"identity": "token-identity.0", "policy": ""},
-    "token.1": {"identity": "token-identity.0", "policy": ""},
+    "token.0": {"identity": "token-identity.0", "policy": "token-policy.0"},
+    "token.1": {"identity": "token-identity.0", "policy": "token-policy.0"},
     "policy.0": {"token": "policy.0-token", "identity": "policy.0-identity.0"},
 }
-"""By process, its peers and the way to each; to where no name stands there leads none that can be broken."""
+"""By process, its peers and the way to each."""
 BOUND = 5.0
 
 
@@ -200,8 +200,10 @@ async def _ways(made: World, socket: Path) -> None:
         await over_tcp(f"{process}-token", grpc["token.0"], grpc["token.1"])
     for process in ("token", "policy.0"):
         await over_tcp(f"{process}-identity.0", grpc["identity.0"])
-    await over_tcp("identity.0-policy", grpc["policy.0"])
-    await over_tcp("verifier.feed-token", grpc["token.0"])
+    for way in ("identity.0-policy", "token-policy.0"):
+        await over_tcp(way, grpc["policy.0"])
+    for verifier in _verifiers(made):
+        await over_tcp(f"{verifier}-token", grpc["token.0"])
     if made.broker is not None and made.cluster is not None:
         await opened("services-kafka", [made.cluster.servers], [made.broker.bootstrap])
 
@@ -237,7 +239,7 @@ def _environment(made: World, process: str, command: Command) -> dict[str, str]:
     }
     del env[f"{prefix}JWKS_URL"]
     for peer, way in PEERS[process].items():
-        env[f"{prefix}{peer.upper()}_GRPC"] = made.doors[way] if way else made.fleet.target(peer)
+        env[f"{prefix}{peer.upper()}_GRPC"] = made.doors[way]
     if made.cluster is not None:
         env[f"{prefix}KAFKA"] = made.cluster.servers
     return env | _wall_clock(made, process)
@@ -256,13 +258,17 @@ def _wall_clock(made: World, process: str) -> dict[str, str]:
     }
 
 
+def _verifiers(made: World) -> tuple[str, ...]:
+    return ("verifier.feed", *(("verifier.kafka",) if made.cluster else ()))
+
+
 async def _watchmen(made: World, described: Contract, stack: AsyncExitStack) -> None:
-    for name in ("verifier.feed", *(("verifier.kafka",) if made.cluster else ())):
+    for name in _verifiers(made):
         kafka = name == "verifier.kafka" and made.cluster
         told = {
             "issuer": described.issuer,
             "audience": described.issuer,
-            "token_grpc": made.doors["verifier.feed-token"] if not kafka else made.fleet.target("token"),
+            "token_grpc": made.doors[f"{name}-token"],
             "ca": described.ca,
             "cert": described.backend.cert,
             "key": described.backend.key,
