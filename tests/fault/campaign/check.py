@@ -17,6 +17,8 @@ ONCE = {
     "account.disabled": "account_id",
     "credential.changed": "account_id",
     "username.claimed": "account_id",
+    "member.added": "group",
+    "member.removed": "group",
     "session.started": "session_id",
     "session.ended": "session_id",
     "token.issued": "token_id",
@@ -31,8 +33,8 @@ ONCE = {
     "key.compromised": "key_id",
     "key.removed": "key_id",
 }
-"""Events that happen once, by the field of their bodies that says to whom; the second and third since nobody's account
-is disabled twice in a campaign, or has its password changed twice."""
+"""Events that happen once, by the field of their bodies that says to whom; some only in a campaign, where nobody's
+account is disabled twice or has its password changed twice, and a group has one member."""
 
 REFRESHED = "refresh.rotated|refresh.retried"
 
@@ -80,6 +82,8 @@ class LogWatch:
     reused: dict[str, int] = field(default_factory=dict)
     """Of each family in which reuse was detected, where."""
     subjects: list[SubjectEnded] = field(default_factory=list)
+    recalled: list[tuple[int, str]] = field(default_factory=list)
+    """Whose access was recalled, and where."""
     _versions: Counter[str] = field(default_factory=Counter)
     _commands: set[str] = field(default_factory=set)
     _command: str = ""
@@ -136,6 +140,8 @@ class LogWatch:
                 body = said(row)
                 before, spared = body.get("before_session_position"), body.get("spared_session_id")
                 self.subjects.append(SubjectEnded(body["subject"], row.position, row.time, before, spared))
+            case "access.recalled":
+                self.recalled += [(row.position, subject) for subject in said(row)["subjects"]]
 
     def lost(self, told: Iterable[Acknowledged]) -> list[str]:
         """What was acknowledged and does not stand, or not there."""

@@ -37,6 +37,8 @@ class Client:
     history: History
     dead: list[tuple[str, float]]
     """Tokens whose end was asked for, and until when they are tried."""
+    positions: str = ""
+    """What the last login's answer said of the logs, for a service that is asked next."""
 
     async def registers(self) -> Person:
         """Asks until it is answered: made, or made before."""
@@ -62,7 +64,7 @@ class Client:
         if answer.status_code != 200:
             self.history.odd.append(f"login: {answer.status_code} {answer.text[:200]}")
             return None
-        login = signed(answer)
+        login, self.positions = signed(answer), answer.headers["Watchword-Position"]
         self.history.acknowledge("identity", "session.started", login.session_id, answer.json()["position"])
         self._told_token(login.access_token, "token.issued")
         return login

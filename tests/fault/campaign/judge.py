@@ -50,9 +50,12 @@ def _began_before(use: Use, ended: SubjectEnded) -> bool:
     return use.session_position < ended.before and use.session_id != ended.spared
 
 
-def left_at_token(identity: LogWatch, token: LogWatch) -> list[str]:
-    """What identity ended and token, whose reaction has had its time, did not."""
-    wrong = []
+def left_at_token(identity: LogWatch, policy: LogWatch, token: LogWatch) -> list[str]:
+    """What identity ended or policy recalled and token, whose reactions have had their time, did not end."""
+    all_of = {one.subject for one in token.subjects if one.before is None}
+    wrong = [
+        f"access of {one} was recalled at {at}, and its tokens not" for at, one in policy.recalled if one not in all_of
+    ]
     for (event, id_), row in identity.facts.items():
         match event:
             case "session.ended":

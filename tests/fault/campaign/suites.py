@@ -13,11 +13,12 @@ import asyncpg
 from eventlog.events import Recorded
 from eventlog.projection import foreign
 from services.identity.domain.events import events as identity_events
-from services.identity.projections import TOLD, sessions
+from services.identity.projections import ORIGINS, TOLD, sessions
 from services.identity.projections import TRUST as OF_IDENTITY
-from services.policy.projections import ACCOUNTS, FACTS, REVOKED
+from services.policy.projections import ACCOUNTS, FACTS, PAST, PAST_ACCOUNTS, REVOKED
 from services.policy.projections import TRUST as OF_POLICY
-from services.token.projections import CLIENTS, FAMILIES
+from services.token.entitlements import ENTITLEMENTS
+from services.token.projections import CLIENTS, FAMILIES, PARTS
 from services.token.projections import TRUST as OF_TOKEN
 from suite.errors import Halt
 from tests.fault.campaign.check import TableWatch
@@ -40,9 +41,9 @@ async def _no_keys(_: Sequence[Recorded]) -> None:
 
 
 TABLES = {
-    "identity": (OF_IDENTITY, TOLD, sessions(foreign(identity_events), _no_keys)),
-    "token": (OF_TOKEN, CLIENTS, FAMILIES),
-    "policy": (OF_POLICY, FACTS, ACCOUNTS, REVOKED),
+    "identity": (OF_IDENTITY, ORIGINS, TOLD, sessions(foreign(identity_events), _no_keys)),
+    "token": (OF_TOKEN, CLIENTS, FAMILIES, PARTS, ENTITLEMENTS),
+    "policy": (OF_POLICY, FACTS, ACCOUNTS, REVOKED, PAST, PAST_ACCOUNTS),
 }
 FORGED = ("record_repeated", "records_reordered", "record_corrupt")
 EMPTIED = ("kafka_replaced", "topic_trimmed", "consumer_behind")
@@ -206,7 +207,7 @@ async def _finally(made: World, watched: Watched, tally: Tally) -> None:
             if table.position < head:
                 wrong.append(f"{service}'s {name} has applied {table.position} of {head}")
     token = watched.observers["token"].log
-    wrong += left_at_token(watched.observers["identity"].log, token)
+    wrong += left_at_token(watched.observers["identity"].log, watched.observers["policy"].log, token)
     wrong += late_uses(history.uses, token)
     excused = [one.family_id for one in history.refused]
     wrong += unforeseen_reuse(token, history.provoked, excused)

@@ -1,8 +1,10 @@
-"""An administrator at work during a campaign: ends sessions, shuts accounts, rotates keys."""
+"""An administrator at work during a campaign: ends sessions, shuts accounts, recalls what groups gave, rotates keys."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable
+from typing import Any
 
 import grpc.aio
 import httpx2
@@ -18,7 +20,7 @@ PAUSE, ROTATION = 2.5, 8.0
 
 
 class Warden(Client):
-    """Ends a session, shuts an account, and so on; in between rotates keys."""
+    """One act after the other; in between rotates keys."""
 
     async def live(self, closing: asyncio.Event) -> None:
         person, self._admin = await self.registers(), await self.must_log_in(self.world.admin)
@@ -27,6 +29,7 @@ class Warden(Client):
             if (login := await self.logs_in(person)) is not None:
                 await self._ends(login)
             await self._disables()
+            await self._recalls()
             if time.monotonic() > due:
                 due = time.monotonic() + ROTATION
                 await rotates(self.world, self.history)
@@ -56,6 +59,24 @@ class Warden(Client):
         await self.cannot_log_in(person)
         if answer.json()["applied"]:
             await self.cannot_refresh(login.refresh_token)
+
+    async def _recalls(self) -> None:
+        """Somebody is put into a group, and out of it so that it holds at once: their tokens end."""
+        login = await self.logs_in(await self.registers())
+        if login is None:
+            return
+        self.ends(login.access_token)
+        group = f"group-{secrets.token_hex(6)}"
+        member = {"kind": "membership", "group": group, "member": f"account/{login.account_id}"}
+        if await self._writes("group", write=[{"kind": "group", "id": group}, member]):
+            self.history.acknowledge("policy", "member.added", group)
+            if await self._writes("recall", remove=[member], recall=True):
+                self.history.acknowledge("policy", "member.removed", group)
+
+    async def _writes(self, what: str, **facts: Any) -> bool:
+        headers = self._admin.bearer | {"Watchword-Position": self.positions}
+        request = self.people.post("policy", "/v1/facts", headers=headers, **facts)
+        return await self._administers(what, request) is not None
 
     async def _administers(self, what: str, request: Awaitable[httpx2.Response]) -> httpx2.Response | None:
         """The answer where it was done. Whoever's own token has expired logs in anew."""

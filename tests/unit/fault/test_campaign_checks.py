@@ -10,6 +10,10 @@ import pytest
 
 from eventlog.events import Recorded
 from eventlog.projection import Projection, Put, foreign
+from services.identity import projections as identity_projections
+from services.policy import projections as policy_projections
+from services.token import entitlements
+from services.token import projections as token_projections
 from services.token.domain.events import events
 from services.token.projections import FAMILIES
 from tests.fault.campaign.check import (
@@ -30,6 +34,7 @@ from tests.fault.campaign.judge import (
     left_at_token,
     unforeseen_reuse,
 )
+from tests.fault.campaign.suites import TABLES
 from watchword.chain import GENESIS, link
 
 START = 1_000_000 * SECOND
@@ -272,8 +277,28 @@ def test_what_identity_ended_and_token_did_not_is_seen(
     identity, _ = taken(Story().add("x/1", event, **body).rows)
     token, _ = taken(Story().add("x/1", ended, **by).rows)
     another, _ = taken(Story().add("x/1", ended, **by | {"subject": "acc_o", "session_id": "ses_o"}).rows)
-    assert left_at_token(identity, token) == []
-    assert len(left_at_token(identity, another)) == 1
+    policy, _ = taken([])
+    assert left_at_token(identity, policy, token) == []
+    assert len(left_at_token(identity, policy, another)) == 1
+
+
+def test_access_that_was_recalled_and_goes_on_is_seen() -> None:
+    identity, _ = taken([])
+    policy, _ = taken(Story().add("group/g", "access.recalled", subjects=["acc_a", "acc_b"]).rows)
+    token, _ = taken(Story().add("x/1", "subject.revoked", subject="acc_a").rows)
+    assert len(left_at_token(identity, policy, token)) == 1
+
+
+def test_every_table_of_the_services_is_compared() -> None:
+    found = {
+        (module.__name__.split(".")[1], one.name)
+        for module in (identity_projections, token_projections, entitlements, policy_projections)
+        for one in vars(module).values()
+        if isinstance(one, Projection)
+    }
+    assert {(service, one.name) for service, some in TABLES.items() for one in some} == found | {
+        ("identity", "sessions")
+    }
 
 
 def refusal(after: float, ready: float = 0.0, presented: int = 1) -> Refused:
