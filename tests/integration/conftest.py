@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
+from eventlog.projection.rows import SCHEMA
 from suite.databases import Server
 from suite.postgres import embedded
 from tests.harness.database import Database, fresh_database
@@ -39,3 +41,11 @@ async def other_database(cluster: Cluster) -> AsyncIterator[Database]:
     async with fresh_database(cluster.server, cluster.data) as made:
         await made.migrate()
         yield made
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
+    """Connections of a service's running role."""
+    await database.migrate([SCHEMA])
+    async with database.pool(12) as pool:
+        yield pool

@@ -14,7 +14,7 @@ from services.policy.domain.form import check
 from services.policy.domain.history import saying
 from services.policy.projections import FACTS, PAST
 from tests.harness.database import Database
-from tests.integration.test_projections import at_home, reached
+from tests.integration.projecting import at_home, reached
 from tests.unit.projection.notes import write_raw
 
 ROLE = TYPE = "r" + "x" * 63
