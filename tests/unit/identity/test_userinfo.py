@@ -7,13 +7,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.unit.identity.door import ORIGIN, Door
 from tests.unit.identity.house import PASSWORD
-from tests.unit.identity.test_identity_rest import ORIGIN, Door, door
 from tests.unit.token.certified import Signer, escaped
 from tests.unit.token.proving import Key, b64
 from watchword.proof import Confirmation
-
-__all__ = ["door"]
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
