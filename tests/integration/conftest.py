@@ -9,9 +9,13 @@ import pytest
 import pytest_asyncio
 
 from eventlog.projection.rows import SCHEMA
+from services.policy.migrate import SCHEMA as POLICY
+from services.policy.projections import AccountRegistered
 from suite.databases import Server
 from suite.postgres import embedded
 from tests.harness.database import Database, fresh_database
+from tests.integration.policy_suite import ADMIN, SUITE, Policy, Suite, policy_suite
+from watchword.policy.v1 import policy_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,25 @@ async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
     await database.migrate([SCHEMA])
     async with database.pool(12) as pool:
         yield pool
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def suite(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
+    async with fresh_database(cluster.server, cluster.data) as database:
+        await database.migrate(POLICY)
+        async with policy_suite(database, tmp_path_factory.mktemp("policy")) as suite:
+            yield suite
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def policy(suite: Suite) -> Policy:
+    """A process, in whose suite acc_admin is the first administrator."""
+    await suite.identity.up()
+    await suite.token.up()
+    await suite.identity.says(AccountRegistered(account_id=ADMIN), f"account/{ADMIN}")
+    policy = await suite.start()
+    async with suite.caller(policy, "operator/admin") as operator:
+        request = pb.CreateFirstAdministratorRequest(account_id=ADMIN)
+        await operator.policy.CreateFirstAdministrator(request, wait_for_ready=True)
+        await operator.until("allowed", f"account/{ADMIN}", "policy.role.assign", resource=SUITE)
+    return policy

@@ -32,6 +32,8 @@ from watchword.policy.v1 import policy_pb2_grpc
 
 READ = {"watchword.log.v1.EventLogService/Read": {"service/policy"}}
 START = 45.0
+ADMIN = "acc_admin"
+SUITE = "suite/policy"
 
 
 @dataclass

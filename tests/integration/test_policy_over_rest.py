@@ -8,17 +8,13 @@ import pytest
 import pytest_asyncio
 
 from chassis.trust import SessionRevoked
-from services.policy.migrate import SCHEMA
 from services.policy.projections import AccountRegistered, SessionStarted
 from tests.harness.calls import refused
-from tests.harness.database import fresh_database
-from tests.integration.conftest import Cluster
-from tests.integration.policy_suite import Policy, Suite, policy_suite, question
+from tests.integration.policy_suite import ADMIN, SUITE, Policy, Suite, question
 from watchword.policy.v1 import policy_pb2 as pb
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ADMIN = "acc_admin"
 ALICE, BOB = {"type": "service", "id": "alice"}, {"type": "service", "id": "bob"}
 READ, WRITE = {"name": "read"}, {"name": "write"}
 ONE, TWO = {"type": "record", "id": "record-1"}, {"type": "record", "id": "record-2"}
@@ -71,14 +67,6 @@ class Asking:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def suite(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Suite]:
-    async with fresh_database(cluster.server, cluster.data) as database:
-        await database.migrate(SCHEMA)
-        async with policy_suite(database, tmp_path_factory.mktemp("policy")) as suite:
-            yield suite
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def both(suite: Suite) -> AsyncIterator[tuple[Asking, Asking]]:
     """Two processes, in whose suite acc_admin is the first administrator, and the scenario's facts are said."""
     await suite.identity.up()
@@ -88,7 +76,7 @@ async def both(suite: Suite) -> AsyncIterator[tuple[Asking, Asking]]:
     async with suite.caller(first, "operator/admin") as operator:
         request = pb.CreateFirstAdministratorRequest(account_id=ADMIN)
         await operator.policy.CreateFirstAdministrator(request, wait_for_ready=True)
-        await operator.until("allowed", f"account/{ADMIN}", "policy.facts.write", resource="suite/policy")
+        await operator.until("allowed", f"account/{ADMIN}", "policy.facts.write", resource=SUITE)
     async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
         one, two = Asking(suite, first, http), Asking(suite, second, http)
         said = await one.change(write=FIXTURE)
