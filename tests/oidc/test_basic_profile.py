@@ -3,19 +3,15 @@
 In a plain browser, over HTTP, of a suite that runs. The tests' names are those of the modules.
 """
 
-import asyncio
-import json
 from typing import Any
 
 import jwt
 import pytest
-from httpx2 import AsyncClient
 
 from tests.harness.browsing import Browser
 from tests.harness.people import Person, claims
-from tests.harness.running import Running
-from tests.oidc.conftest import Browsers, Parties
-from tests.oidc.party import ALLOW, CONTINUE, Party, entered, sign_in
+from tests.oidc.conftest import Parties
+from tests.oidc.party import Party, entered, sign_in
 
 
 def verified(app: Party, id_token: str, keys: Any) -> dict[str, Any]:
@@ -104,158 +100,6 @@ async def test_what_is_not_understood_of_the_scope_is_passed_over(app: Party, br
     assert (await app.tokens(browser, person, scope="openid unheard:of"))["scope"] == "openid"
 
 
-async def test_prompt_login(app: Party, browser: Browser, person: Person) -> None:
-    """oidcc-prompt-login: the person signs in anew, and the ID token says so, however soon it is."""
-    told = [claims((await app.tokens(browser, person))["id_token"])]
-    for _ in range(4):
-        page = await sign_in(browser, await browser.open(app.asking(prompt="login")), person)
-        told.append(claims((await app.redeem(app.said(page)["code"])).json()["id_token"]))
-    assert {said["sub"] for said in told} == {person.account_id}
-    times = [said["auth_time"] for said in told]
-    assert times == sorted(set(times))
-
-
-async def test_prompt_none_not_logged_in(app: Party, browser: Browser) -> None:
-    """oidcc-prompt-none-not-logged-in"""
-    said = app.said(await browser.open(app.asking(prompt="none")))
-    assert (said["error"], said["state"]) == ("login_required", "s")
-    assert "code" not in said
-
-
-async def test_prompt_none_logged_in(app: Party, browser: Browser, person: Person) -> None:
-    """oidcc-prompt-none-logged-in: at once, as the same person, who signed in when they did."""
-    first = claims((await app.tokens(browser, person))["id_token"])
-    page = await browser.open(app.asking(prompt="none", nonce="other"))
-    second = claims((await app.redeem(app.said(page)["code"])).json()["id_token"])
-    assert (second["sub"], second["auth_time"], second["nonce"]) == (first["sub"], first["auth_time"], "other")
-
-
-async def test_prompt_none_without_consent(parties: Parties, browser: Browser, person: Person) -> None:
-    """OpenID Connect Core 3.1.2.6, consent_required."""
-    app, other = await parties(), await parties(ask_consent=True)
-    await app.tokens(browser, person)
-    assert other.said(await browser.open(other.asking(prompt="none")))["error"] == "consent_required"
-
-
-async def test_prompt_none_beside_another(app: Party, browser: Browser) -> None:
-    """OpenID Connect Core 3.1.2.1."""
-    assert app.said(await browser.open(app.asking(prompt="none login")))["error"] == "invalid_request"
-
-
-async def test_prompt_consent_and_select_account(app: Party, browser: Browser, person: Person) -> None:
-    """OpenID Connect Core 3.1.2.1: whoever has consented is asked again, and which account it is to be."""
-    await app.tokens(browser, person)
-    page = await browser.open(app.asking(prompt="select_account consent"))
-    page = await browser.submit(page, CONTINUE)
-    assert "code" in app.said(await browser.submit(page, ALLOW))
-
-
-async def test_max_age_1(app: Party, browser: Browser, person: Person) -> None:
-    """oidcc-max-age-1: after a second the person signs in anew."""
-    first = claims((await app.tokens(browser, person))["id_token"])
-    await asyncio.sleep(2)
-    page = await sign_in(browser, await browser.open(app.asking(max_age="1")), person)
-    second = claims((await app.redeem(app.said(page)["code"])).json()["id_token"])
-    assert second["auth_time"] > first["auth_time"]
-
-
-async def test_max_age_10000(app: Party, browser: Browser, person: Person) -> None:
-    """oidcc-max-age-10000: nobody is asked anything."""
-    first = claims((await app.tokens(browser, person))["id_token"])
-    page = await browser.open(app.asking(max_age="10000"))
-    second = claims((await app.redeem(app.said(page)["code"])).json()["id_token"])
-    assert second["auth_time"] == first["auth_time"]
-
-
-async def test_id_token_hint(app: Party, browser: Browser, person: Person) -> None:
-    """oidcc-id-token-hint: as the person that it names, silently."""
-    tokens = await app.tokens(browser, person)
-    page = await browser.open(app.asking(prompt="none", id_token_hint=tokens["id_token"]))
-    second = claims((await app.redeem(app.said(page)["code"])).json()["id_token"])
-    assert second["sub"] == claims(tokens["id_token"])["sub"]
-
-
-async def test_id_token_hint_of_somebody_else(
-    app: Party, browsers: Browsers, suite: Running, person: Person, parties: Parties
-) -> None:
-    """OpenID Connect Core 3.1.2.2: never answered as another than the one who was asked for."""
-    theirs, mine = await browsers(), await browsers()
-    tokens = await app.tokens(theirs, person)
-    admin = Person(suite.admin.username, suite.admin.password, "")
-    await app.tokens(mine, admin)
-    page = await mine.open(app.asking(prompt="none", id_token_hint=tokens["id_token"]))
-    assert app.said(page)["error"] == "login_required"
-
-
-async def test_login_hint(app: Party, browser: Browser) -> None:
-    """oidcc-login-hint"""
-    page = await browser.open(app.asking(login_hint="buffy@example.com"))
-    assert page.has("input", name="username", value="buffy@example.com")
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"ui_locales": "se"},
-        {"ui_locales": "de fr"},
-        {"claims_locales": "se"},
-        {"acr_values": "1 2"},
-        {"display": "page"},
-        {"display": "popup"},
-        {"extra": "foobar"},
-        {"response_mode": "query"},
-    ],
-    ids=lambda more: "-".join((*more, *more.values())),
-)
-async def test_what_it_may_ask_for_besides(app: Party, browser: Browser, person: Person, more: dict[str, str]) -> None:
-    """oidcc-ui-locales, -claims-locales, -ensure-request-with-acr-values-succeeds, -display-page, -display-popup,
-    -ensure-request-with-unknown-parameter-succeeds.
-    """
-    said = claims((await app.tokens(browser, person, **more))["id_token"])
-    assert said["sub"] == person.account_id
-    assert said["acr"]
-
-
-async def test_claims_essential(app: Party, browser: Browser, person: Person) -> None:
-    """oidcc-claims-essential: what is asked for by name, in userinfo, besides the scopes."""
-    asked = {"userinfo": {"name": {"essential": True}, "preferred_username": {"essential": True}}}
-    tokens = await app.tokens(browser, person, claims=json.dumps(asked))
-    told = (await app.userinfo(tokens["access_token"])).json()
-    assert told["preferred_username"] == person.username
-
-
-async def test_claims_in_the_id_token(parties: Parties, browser: Browser, person: Person) -> None:
-    """OpenID Connect Core 5.5: by name, and where the person let the application know."""
-    app = await parties(scopes=["openid", "profile"])
-    asked = {"id_token": {"preferred_username": {"essential": True}, "email": None, "auth_time": {"essential": True}}}
-    said = claims((await app.tokens(browser, person, scope="openid", claims=json.dumps(asked)))["id_token"])
-    assert said["preferred_username"] == person.username
-    assert said["auth_time"]
-    assert "email" not in said
-
-
-async def test_ensure_registered_redirect_uri(app: Party, browser: Browser) -> None:
-    """oidcc-ensure-registered-redirect-uri: a person is told, and goes nowhere."""
-    page = await browser.open(app.asking(redirect_uri="https://app.example/other"))
-    assert (page.left, page.response.status_code) == ("", 400)
-    assert "redirect_uri" in page.text
-
-
-async def test_redirect_uri_query(parties: Parties, browser: Browser, person: Person) -> None:
-    """oidcc-redirect-uri-query-OK, -added, -mismatch: with its query, and with no other."""
-    app = await parties(redirect_uris=["https://app.example/back?foo=bar"])
-    page = await sign_in(browser, await browser.open(app.asking()), person)
-    assert app.said(page)["foo"] == "bar"
-    assert (await app.redeem(app.said(page)["code"])).status_code == 200
-    for other in ("https://app.example/back?foo=baz", "https://app.example/back", f"{app.back}&more=1"):
-        assert (await browser.open(app.asking(redirect_uri=other))).left == ""
-
-
-async def test_redirect_uri_missing(app: Party, browser: Browser) -> None:
-    """OpenID Connect Core 3.1.2.1: it is required, however many there are."""
-    assert (await browser.open(app.asking(redirect_uri=None))).response.status_code == 400
-
-
 async def test_codereuse(app: Party, browser: Browser, person: Person) -> None:
     """oidcc-codereuse"""
     code = await app.code(browser, person)
@@ -299,57 +143,9 @@ async def test_without_pkce(parties: Parties, browser: Browser, person: Person) 
     assert (await app.redeem(code, code_verifier=None)).status_code == 200
 
 
-async def test_unsigned_request_object(app: Party, browser: Browser) -> None:
-    """oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported: in just these words."""
-    request = jwt.encode(app.parameters(state="inside", nonce="inside"), "", algorithm="none")
-    said = app.said(await browser.open(app.asking(request=request, state=None)))
-    assert (said["error"], said["state"]) == ("request_not_supported", "inside")
-
-
-async def test_unregistered_request_uri(app: Party, browser: Browser) -> None:
-    """OpenID Connect Core 3.1.2.6: what is behind an address is never taken from just anywhere."""
-    page = await browser.open(app.asking(request_uri="https://app.example/request.jwt"))
-    assert app.said(page)["error"] in ("request_uri_not_supported", "invalid_request_uri", "invalid_request")
-
-
-async def test_ensure_post_request_succeeds(app: Party, browser: Browser, person: Person, suite: Running) -> None:
-    """oidcc-ensure-post-request-succeeds: judged, kept, and gone on with by GET."""
-    url = f"{suite.url('identity')}/oauth2/authorize"
-    first = await browser.http.post(url, data=app.parameters(), headers={"Origin": "https://app.example"})
-    assert first.status_code == 303
-    page = await browser.open(f"{suite.url('identity')}{first.headers['location']}")
-    assert "code" in app.said(await sign_in(browser, page, person))
-
-
 async def test_a_person_says_no(parties: Parties, browser: Browser, person: Person) -> None:
     """RFC 6749 4.1.2.1, access_denied."""
     app = await parties(ask_consent=True)
     page = await sign_in(browser, await browser.open(app.asking()), person)
     said = app.said(await browser.submit(page, ("decision", "deny")))
     assert (said["error"], said["state"]) == ("access_denied", "s")
-
-
-async def test_config(suite: Running, http: AsyncClient) -> None:
-    """oidcc-discovery-endpoint-verification: the Config profile."""
-    issuer = suite.url("token")
-    answer = await http.get(f"{issuer}/.well-known/openid-configuration")
-    said = answer.json()
-    assert (answer.status_code, said["issuer"]) == (200, issuer)
-    assert said == (await http.get(f"{issuer}/.well-known/oauth-authorization-server")).json()
-    required = {"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "scopes_supported"}
-    lists = {"response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported"}
-    assert required | lists | {"claims_supported", "end_session_endpoint"} <= set(said)
-    assert "RS256" in said["id_token_signing_alg_values_supported"]
-    assert "public" in said["subject_types_supported"]
-    assert "code" in said["response_types_supported"]
-    assert {"query", "fragment", "form_post"} == set(said["response_modes_supported"])
-    assert said["authorization_response_iss_parameter_supported"] is True
-
-
-async def test_jwks(suite: Running, http: AsyncClient) -> None:
-    """oidcc-discovery, VerifyJWKs: keys have names of their own and nothing private."""
-    keys = (await http.get(f"{suite.url('token')}/.well-known/jwks.json")).json()["keys"]
-    assert len({one["kid"] for one in keys}) == len(keys)
-    assert not any({"d", "p", "q", "dp", "dq", "qi", "k"} & set(one) for one in keys)
-    assert {"RS256", "ES256"} <= {one["alg"] for one in keys}
-    assert all(jwt.PyJWK(one).key for one in keys)
