@@ -23,7 +23,7 @@ from eventlog.projection import Drop, Projection, foreign
 from eventlog.store import MemoryStore
 from eventlog.trace import traceparent_of
 from tests.harness.spans import Kept, parent_id, span_id, trace_id, tracing
-from tests.unit.eventlog.test_log_decides import COUNTER, Counted, Processes, events
+from tests.unit.eventlog.counting import COUNTER, Counted, Processes, events
 
 
 @pytest.fixture
