@@ -9,29 +9,17 @@ import pytest
 from services.token.commands.authorize import Asked, Destination, give_up
 from services.token.commands.revoke import revoke_session, revoke_subject
 from services.token.commands.standing import Overtaken
-from services.token.domain import MINUTE, SECOND
-from services.token.domain.authorization import ACR, Choose, Consent, Decision, Login
+from services.token.domain import MINUTE
+from services.token.domain.authorization import Login
 from services.token.domain.errors import NoSuchAddress
-from services.token.domain.said import IdTokenHint
+from tests.unit.token.asking import browser, world
 from tests.unit.token.authorizing import CALLBACK, CHALLENGE, OWN, PHONE, SHOP, Browser, error_of
 from tests.unit.token.world import ALICE, IDENTITY, ISSUER, World
 
+__all__ = ["browser", "world"]
+
+
 Changes = dict[str, str | None]
-ALLOW = Decision(True, ("openid", "email"))
-
-
-@pytest.fixture
-async def world() -> World:
-    unregistered = msgspec.structs.replace(SHOP, id="machine", grant_types=("client_credentials",))
-    lax = msgspec.structs.replace(OWN, id="lax", require_pkce=False)
-    own = {"scopes": ("openid", "email"), "audiences": (), "self_registered": True}
-    guest = msgspec.structs.replace(SHOP, id="guest", **own)
-    return await World.made(SHOP, OWN, PHONE, unregistered, lax, guest, algs=("ES256", "RS256"))
-
-
-@pytest.fixture
-def browser(world: World) -> Browser:
-    return Browser(world)
 
 
 async def test_a_good_request_is_kept_and_ends_with_a_code_that_names_its_issuer(browser: Browser) -> None:
@@ -146,143 +134,6 @@ async def test_what_is_asked_for_and_not_known_is_passed_over(browser: Browser) 
     asked = await browser.asks(scope="openid unheard:of email")
     assert isinstance(asked, Asked)
     assert asked.request.scopes == ("openid", "email")
-
-
-async def test_without_a_session_somebody_has_to_sign_in(browser: Browser) -> None:
-    handle = await browser.kept()
-    assert await browser.goes_on(handle, None) == Login()
-    assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
-
-
-@pytest.mark.parametrize("signed_in", [False, True])
-async def test_prompt_none_asks_nobody(world: World, signed_in: bool) -> None:
-    shop = Browser(world, SHOP)
-    going = await shop.goes_on(await shop.kept(prompt="none"), shop.alice() if signed_in else None)
-    assert error_of(going) == ("consent_required" if signed_in else "login_required")
-
-
-async def test_prompt_login_wants_a_login_since_the_request(browser: Browser) -> None:
-    before = browser.alice()
-    browser.world.clock.forward(1)
-    handle = await browser.kept(prompt="login")
-    assert await browser.goes_on(handle, before) == Login()
-    browser.world.clock.forward(1)
-    assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
-
-
-async def test_max_age_wants_a_login_that_is_no_older(browser: Browser) -> None:
-    who = browser.alice()
-    browser.world.clock.forward(31)
-    assert isinstance(await browser.goes_on(await browser.kept(max_age="31"), who), Destination)
-    handle = await browser.kept(max_age="30")
-    assert await browser.goes_on(handle, who) == Login()
-    assert isinstance(await browser.goes_on(handle, browser.alice()), Destination)
-
-
-async def test_a_client_may_say_once_and_for_all_how_old_a_login_may_be(world: World) -> None:
-    strict = msgspec.structs.replace(OWN, id="strict", default_max_age=30, default_acr_values=("gold",))
-    await world.register(strict)
-    browser = Browser(world, strict)
-    who = browser.alice(auth_time=world.clock.now() - 31 * SECOND)
-    assert isinstance(await browser.goes_on(await browser.kept(), who), Login)
-    assert isinstance(await browser.goes_on(await browser.kept(max_age="31"), who), Destination)
-
-
-async def test_ways_to_sign_in_that_a_client_would_rather_have_are_no_condition(world: World) -> None:
-    would = msgspec.structs.replace(OWN, id="would", default_acr_values=("gold",), require_auth_time=True)
-    await world.register(would)
-    answered = await Browser(world, would).redeem(await Browser(world, would).code())
-    said = jwt.decode(answered.answer.id_token or "", options={"verify_signature": False})
-    assert (said["acr"], said["auth_time"]) == (ACR, world.clock.now() // SECOND)
-
-
-async def test_max_age_zero_is_a_new_login_and_no_circle(browser: Browser) -> None:
-    who = browser.alice()
-    browser.world.clock.forward(1)
-    handle = await browser.kept(max_age="0")
-    assert await browser.goes_on(handle, who) == Login()
-    again = browser.alice()
-    browser.world.clock.forward(2)
-    assert isinstance(await browser.goes_on(handle, again), Destination)
-
-
-async def test_select_account_shows_whose_session_it_is_once(browser: Browser) -> None:
-    who = browser.alice()
-    browser.world.clock.forward(1)
-    handle = await browser.kept(prompt="select_account")
-    assert await browser.goes_on(handle, who) == Choose()
-    assert isinstance(await browser.goes_on(handle, msgspec.structs.replace(who, chosen=True)), Destination)
-
-
-async def test_a_hint_says_whom_it_has_to_be(browser: Browser) -> None:
-    hint = IdTokenHint("acc_bob", "own", "ses_9")
-    asked = await browser.asks(hint, id_token_hint="a.b.c")
-    assert isinstance(asked, Asked)
-    assert await browser.goes_on(asked.handle, browser.alice()) == Login("acc_bob")
-    assert isinstance(await browser.goes_on(asked.handle, browser.alice(subject="acc_bob")), Destination)
-
-
-async def test_a_hint_for_another_client_is_none(browser: Browser) -> None:
-    assert error_of(await browser.asks(IdTokenHint(ALICE, "shop", ""), id_token_hint="a.b.c")) == "invalid_request"
-
-
-async def test_claims_may_name_whom_it_has_to_be_and_how_they_sign_in(browser: Browser) -> None:
-    handle = await browser.kept(claims='{"id_token": {"sub": {"value": "acc_bob"}}}')
-    assert await browser.goes_on(handle, browser.alice()) == Login("acc_bob")
-    essential = '{"id_token": {"acr": {"essential": true, "values": ["urn:mace:incommon:iap:silver"]}}}'
-    going = await browser.goes_on(await browser.kept(claims=essential), browser.alice())
-    assert error_of(going) == "unmet_authentication_requirements"
-
-
-async def test_people_are_asked_once_for_what_a_client_wants(world: World) -> None:
-    shop = Browser(world, SHOP)
-    handle = await shop.kept()
-    assert await shop.goes_on(handle, shop.alice()) == Consent(("openid", "email"), ())
-    assert isinstance(await shop.goes_on(handle, shop.alice(), ALLOW), Destination)
-    assert sorted(world.said()[-2:]) == ["code.issued", "grant.given"]
-    again = Browser(world, SHOP, world.b)
-    assert isinstance(await again.goes_on(await again.kept(), again.alice()), Destination)
-    more = await again.kept(scope="openid email profile")
-    assert await again.goes_on(more, again.alice()) == Consent(("profile",), ("openid", "email"))
-
-
-async def test_prompt_consent_asks_again_also_for_the_operators_own(browser: Browser) -> None:
-    handle = await browser.kept(prompt="consent")
-    assert isinstance(await browser.goes_on(handle, browser.alice()), Consent)
-    assert isinstance(await browser.goes_on(handle, browser.alice(), ALLOW), Destination)
-
-
-async def test_never_more_is_granted_than_was_asked_for(world: World) -> None:
-    shop = Browser(world, SHOP)
-    wide = Decision(True, ("openid", "email", "profile", "orders:read", "watchword:admin"))
-    answered = await shop.redeem(await shop.code(decision=wide))
-    assert answered.answer.scope == "openid email"
-
-
-async def test_to_ask_for_a_claim_by_name_is_to_ask_for_its_scope(world: World) -> None:
-    """OpenID Connect Core 5.5: no application learns that way what people were not asked for."""
-    shop, claims = Browser(world, SHOP), '{"userinfo": {"email": null, "nickname": null, "groups": null}}'
-    handle = await shop.kept(scope="openid", claims=claims)
-    assert await shop.goes_on(handle, shop.alice()) == Consent(("openid", "profile", "email"), ())
-    some = await shop.goes_on(handle, shop.alice(), Decision(True, ("openid", "email")))
-    answered = await shop.redeem(dict(some.parameters)["code"])
-    assert answered.answer.scope == "openid"
-    assert (await world.a.verified(answered.answer.access_token)).userinfo_claims == ("email",)
-    again = await shop.kept(scope="openid", claims='{"userinfo": {"email": null}}')
-    assert isinstance(await shop.goes_on(again, shop.alice()), Destination)
-
-
-async def test_a_claim_of_a_scope_that_a_client_may_not_have_is_not_asked_for(world: World) -> None:
-    shop = Browser(world, SHOP)
-    handle = await shop.kept(scope="openid", claims='{"userinfo": {"phone_number": null}}')
-    assert await shop.goes_on(handle, shop.alice()) == Consent(("openid",), ())
-
-
-@pytest.mark.parametrize("decision", [Decision(False, ("openid",)), Decision(False)])
-async def test_no_is_no(world: World, decision: Decision) -> None:
-    shop = Browser(world, SHOP)
-    assert error_of(await shop.goes_on(await shop.kept(), shop.alice(), decision)) == "access_denied"
-    assert "grant.given" not in world.said()
 
 
 async def test_who_does_not_want_to_sign_in_is_sent_back_once(browser: Browser) -> None:
