@@ -13,6 +13,7 @@ from tests.integration.policy_suite import ADMIN, Policy, Suite, entity, questio
 from watchword.policy.v1 import policy_pb2 as pb
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 MAX_STALENESS = 5.0
 
 

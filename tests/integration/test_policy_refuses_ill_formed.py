@@ -10,6 +10,7 @@ from tests.integration.policy_suite import Policy, Suite, question
 from watchword.policy.v1 import policy_pb2 as pb
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 BELL = "a\ab"
 SERVICE = pb.Entity(type="service", id="x")
 

@@ -6,7 +6,6 @@ from tests.unit.token.world import ISSUER
 
 __all__ = ["door"]
 
-
 INITIAL = "an initial access token that was handed out"
 
 
