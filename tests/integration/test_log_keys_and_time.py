@@ -8,6 +8,7 @@ from tests.harness.database import Database
 from tests.harness.log import command
 
 KEK = Wrapping(bytes(32))
+SECOND = 1_000_000
 
 
 async def test_two_processes_that_make_a_key_at_once_agree(database: Database) -> None:
@@ -36,6 +37,18 @@ async def test_the_logs_time_is_told_with_every_append_and_without_any(database:
         after = [told.get_nowait() for _ in range(told.qsize())]
     assert unasked == sorted(unasked)
     assert answer.time in after
+
+
+async def test_the_logs_time_stands_still_where_the_databases_clock_was_set_back(database: Database) -> None:
+    """What was written before that is from what is the future now: until the clock comes there, time does not go on."""
+    async with database.store() as store, database.admin() as admin:
+        first = await store.append(command("c1", {"a/1": 0}))
+        await admin.execute("UPDATE eventlog.events SET time = time + interval '1 hour'")
+        await store.append(command("c2", {"a/1": 1}))
+        rows = await store.read(0, 10)
+        told = (await store.head()).now
+    assert [row.time for row in rows] == [first.time + 3600 * SECOND] * 2
+    assert told == rows[-1].time
 
 
 async def test_a_log_keeps_its_id(database: Database, other_database: Database) -> None:

@@ -68,15 +68,27 @@ async def test_once_more_changes_nothing_but_ends_what_was_left(house: House) ->
         await revoke_grant(house.world.a.token, house.involved, "acc_bob", "shop", "taken_back", IDENTITY)
 
 
+async def only_the_grant(attempt: Attempt) -> None:
+    event = GrantRevoked(subject=ALICE, client_id="shop", reason="taken_back")
+    await attempt.write(GRANT, grant_key(ALICE, "shop"), event)
+
+
+async def test_the_end_of_a_grant_refuses_its_refresh_tokens_before_their_families_are_ended(house: House) -> None:
+    browser = Browser(house.world, SHOP)
+    offline = await browser.redeem(await browser.code(decision=ALL, scope=WANTED, prompt="consent"))
+    of_session = await browser.redeem(await browser.code(decision=ALL))
+    await house.world.a.token.log.decide(IDENTITY, only_the_grant)
+    before = house.world.head
+    for one in (offline, of_session):
+        with pytest.raises(InvalidGrant):
+            await house.world.refresh(refresh_of(one), house.world.b, SHOP)
+    assert house.world.said(before) == []
+
+
 async def test_a_process_that_died_in_between_is_finished_by_reaction(house: House) -> None:
     browser = Browser(house.world, SHOP)
     tokens = await browser.redeem(await browser.code(decision=ALL))
     house.reacted = house.world.head
-
-    async def only_the_grant(attempt: Attempt) -> None:
-        event = GrantRevoked(subject=ALICE, client_id="shop", reason="taken_back")
-        await attempt.write(GRANT, grant_key(ALICE, "shop"), event)
-
     await house.world.a.token.log.decide(IDENTITY, only_the_grant)
     await house.reacts(times=2)
     with pytest.raises(TokenRefused):
