@@ -57,6 +57,7 @@ FORMS: dict[str, Confusion] = {
     "the scheme twice": lambda g: f"Bearer {g.good()}",
     "in quotes": lambda g: f'"{g.good()}"',
     "very long": lambda g: g.good() + "A" * 20_000,
+    "longer than any may be": lambda g: g.said(x="A" * 6_200),
     "a payload that is a list": lambda g: g.raw(b"[" + g.payload + b"]"),
     "a payload that is empty": lambda g: g.raw(b""),
     "a payload of nothing": lambda g: g.raw(b"{}"),

@@ -67,6 +67,7 @@ SIGNATURES: dict[str, Confusion] = {
     "a byte more": lambda g: with_signature(g.good(), lambda raw: raw + b"\0"),
     "a byte before": lambda g: with_signature(g.good(), lambda raw: b"\0" + raw),
     "each half a byte longer": lambda g: with_signature(g.good(), lambda raw: b"\0" + raw[:32] + b"\0" + raw[32:]),
+    "s a byte longer": lambda g: with_signature(g.good(), lambda raw: raw[:32] + b"\0" + raw[32:]),
     "half of it": lambda g: with_signature(g.good(), lambda raw: raw[:32]),
     "twice": lambda g: with_signature(g.good(), lambda raw: raw + raw),
     "of another token": lambda g: g.good().rpartition(".")[0] + "." + g.said(jti="other").rpartition(".")[2],

@@ -63,6 +63,16 @@ async def test_a_head_without_end_is_cut_off(piece: bytes) -> None:
     assert said == b"reset" or said.startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.parametrize(
+    "long", [b"GET /livez?" + b"q" * 40_000 + b" HTTP/1.1\r\n", b"GET /livez HTTP/1.1\r\na: " + b"b" * 40_000 + b"\r\n"]
+)
+async def test_a_head_that_comes_in_one_piece_is_bounded_too(long: bytes) -> None:
+    async with serving() as port:
+        said = await exchanged(port, long + b"host: a\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 400")
+    assert b"alive" not in said
+
+
 async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chassis.http.HEAD_PATIENCE", 0.05)
     async with serving() as port:

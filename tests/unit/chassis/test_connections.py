@@ -38,9 +38,9 @@ def test_as_many_as_there_are_places_lose_nothing() -> None:
 
 def test_where_all_places_are_taken_those_that_wait_longest_make_room() -> None:
     newcomer = Known(idle=0.0)
-    guests = [Known(idle=float(number)) for number in range(1, 17)]
-    assert not Places({*guests, newcomer}, 16).full(newcomer)
-    assert [one.idle for one in guests if one.dropped] == [1.0, 2.0]
+    guests = [Known(idle=float(number)) for number in range(16, 0, -1)]
+    assert not Places([*guests, newcomer], 16).full(newcomer)
+    assert [one.idle for one in guests if one.dropped] == [2.0, 1.0]
     assert not newcomer.dropped
 
 
