@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Protocol
 
 import msgspec
@@ -28,6 +28,8 @@ __all__ = ["ActiveRules", "Answers", "Decisions", "Memory", "Moment"]
 AT_ONCE = 25
 """Decisions between which others go on."""
 DECISIONS = Counter("watchword_policy_decisions", "Decisions made", ["code"])
+# Finding a series by its labels costs more than adding to it.
+_decided = lru_cache(maxsize=64)(DECISIONS.labels)
 log = structlog.get_logger()
 
 
@@ -126,7 +128,9 @@ class Decisions:
     async def _answered_now(self, questions: Sequence[Question]) -> Answers:
         """What others change in between is not seen; who was disabled, or a session that ended, is denied at once."""
         await self.learn(*questions[:AT_ONCE])
-        position, rules, now = self.position, cache(self.rules.now), cache(self.clock.now)
+        position, rules, now = self.position, self.rules.now, self.clock.now
+        if len(questions) > 1:
+            rules, now = cache(rules), cache(now)
         found: list[Decision] = []
         many = len(questions) > AT_ONCE
         with self.memory.unmoved() if many else nullcontext(self.memory) as memory:
@@ -168,5 +172,5 @@ def _guarded(act: Callable[[], Decision]) -> Decision:
     except Exception:
         log.exception("decision_failed")
         decision = Decision(False, "failed")
-    DECISIONS.labels(decision.code).inc()
+    _decided(decision.code).inc()
     return decision
