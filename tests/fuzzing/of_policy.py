@@ -1,4 +1,4 @@
-"""What policy reads of strangers over REST: questions, searches, facts."""
+"""What policy reads of strangers over REST: questions, searches, facts, and an organization's rules."""
 
 import json
 
@@ -10,6 +10,8 @@ from services.policy.api.authzen.asked import Page as AskedPage
 from services.policy.api.authzen.many import Evaluations, each, said_once, semantic
 from services.policy.api.authzen.pages import begins, told
 from services.policy.domain import spelled
+from services.policy.domain.rules.check import problems
+from services.policy.domain.rules.engine import Rules
 from services.policy.domain.rules.given import known
 from services.policy.queries.search import Page
 
@@ -69,3 +71,10 @@ def fact(data: bytes) -> None:
     check_json(data)
     made = spelled.read(json.loads(data))
     assert spelled.read(spelled.write(made)) == made, "what is written is read as the same"
+
+
+def rules(data: bytes) -> None:
+    """An organization's policies, and after a NUL its schema: what nothing is said against can be decided by."""
+    policies, _, schema = data.decode(errors="replace").partition("\0")
+    if not problems(policies, schema):
+        Rules.of(policies, schema)
