@@ -8,64 +8,16 @@ from typing import Any
 
 import requests
 from httpx2 import AsyncClient
-from requests.adapters import HTTPAdapter
 
 from tests.harness.applications import machine, own_token, registered
 from tests.harness.browsing import Browser
 from tests.harness.people import PASSWORD
 from tests.harness.running import Running
+from tests.hostile.addresses import ADDRESSES, session_from
+from tests.hostile.operations import ALIKE, ASKED, OF_RULES
 from tests.oidc.party import ALLOW, party
 
 KINDS = ("nobody", "cookie", "bearer", "administrator", "service", "machine", "nonsense")
-ADDRESSES = 48
-CHANGES = frozenset(
-    {
-        "POST /v1/login",
-        "POST /v1/logout",
-        "PUT /v1/account/password",
-        "DELETE /v1/sessions",
-        "DELETE /v1/sessions/{session_id}",
-        "DELETE /v1/grants/{client_id}",
-        "POST /v1/accounts/{account_id}/disable",
-        "POST /oauth2/token",
-        "POST /oauth2/revoke",
-        "POST /v1/revocations",
-        "DELETE /v1/clients/{client_id}",
-    }
-)
-"""After these, what a caller holds may be worth nothing."""
-OF_CLIENTS: dict[str, dict[str, Any]] = {
-    "POST /v1/clients": {"name": "a test", "grant_types": ["client_credentials"]},
-    "PUT /v1/clients/{client_id}": {"name": "a test", "grant_types": ["client_credentials"]},
-    "POST /v1/clients/{client_id}/secret": {"overlap": 5},
-}
-"""Bodies that say something of a client."""
-OF_RULES: dict[str, dict[str, Any]] = {
-    "POST /v1/rules": {"policies": "// none yet"},
-    "POST /v1/rules/check": {"policies": "permit (principal);"},
-    "POST /v1/rules/dry-run": {"version": 0},
-}
-"""Bodies that say something of policies."""
-QUESTION = {
-    "subject": {"type": "service", "id": "some"},
-    "action": {"name": "document.read"},
-    "resource": {"type": "document", "id": "some"},
-}
-ASKED = {
-    *(f"POST /access/v1/{what}" for what in ("evaluation", "evaluations")),
-    *(f"POST /access/v1/search/{what}" for what in ("subject", "resource", "action")),
-    "POST /v1/explain",
-}
-"""What clients ask policy for themselves."""
-FACTS = {"POST /v1/facts": {"write": [{"kind": "group", "id": "tests"}]}}
-ALIKE: dict[str, dict[str, Any]] = {
-    "POST /oauth2/logout": {"state": "some"},
-    **dict.fromkeys(ASKED, QUESTION),
-    **FACTS,
-    **OF_CLIENTS,
-    **OF_RULES,
-}
-"""Bodies that are the same for everybody."""
 
 
 def right_kind(operation: Any) -> str:
@@ -80,17 +32,6 @@ def right_kind(operation: Any) -> str:
     if "bearer" in named:
         return "administrator"
     return "service" if operation.label == "POST /oauth2/introspect" else "nobody"
-
-
-class FromAddress(HTTPAdapter):
-    """Connects from one of the many addresses of this machine: limits count each by itself."""
-
-    def __init__(self, number: int) -> None:
-        self._address = f"127.66.{number // 250}.{number % 250 + 1}"
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, source_address=(self._address, 0))
 
 
 @dataclass
@@ -119,7 +60,7 @@ class Callers:
 
     def __init__(self, suite: Running) -> None:
         self._suite = suite
-        self._sessions = [_session(number) for number in range(ADDRESSES)]
+        self._sessions = [session_from(number) for number in range(ADDRESSES)]
         self._turn = 0
         self._person: Account | None = None
         self._admin: str | None = None
@@ -311,10 +252,3 @@ class Callers:
         answer = self.session.post(self._suite.url("identity") + path, json=body, timeout=30)
         assert answer.status_code == status, answer.text
         return answer
-
-
-def _session(number: int) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("http://", FromAddress(number))
-    return session

@@ -17,7 +17,8 @@ from schemathesis.specs.openapi import checks
 
 from tests.harness.running import Running
 from tests.harness.seeds import SEED, times
-from tests.hostile.callers import CHANGES, KINDS, Callers, right_kind
+from tests.hostile.callers import KINDS, Callers, right_kind
+from tests.hostile.operations import CHANGES
 
 NAMES = ("identity", "token", "policy")
 POSITION = "Watchword-Position"
