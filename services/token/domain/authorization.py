@@ -3,26 +3,21 @@
 A request is judged once. Then each step is a pure function of the request, of who is signed in, of what they decided.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from services.token.domain import SECOND
+from services.token.domain.authorization_rules import RULES
 from services.token.domain.client import Client
 from services.token.domain.errors import AuthorizationRefused, InvalidTarget, NoSuchAddress
 from services.token.domain.names import PLAIN, Names
 from services.token.domain.redirects import registered
 from services.token.domain.requested import Requested, all_of, read_claims, within
-from services.token.domain.response_type import RESPONSE_MODES, TYPE_RULES, gives_tokens, type_of
+from services.token.domain.response_type import RESPONSE_MODES, gives_tokens, type_of
 
-PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 ACR = "urn:watchword:acr:password"
 OPENID, OFFLINE = "openid", "offline_access"
-_SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
-_SECONDS = re.compile(r"[0-9]{1,9}")
-
-MAX_NONCE = 1024
 Parameters = Mapping[str, str]
 
 
@@ -153,7 +148,7 @@ def judge(
     Raises NoSuchAddress, and AuthorizationRefused for what the client is told.
     """
     to = answering(client, asked)
-    for rule, error in _RULES:
+    for rule, error in RULES:
         if rule(client, asked):
             raise AuthorizationRefused(*error)
     claims = read_claims(asked.get("claims"))
@@ -182,46 +177,6 @@ def judge(
         dpop_jkt=None if tokens else asked.get("dpop_jkt"),
         response_type=type_of(asked["response_type"]),
     )
-
-
-def _no_challenge(client: Client, asked: Parameters) -> bool:
-    needed = (client.require_pkce or not client.confidential) and not gives_tokens(asked)
-    return needed and "code_challenge" not in asked
-
-
-def _plain_challenge(client: Client, asked: Parameters) -> bool:
-    """RFC 7636 4.3: without a method it is `plain`, which whoever sees the request can answer (RFC 9700 2.1.1)."""
-    if "code_challenge" not in asked:
-        return "code_challenge_method" in asked
-    return asked.get("code_challenge_method") != "S256" or not _SHA256.fullmatch(asked["code_challenge"])
-
-
-def _odd_key(client: Client, asked: Parameters) -> bool:
-    return "dpop_jkt" in asked and not _SHA256.fullmatch(asked["dpop_jkt"])
-
-
-def _odd_prompt(client: Client, asked: Parameters) -> bool:
-    prompt = asked.get("prompt", "").split()
-    return not set(prompt) <= PROMPTS or ("none" in prompt and len(prompt) > 1)
-
-
-def _odd_age(client: Client, asked: Parameters) -> bool:
-    return not _SECONDS.fullmatch(asked.get("max_age", "0"))
-
-
-_RULES = (
-    *TYPE_RULES,
-    (_plain_challenge, ("invalid_request", "a code_challenge is 43 characters of method S256 (RFC 7636)")),
-    (_no_challenge, ("invalid_request", "code_challenge is missing: PKCE is required (RFC 7636)")),
-    (_odd_key, ("invalid_request", "dpop_jkt is no thumbprint of a key (RFC 9449 10)")),
-    # It goes into the log, and out to whoever follows that.
-    (
-        lambda client, asked: len(asked.get("nonce", "")) > MAX_NONCE,
-        ("invalid_request", f"a nonce has at most {MAX_NONCE} characters"),
-    ),
-    (_odd_prompt, ("invalid_request", "prompt is none alone, or some of login, consent, select_account")),
-    (_odd_age, ("invalid_request", "max_age is a number of seconds")),
-)
 
 
 def asked_scopes(client: Client, scope: str | None) -> tuple[str, ...]:
