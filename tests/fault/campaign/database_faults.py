@@ -14,7 +14,8 @@ from suite.account import database_account
 from suite.databases import SERVICES
 from tests.fault.campaign.world import World
 
-SMALL = "32m"
+ROOM = 8 * 2**20
+"""Bytes that a small disk has beside what is moved to it."""
 _FULL = """
 CREATE FUNCTION eventlog.no_room() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
@@ -40,28 +41,25 @@ async def connections_exhausted(world: World, hold: float) -> None:
 
 async def disk_full(world: World, hold: float) -> str:
     """The disk that token's events lie on is full: really, where root may mount a small one, else by its error."""
-    small = await asyncio.to_thread(_mount)
-    if small is None:
-        async with superuser(world, "token") as admin:
-            await admin.execute(_FULL)
-            try:
-                await asyncio.sleep(hold)
-            finally:
-                await admin.execute(_ROOM)
-        return "by its error"
-    try:
-        await _fill(world, small, hold)
-    finally:
-        await asyncio.to_thread(_unmount, small)
-    return "on a tmpfs"
+    async with superuser(world, "token") as admin:
+        size = await admin.fetchval("SELECT pg_table_size('eventlog.events')")
+        small = await asyncio.to_thread(_mount, size + ROOM)
+        if small is None:
+            await _refuse(admin, hold)
+            return "by its error"
+        try:
+            await _fill(admin, small, hold)
+        finally:
+            await asyncio.to_thread(_unmount, small)
+        return "on a tmpfs"
 
 
-def _mount() -> Path | None:
+def _mount(size: int) -> Path | None:
     if os.geteuid() != 0:
         return None
     small = Path(mkdtemp(dir="/tmp", prefix="small-"))
     if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", str(small)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(small)], capture_output=True
     ).returncode:
         small.rmdir()
         return None
@@ -76,21 +74,28 @@ def _unmount(small: Path) -> None:
     small.rmdir()
 
 
-async def _fill(world: World, small: Path, hold: float) -> None:
+async def _refuse(admin: asyncpg.Connection, hold: float) -> None:
+    await admin.execute(_FULL)
+    try:
+        await asyncio.sleep(hold)
+    finally:
+        await admin.execute(_ROOM)
+
+
+async def _fill(admin: asyncpg.Connection, small: Path, hold: float) -> None:
     """Moves the table there, leaves it no room for a while, and moves it back."""
     ballast = small / "ballast"
-    async with superuser(world, "token") as admin:
-        await admin.execute("SET lock_timeout = '20s'")
-        await admin.execute(f"CREATE TABLESPACE small LOCATION '{small}'")
+    await admin.execute("SET lock_timeout = '20s'")
+    await admin.execute(f"CREATE TABLESPACE small LOCATION '{small}'")
+    try:
         await admin.execute("ALTER TABLE eventlog.events SET TABLESPACE small")
-        try:
-            with ballast.open("wb") as file:
-                await asyncio.to_thread(_to_the_last_byte, file.fileno())
-            await asyncio.sleep(hold)
-        finally:
-            ballast.unlink()
-            await admin.execute("ALTER TABLE eventlog.events SET TABLESPACE pg_default")
-            await admin.execute("DROP TABLESPACE small")
+        with ballast.open("wb") as file:
+            await asyncio.to_thread(_to_the_last_byte, file.fileno())
+        await asyncio.sleep(hold)
+    finally:
+        ballast.unlink(missing_ok=True)
+        await admin.execute("ALTER TABLE eventlog.events SET TABLESPACE pg_default")
+        await admin.execute("DROP TABLESPACE small")
 
 
 def _to_the_last_byte(file: int) -> None:

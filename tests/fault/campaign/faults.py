@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import asyncpg
 import psutil
 from aiokafka.errors import KafkaError
 
@@ -43,10 +44,10 @@ Fault = Callable[[World, History, Struck, Step], Awaitable[None]]
 
 
 async def strike(world: World, history: History, struck: Struck, step: Step) -> None:
-    """Does what the step says. What cannot be done now, since the cluster does not answer, is counted as missed."""
+    """Does what the step says. What a cluster or a database does not let it do now is counted as missed."""
     try:
         await FAULTS[step.kind](world, history, struck, step)
-    except (KafkaError, TimeoutError, OSError) as error:
+    except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError) as error:
         struck.missed[f"{step.kind}: {type(error).__name__}"] += 1
     else:
         struck.done[step.kind] += 1
