@@ -104,11 +104,12 @@ class Decisions:
         lacking = await settled(then, lambda: missing(decision, then, then.moment.time))
         return decision, lacking, await self.rules.at(then.moment)
 
-    async def learn(self, *questions: Question) -> None:
-        """Before they are answered, with nothing awaited in between."""
+    async def learn(self, *questions: Question) -> Sequence[Question]:
+        """Before they are answered, with nothing awaited in between. Those of them that are well-formed."""
         asked = [one for one in questions if one.well_formed]
         sessions = [one.session_id for one in asked if one.session_id is not None]
         await self.memory.learn([one.subject for one in asked], sessions)
+        return asked
 
     def answer(self, question: Question) -> Decision:
         """Denies where it cannot decide: no exception ever allows."""
@@ -127,7 +128,7 @@ class Decisions:
 
     async def _answered_now(self, questions: Sequence[Question]) -> Answers:
         """What others change in between is not seen; who was disabled, or a session that ended, is denied at once."""
-        await self.learn(*questions[:AT_ONCE])
+        asked = await self.learn(*questions[:AT_ONCE])
         position, rules, now = self.position, self.rules.now, self.clock.now
         if len(questions) > 1:
             rules, now = cache(rules), cache(now)
@@ -138,16 +139,16 @@ class Decisions:
                 some = questions[first : first + AT_ONCE]
                 if first:
                     await asyncio.sleep(0)
-                    await self.learn(*some)
-                self._note(some)
+                    asked = await self.learn(*some)
+                self._note(asked)
                 found += [_guarded(partial(self._decided, one, memory, rules, now)) for one in some]
         return Answers(found, position)
 
     def _note(self, questions: Sequence[Question]) -> None:
+        """Of well-formed ones."""
         for one in questions:
             with suppress(Unlearnt):
-                if one.well_formed:
-                    self.asked.add(one, self.memory.session(one.session_id) if one.session_id else None)
+                self.asked.add(one, self.memory.session(one.session_id) if one.session_id else None)
 
     async def _answers_then(self, questions: Sequence[Question], then: Then) -> Sequence[Decision]:
         rules, time = await self.rules.at(then.moment), then.moment.time
