@@ -8,6 +8,7 @@ from services.policy.domain.actions import mode_of, permits
 from services.policy.domain.entities import Question
 from services.policy.domain.facts import (
     Assignment,
+    Fact,
     Facts,
     Holding,
     Label,
@@ -15,11 +16,14 @@ from services.policy.domain.facts import (
     Share,
     label,
     modes,
-    owner,
+    owner_in,
     role,
 )
 from services.policy.domain.holding import holding
-from services.policy.domain.reach import given_at, joined, places_of, way
+from services.policy.domain.reach import given_in, joined, said_of_places, way
+
+Said = Mapping[str, Sequence[Fact]]
+"""Places, each with what its stream says."""
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -58,7 +62,8 @@ def gather(question: Question, facts: Facts, now: int) -> Case:
     """Of a well-formed question. Raises TooDeep, and Unread where facts have to be looked up first."""
     subject, resource = str(question.subject), question.resource
     has = holding(facts, subject, now)
-    places = places_of(facts, None if resource is None else str(resource))
+    there = said_of_places(facts, None if resource is None else str(resource))
+    places = tuple(there)
     holders = (subject, *has.groups)
     mode = mode_of(question.action, None if resource is None else resource.type, modes(facts))
     return Case(
@@ -71,8 +76,8 @@ def gather(question: Question, facts: Facts, now: int) -> Case:
         label(facts, subject),
         joined(facts, places),
         _roles(question.action, facts, has, places),
-        _owners(facts, holders, places),
-        _shares(question.action, facts, holders, places, now),
+        _owners(there, holders),
+        _shares(question.action, there, holders, now),
     )
 
 
@@ -80,25 +85,25 @@ def _roles(action: str, facts: Facts, has: Holding, places: Sequence[str]) -> Se
     found = []
     for place in (None, *places):
         for one, reached in has.given.get(place, ()):
-            if name := next((name for name in reached if _allows(facts, name, action)), None):
-                found.append(Ground(one, one.holder, place, tuple(way(reached, name, one.role))))
+            for name in reached:
+                if (defined := role(facts, name)) is not None and permits(defined.actions, action):
+                    found.append(Ground(one, one.holder, place, tuple(way(reached, name, one.role))))
+                    break
     return found
 
 
-def _allows(facts: Facts, name: str, action: str) -> bool:
-    defined = role(facts, name)
-    return defined is not None and permits(defined.actions, action)
+def _owners(there: Said, holders: Sequence[str]) -> Sequence[Ground]:
+    resource = next(iter(there), None)
+    whose = None if resource is None else owner_in(there[resource])
+    if resource is None or whose is None or whose not in holders:
+        return []
+    return [Ground(Owner(resource, whose), whose, resource)]
 
 
-def _owners(facts: Facts, holders: Sequence[str], places: Sequence[str]) -> Sequence[Ground]:
-    whose = owner(facts, places[0]) if places else None
-    return [Ground(Owner(places[0], whose), whose, places[0])] if whose is not None and whose in holders else []
-
-
-def _shares(action: str, facts: Facts, holders: Sequence[str], places: Sequence[str], now: int) -> Sequence[Ground]:
+def _shares(action: str, there: Said, holders: Sequence[str], now: int) -> Sequence[Ground]:
     return [
         Ground(one, one.to, place)
-        for place in places
-        for one in given_at(facts, place, action, now)
+        for place, said in there.items()
+        for one in given_in(said, action, now)
         if one.to in holders
     ]

@@ -215,21 +215,41 @@ def exclusions(facts: Facts) -> Sequence[Exclusion]:
 
 
 def label(facts: Facts, thing: str) -> Label:
-    said = cast(Sequence[Label], facts.of(f"label/{thing}"))
+    said = labels_of(facts, thing)
     return said[0] if said else Label(thing)
 
 
+def labels_of(facts: Facts, thing: str) -> Sequence[Label]:
+    """One, or none."""
+    return cast(Sequence[Label], facts.of(f"label/{thing}"))
+
+
 def owner(facts: Facts, resource: str) -> str | None:
-    return next((one.owner for one in facts.of(f"resource/{resource}") if isinstance(one, Owner)), None)
+    return owner_in(facts.of(f"resource/{resource}"))
+
+
+def owner_in(said: Sequence[Fact]) -> str | None:
+    """By what the stream of a resource says."""
+    return next((one.owner for one in said if isinstance(one, Owner)), None)
 
 
 def parent(facts: Facts, resource: str) -> str | None:
-    return next((one.parent for one in facts.of(f"resource/{resource}") if isinstance(one, Parent)), None)
+    return parent_in(facts.of(f"resource/{resource}"))
+
+
+def parent_in(said: Sequence[Fact]) -> str | None:
+    """See owner_in."""
+    return next((one.parent for one in said if isinstance(one, Parent)), None)
 
 
 def shares(facts: Facts, resource: str) -> Mapping[str, Share]:
     """By their ids."""
-    return {one.id: one for one in facts.of(f"resource/{resource}") if isinstance(one, Share)}
+    return shares_in(facts.of(f"resource/{resource}"))
+
+
+def shares_in(said: Sequence[Fact]) -> Mapping[str, Share]:
+    """See owner_in."""
+    return {one.id: one for one in said if isinstance(one, Share)}
 
 
 def modes(facts: Facts) -> Mapping[str, Mode]:

@@ -17,11 +17,11 @@ from services.policy.domain.facts import (
     Share,
     assignments,
     exclusions,
-    label,
+    labels_of,
     memberships,
-    parent,
+    parent_in,
     role,
-    shares,
+    shares_in,
     stands,
 )
 
@@ -66,12 +66,17 @@ def groups_of(facts: Facts, member: str, now: int) -> Mapping[str, str]:
 
 def places_of(facts: Facts, resource: str | None) -> Sequence[str]:
     """A resource, that in which it lies, and so on; none for everything. Raises TooDeep."""
-    found: list[str] = []
+    return tuple(said_of_places(facts, resource))
+
+
+def said_of_places(facts: Facts, resource: str | None) -> Mapping[str, Sequence[Fact]]:
+    """The same, each with what its stream says. Raises TooDeep."""
+    found: dict[str, Sequence[Fact]] = {}
     while resource is not None and resource not in found:
-        found.append(resource)
-        if len(found) > MAX_DEPTH:
+        if len(found) == MAX_DEPTH:
             raise TooDeep(resource)
-        resource = parent(facts, resource)
+        found[resource] = said = facts.of(f"resource/{resource}")
+        resource = parent_in(said)
     return found
 
 
@@ -128,9 +133,11 @@ def excluded(facts: Facts, given: Collection[str]) -> Collection[str]:
 
 def joined(facts: Facts, places: Sequence[str]) -> Label:
     """The label of what lies in all these: the highest level, all categories."""
-    labels = [label(facts, place) for place in places]
+    labels = [one for place in places for one in labels_of(facts, place)]
+    if not labels:
+        return Label(places[0] if places else "")
     categories = {category for one in labels for category in one.categories}
-    return Label(places[0] if places else "", max((one.level for one in labels), default=0), tuple(sorted(categories)))
+    return Label(places[0], max(one.level for one in labels), tuple(sorted(categories)))
 
 
 def chain(share: Share, others: Mapping[str, Share]) -> Sequence[Share] | None:
@@ -155,7 +162,9 @@ def gives(share: Share, others: Mapping[str, Share], action: str, now: int) -> b
     return under is not None and all(stands(one.expires_at, now) and permits(one.actions, action) for one in under)
 
 
-def given_at(facts: Facts, place: str, action: str, now: int) -> Sequence[Share]:
-    """The shares on a place that allow an action. Raises TooDeep."""
-    there = shares(facts, place)
+def given_in(said: Sequence[Fact], action: str, now: int) -> Sequence[Share]:
+    """The shares that allow an action, of what the stream of a place says. Raises TooDeep."""
+    there = shares_in(said)
+    if not there:
+        return ()
     return [one for one in there.values() if gives(one, there, action, now)]
