@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Found: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+Fitting = Callable[[Any], Any]
 S = TypeVar("S")
 
 CONNECTIONS = 2_048
@@ -89,39 +90,42 @@ class Door(grpc.aio.ServerInterceptor):
             "response_serializer": handler.response_serializer,
         }
         if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), **codecs)
+            return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary, fit), **codecs)
         if handler.stream_unary:
-            return grpc.stream_unary_rpc_method_handler(self._unary(method, handler.stream_unary), **codecs)
+            return grpc.stream_unary_rpc_method_handler(self._unary(method, handler.stream_unary, each_fit), **codecs)
         if handler.unary_stream:
-            return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), **codecs)
-        return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), **codecs)
+            return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream, fit), **codecs)
+        return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream, each_fit), **codecs)
 
-    def _unary(self, method: str, inner: Any) -> Any:
+    def _unary(self, method: str, inner: Any, fitting: Fitting) -> Any:
         async def served(request: Any, context: Context) -> Any:
             async with _Call(method, context) as call:
                 noted = positions.begin()
                 await self._enter(method, context, call)
-                answer = await inner(_fit(request), context)
+                answer = await inner(fitting(request), context)
                 if noted:
                     context.set_trailing_metadata(((positions.HEADER, positions.render(noted)),))
                 return answer
 
         return served
 
-    def _stream(self, method: str, inner: Any) -> Any:
+    def _stream(self, method: str, inner: Any, fitting: Fitting) -> Any:
         answering = inner if inspect.isasyncgenfunction(inner) else _writing(inner)
 
         async def served(request: Any, context: Context) -> AsyncIterator[Any]:
-            async with _Call(method, context), aclosing(self._answers(method, answering, request, context)) as answers:
+            answered = self._answers(method, answering, fitting, request, context)
+            async with _Call(method, context), aclosing(answered) as answers:
                 async for answer in answers:
                     yield answer
 
         return served
 
-    async def _answers(self, method: str, answering: Any, request: Any, context: Context) -> AsyncGenerator[Any]:
+    async def _answers(
+        self, method: str, answering: Any, fitting: Fitting, request: Any, context: Context
+    ) -> AsyncGenerator[Any]:
         with self._streaming():
             acting = await self._enter(method, context)
-            async with aclosing(answering(_fit(request), context)) as answers:
+            async with aclosing(answering(fitting(request), context)) as answers:
                 async for answer in answers:
                     self.admission.still_valid(acting.caller, method)
                     yield answer
@@ -158,10 +162,6 @@ class Door(grpc.aio.ServerInterceptor):
         self._draining = True
         for task in self._streams:
             task.cancel()
-
-
-def _fit(request: Any) -> Any:
-    return each_fit(request) if isinstance(request, AsyncIterator) else fit(request)
 
 
 def _writing(inner: Any) -> Any:
