@@ -39,6 +39,8 @@ class Tokens:
 
         Those whose token does not hold are denied for that. Raises Refusal as Decisions.answered.
         """
+        if not any(token for _, token in asked):
+            return await decisions.answered([question for question, _ in asked], moment)
         known = [await self.subject(question, token) for question, token in asked]
         answered = await decisions.answered([one for one in known if isinstance(one, Question)], moment)
         answers = iter(answered.decisions)

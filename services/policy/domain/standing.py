@@ -86,8 +86,9 @@ class WithoutSessions:
 
 def objection(question: Question, people: People) -> str | None:
     """The code of what speaks against the subject, whatever its roles; None where nothing does."""
-    judges = (_doubt, _subject, _session, _token)
-    return next((code for judge in judges if (code := judge(question, people)) is not None), None)
+    return (
+        _doubt(question, people) or _subject(question, people) or _session(question, people) or _token(question, people)
+    )
 
 
 def _doubt(question: Question, people: People) -> str | None:
