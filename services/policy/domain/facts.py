@@ -198,20 +198,20 @@ def stands(expires_at: int | None, now: int) -> bool:
 
 
 def role(facts: Facts, name: str) -> Role | None:
-    said = cast(Sequence[Role], facts.of(f"role/{name}"))
+    said = cast("Sequence[Role]", facts.of(f"role/{name}"))
     return said[0] if said else None
 
 
 def assignments(facts: Facts, holder: str) -> Sequence[Assignment]:
-    return cast(Sequence[Assignment], facts.of(f"assignment/{holder}"))
+    return cast("Sequence[Assignment]", facts.of(f"assignment/{holder}"))
 
 
 def memberships(facts: Facts, member: str) -> Sequence[Membership]:
-    return cast(Sequence[Membership], facts.of(f"membership/{member}"))
+    return cast("Sequence[Membership]", facts.of(f"membership/{member}"))
 
 
 def exclusions(facts: Facts) -> Sequence[Exclusion]:
-    return cast(Sequence[Exclusion], facts.of(EXCLUSIONS))
+    return cast("Sequence[Exclusion]", facts.of(EXCLUSIONS))
 
 
 def label(facts: Facts, thing: str) -> Label:
@@ -221,7 +221,7 @@ def label(facts: Facts, thing: str) -> Label:
 
 def labels_of(facts: Facts, thing: str) -> Sequence[Label]:
     """One, or none."""
-    return cast(Sequence[Label], facts.of(f"label/{thing}"))
+    return cast("Sequence[Label]", facts.of(f"label/{thing}"))
 
 
 def owner(facts: Facts, resource: str) -> str | None:
@@ -230,7 +230,10 @@ def owner(facts: Facts, resource: str) -> str | None:
 
 def owner_in(said: Sequence[Fact]) -> str | None:
     """By what the stream of a resource says."""
-    return next((one.owner for one in said if isinstance(one, Owner)), None)
+    for one in said:
+        if isinstance(one, Owner):
+            return one.owner
+    return None
 
 
 def parent(facts: Facts, resource: str) -> str | None:
@@ -239,7 +242,10 @@ def parent(facts: Facts, resource: str) -> str | None:
 
 def parent_in(said: Sequence[Fact]) -> str | None:
     """See owner_in."""
-    return next((one.parent for one in said if isinstance(one, Parent)), None)
+    for one in said:
+        if isinstance(one, Parent):
+            return one.parent
+    return None
 
 
 def shares(facts: Facts, resource: str) -> Mapping[str, Share]:
