@@ -21,6 +21,8 @@ from chassis.web.problem import problem
 MAX_HEAD = 32 * 1024
 TOO_LARGE = "The request's head is too large."
 HEAD_PATIENCE = 15.0
+WRAPPED = 16
+"""Bytes on the wire that a byte of a body may take: one in a chunk of its own takes six."""
 PIPELINED = 64
 """Requests that may wait behind one on its connection."""
 UNSEEN = 16 * 1024
@@ -121,8 +123,8 @@ class BoundedHttp(HttpToolsProtocol):
             self.leave()
 
     def on_body(self, body: bytes) -> None:
-        """See httptools."""
-        self._head = 0
+        """See httptools. What chunks are wrapped in counts as a head does, beyond what small ones need."""
+        self._head = max(0, self._head - WRAPPED * len(body))
         super().on_body(body)
 
     def leave(self) -> None:

@@ -117,6 +117,29 @@ async def test_trailers_are_no_headers() -> None:
     assert given == [b"host", b"connection", b"transfer-encoding"]
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+async def swallow(scope: Scope, receive: Receive, send: Send) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+async def test_what_chunks_are_wrapped_in_is_bounded() -> None:
+    """Else a body of a few bytes is sent at the full speed of the line for as long as bodies are waited for."""
+    async with serving(swallow) as port:
+        said = await exchanged(port, CHUNKED, *[b"1;" + b"e" * 8_000 + b"\r\na\r\n"] * 20, b"0\r\n\r\n")
+    assert said == b"reset" or said.startswith(b"HTTP/1.1 400")
+
+
+async def test_a_body_may_come_byte_by_byte() -> None:
+    async with serving(swallow) as port:
+        said = await exchanged(port, CHUNKED, b"1\r\na\r\n" * 60_000, b"0\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 204")
+
+
 async def test_who_finds_no_place_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chassis.http.places", lambda: 1)
     entered = asyncio.Event()
