@@ -47,10 +47,12 @@ class Doing:
 
     def __init__(self) -> None:
         self.done: list[int] = []
+        self.refused: list[int] = []
         self.refusal: Refusal | None = None
 
     async def react(self, event: Event, row: Recorded) -> None:
         if self.refusal is not None:
+            self.refused.append(row.position)
             raise self.refusal
         self.done.append(row.position)
 

@@ -34,6 +34,20 @@ async def test_it_goes_on_where_it_stopped(pool: asyncpg.Pool) -> None:
         assert await texts(again.rows) == {"b": "1", "c": "1"}
 
 
+async def test_a_process_that_was_stopped_amid_a_page_brings_nothing_old_back(pool: asyncpg.Pool) -> None:
+    store = await written("a:1")
+    stopped, other = table(pool, store), table(pool, store)
+    async with reached(stopped, 1):
+        pass
+    await write(store, Written(note="a", text="2"), Written(note="c", text="1"), Written(note="a", text="3"))
+    await write(store, Erased(note="c"))
+    async with reached(other, 5):
+        pass
+    await stopped.take(store.rows[1:3], None)
+    assert await texts(other.rows) == {"a": "3"}
+    assert (await other.rows.checkpoint()).position == 5
+
+
 async def test_one_process_folds_and_another_takes_over_when_it_ends(pool: asyncpg.Pool) -> None:
     store = await written("a:1")
     folded: list[tuple[str, int]] = []

@@ -8,7 +8,7 @@ import asyncpg
 
 from eventlog.events import Event, Recorded
 from eventlog.projection import Change, MemoryProjection, MemoryRows, Projection, Reaction, Rows, foreign
-from tests.integration.projecting import Doing, at_home, reached, table, texts
+from tests.integration.projecting import Doing, at_home, reached, stands_at, table, texts
 from tests.unit.projection.notes import NOTES, Written, fold, notes, running, until, write, write_raw, written
 
 TOO_LONG = "".join(sha256(bytes([number])).hexdigest() for number in range(100))
@@ -27,6 +27,19 @@ async def test_a_parked_event_parks_what_follows_in_its_stream_while_the_checkpo
             assert [row.position for row in await one.rows.parked_rows(connection)] == [2, 4]
     async with reached(table(pool, store), 5):
         assert await one.rows.parked() == {"note/a"}
+
+
+async def test_what_comes_later_in_a_parked_stream_is_parked_too_whoever_follows_by_then(pool: asyncpg.Pool) -> None:
+    store = await written("a:1", "a:poison")
+    one, another = table(pool, store), table(pool, store)
+    async with reached(one, 2):
+        await write(store, Written(note="a", text="3"), Written(note="b", text="1"))
+        await stands_at(one.rows, 4)
+        assert await texts(one.rows) == {"a": "1", "b": "1"}
+    await write(store, Written(note="a", text="4"), Written(note="b", text="2"))
+    async with reached(another, 6):
+        assert await texts(another.rows) == {"a": "1", "b": "2"}
+        assert await another.rows.parked_events() == {"note/a": 3}
 
 
 async def test_what_the_database_cannot_take_is_parked_alone(pool: asyncpg.Pool) -> None:

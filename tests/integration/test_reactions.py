@@ -1,13 +1,11 @@
 """Reactions outlive processes, and nothing is done twice (RULES 6)."""
 
-import asyncio
-
 import asyncpg
 
 from eventlog.errors import Kind, Refusal, unavailable
 from eventlog.projection import reaction_id
 from tests.integration.projecting import Doing, reached, reaction, stands_at
-from tests.unit.projection.notes import Written, running, write, written
+from tests.unit.projection.notes import Written, running, until, write, written
 
 
 async def test_a_reaction_is_done_once_however_often_the_process_starts(pool: asyncpg.Pool) -> None:
@@ -25,14 +23,24 @@ async def test_what_is_unavailable_now_is_done_later_and_in_order(pool: asyncpg.
     doing.refusal = unavailable("peer_unavailable", "not now")
     one = reaction(pool, store, doing)
     async with running(one.run):
-        async with asyncio.timeout(10):
-            while await pool.fetchval("SELECT count(*) FROM projection_checkpoints WHERE projection = 'reaction'") == 0:
-                await asyncio.sleep(0.01)
-        assert doing.done == []
+        await until(lambda: len(doing.refused) >= 2)
         doing.refusal = None
         await stands_at(one.rows, 2)
+    assert set(doing.refused) == {1}
     assert doing.done == [1, 2]
     assert not await one.rows.parked()
+
+
+async def test_what_follows_a_parked_event_in_its_stream_is_not_reacted_to(pool: asyncpg.Pool) -> None:
+    store, doing = await written("a:1"), Doing()
+    doing.refusal = Refusal(Kind.CONFLICT, "no", "it cannot be done")
+    one = reaction(pool, store, doing)
+    async with reached(one, 1):
+        doing.refusal = None
+        await write(store, Written(note="a", text="2"), Written(note="b", text="1"))
+        await stands_at(one.rows, 3)
+    assert doing.done == [3]
+    assert await one.rows.parked_events() == {"note/a": 2}
 
 
 async def test_what_cannot_be_done_is_parked_and_done_by_a_retry(pool: asyncpg.Pool) -> None:

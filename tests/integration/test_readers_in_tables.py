@@ -17,6 +17,13 @@ async def test_any_process_answers_for_the_readers_of_all(pool: asyncpg.Pool) ->
     assert [reader.name for reader in await two.live(6_500_000)] == ["policy/1"]
 
 
+async def test_readers_that_are_long_gone_leave_no_rows(pool: asyncpg.Pool) -> None:
+    readers = PostgresReaders(pool)
+    for minute in range(10):
+        await readers.report(Reader(f"backend/{minute}", 7, 5_000_000, minute * 60_000_001))
+    assert await pool.fetchval("SELECT count(*) FROM log_readers") <= 2
+
+
 async def test_a_reader_whose_report_went_with_one_that_failed_is_not_taken_for_known(pool: asyncpg.Pool) -> None:
     readers = PostgresReaders(pool)
     too_far, good = (Reader(name, applied, 5_000_000, 1_000_000) for name, applied in (("a", 2**63), ("b", 7)))

@@ -145,6 +145,7 @@ async def test_knowledge_with_something_parked_counts_as_stale() -> None:
         await write(store, Written(note="b", text="poison"))
         await until(lambda: one.projection.applied == 2)
         assert not one.fresh
+        assert one.projection.age_ns() is None, "of which a verifier is told"
 
 
 async def test_a_newer_version_of_what_it_folds_is_parked_and_an_unknown_type_is_ignored() -> None:
