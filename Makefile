@@ -104,9 +104,9 @@ fault: setup-dev
 # Each goes on where another has found something, and the last line says whether one has.
 fault-long: setup-dev
 	@failed=; \
-	$(CAMPAIGN) suite --count 300 --minutes 90 $(ARGS) || failed=yes; \
-	$(CAMPAIGN) components --count 10000 --minutes 240 $(ARGS) || failed=yes; \
-	$(CAMPAIGN) races --count 100000 --minutes 240 $(ARGS) || failed=yes; \
+	$(CAMPAIGN) suite --all --count 300 --minutes 90 $(ARGS) || failed=yes; \
+	$(CAMPAIGN) components --all --count 10000 --minutes 240 $(ARGS) || failed=yes; \
+	$(CAMPAIGN) races --all --count 100000 --minutes 240 $(ARGS) || failed=yes; \
 	[ -z "$$failed" ]
 
 bench: setup-dev

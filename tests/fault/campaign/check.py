@@ -93,7 +93,7 @@ class LogWatch:
         return [f"{self.log} {row.position}: {wrong}" for row in rows for wrong in self._one(row)]
 
     def _one(self, row: Recorded) -> list[str]:
-        wrong = [*self._misfits(row), *self._twice(row), *self._lineage(row)]
+        wrong = [*self._misfits(row), *self._twice(row), *self._after_its_end(row), *self._lineage(row)]
         self.position, self.chain_hash, self.time = row.position, row.chain_hash, row.time
         self._versions[row.stream] = row.version
         return wrong
@@ -119,6 +119,19 @@ class LogWatch:
             if fact in self.facts:
                 yield f"{name} of {fact[1]} stands at {self.facts[fact].position} already"
             self.facts[fact] = row
+
+    def _after_its_end(self, row: Recorded) -> Iterable[str]:
+        """RULES 7: a revocation wins over whatever is in flight. No client of a campaign has `offline_access`."""
+        name = name_of(row)
+        if name not in ("token.issued", "refresh.rotated", "refresh.retried"):
+            return
+        body = said(row)
+        family_id, session_id = body.get("family_id"), body.get("session_id")
+        for what, id_ in (("family.revoked", family_id), ("session.revoked", session_id)):
+            if (what, id_) in self.facts:
+                yield f"{name} follows {what} of {id_}"
+        if family_id in self.reused:
+            yield f"{name} follows the reuse in {family_id}"
 
     def _lineage(self, row: Recorded) -> Iterable[str]:
         match name_of(row):

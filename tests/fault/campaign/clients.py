@@ -15,6 +15,7 @@ from suite.contract import Login
 from tests.fault.campaign.check import REFRESHED
 from tests.fault.campaign.history import History
 from tests.fault.campaign.judge import Refused
+from tests.fault.campaign.watchman import NO_ANSWER
 from tests.fault.campaign.world import BOUND, World
 from tests.fault.customers import cookie_of
 from tests.harness.people import PASSWORD, People, Person, Signed, claims, signed
@@ -26,6 +27,8 @@ DEAD = 9.0
 """Seconds for which a token is still tried after its end."""
 ACTS = {"refresh": 50, "retry": 10, "introspect": 14, "verify": 14, "account": 7, "visit": 3, "replay": 2}
 PROCESSES = ("token.0", "token.1")
+NOBODY_KNOWS = (NO_ANSWER, "stale", "keys_unavailable")
+"""What a verifier may say of a good token while things break."""
 
 
 @dataclass(eq=False)
@@ -137,29 +140,31 @@ class Customer(Client):
     def _where(self) -> int:
         return 0 if self._loyal else self._chance.randrange(2)
 
-    async def _refresh(self) -> None:
+    async def _refresh(self) -> bool:
+        """Whether it was given the next one."""
         presented, where = self.refresh_token, self._where()
         answer = await self.refreshes(presented, where)
         if answer is None:
-            return
+            return False
         if answer.status_code != 200:
             await self._starts_anew(presented, where, answer)
-            return
+            return False
         self.refresh_token, self.access_token = answer.json()["refresh_token"], answer.json()["access_token"]
         self._before = presented
         self.answered += 1
         if generation(self.refresh_token) != generation(presented) + 1:
             self.history.odd.append(f"generation {self.refresh_token.split('.')[2:4]} for {presented.split('.')[3]}")
+        return True
 
     async def _retry(self) -> None:
         """As if the answer had been lost."""
         asked = time.time()
-        await self._refresh()
-        if not self._before or time.time() > asked + 2:
+        if not await self._refresh() or time.time() > asked + 2:
             return
-        answer = await self.refreshes(self._before, self._where())
+        where = self._where()
+        answer = await self.refreshes(self._before, where)
         if answer is not None and answer.status_code != 200:
-            await self._starts_anew(self._before, 0, answer)
+            await self._starts_anew(self._before, where, answer)
         elif answer is not None and answer.json()["refresh_token"] != self.refresh_token:
             self.history.odd.append(f"two successors of {self._before.split('.')[2:4]}")
 
@@ -192,6 +197,8 @@ class Customer(Client):
         out = await self.history.heard("logout", self.people.post("identity", "/v1/logout", headers=headers))
         if out is not None and out.status_code == 200:
             self.history.acknowledge("identity", "session.ended", login.session_id, out.json()["position"])
+        elif out is not None:
+            self.history.odd.append(f"logout: {out.status_code} {out.text[:200]}")
 
     async def _replay(self) -> None:
         """A thief uses a token that was used long ago."""
@@ -205,10 +212,13 @@ class Customer(Client):
         second = await self.refreshes(first.json()["refresh_token"], self._where())
         if second is None or second.status_code != 200:
             return
-        self.history.provoked.add(claims(login.access_token)["fam"])
+        family = claims(login.access_token)["fam"]
+        self.history.provoked.add(family)
         self.ends(second.json()["access_token"])
         again = await self.history.heard("replay", self.people.refresh(login.refresh_token, self._where()))
-        if again is not None and again.status_code != 400:
+        if again is not None and again.status_code == 400:
+            self.history.replayed.add(family)
+        elif again is not None:
             self.history.odd.append(f"replay: {again.status_code}")
 
 
@@ -237,9 +247,7 @@ async def verifies(client: Client, token: str, name: str) -> None:
     client.history.counts[f"verify: {word}"] += 1
     if word == "accepted":
         client.history.used(name, sent, said, watchman.bound)
-    elif word in ("expired", "issued_in_future", "signature", "malformed") or (
-        word == "revoked" and not client.history.wishes(said)
-    ):
+    elif word not in NOBODY_KNOWS and not (word == "revoked" and client.history.wishes(said)):
         client.history.odd.append(f"verify: {name} says that a good token is {word}")
 
 

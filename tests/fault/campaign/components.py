@@ -52,6 +52,11 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def count(self) -> int:
+        """How many kill points."""
+        return self.kills.total()
+
     def never_passed(self) -> list[str]:
         """Points at which nothing has ended, though enough was meant to."""
         return [point for point, meant in self.meant.items() if meant >= ENOUGH and not self.kills[point]]

@@ -17,19 +17,26 @@ from tests.fault.campaign import database_faults, topic_faults
 from tests.fault.campaign.history import History
 from tests.fault.campaign.network import Mood, Told
 from tests.fault.campaign.parts import Part
-from tests.fault.campaign.schedule import Step
+from tests.fault.campaign.schedule import READER, Step
 from tests.fault.campaign.warden import rotates
 from tests.fault.campaign.world import LIBFAKETIME, World
 
 REACHED = 8.0
 """Seconds within which a process comes to the point at which it is to die."""
+ENOUGH = 6
+"""How often a kind is meant to strike, after which that it never did says that it cannot."""
 MOODS: dict[str, Mood] = {"cut": "cut", "long_cut": "cut", "silent": "silent", "slow": "slow"}
+
+
+class Missed(Exception):
+    """A fault that could not strike, and what it was meant for."""
 
 
 @dataclass
 class Struck:
-    """What was really done: `kills` by process and point; `missed` points that were not passed in time."""
+    """What was meant, by kind, and what was really done of it; `kills` by process and point; what was `missed`."""
 
+    meant: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
@@ -39,14 +46,21 @@ class Struck:
         """How many struck; `done` also says how, where there are two ways."""
         return sum(self.done[kind] for kind in FAULTS)
 
+    def never(self) -> list[str]:
+        """Kinds that never struck, though often enough they were meant to."""
+        return [kind for kind, meant in self.meant.items() if meant >= ENOUGH and not self.done[kind]]
+
 
 Fault = Callable[[World, History, Struck, Step], Awaitable[None]]
 
 
 async def strike(world: World, history: History, struck: Struck, step: Step) -> None:
     """Does what the step says. What a cluster or a database does not let it do now is counted as missed."""
+    struck.meant[step.kind] += 1
     try:
         await FAULTS[step.kind](world, history, struck, step)
+    except Missed as missed:
+        struck.missed[str(missed)] += 1
     except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError) as error:
         struck.missed[f"{step.kind}: {type(error).__name__}"] += 1
     else:
@@ -59,9 +73,6 @@ async def kill(world: World, history: History, struck: Struck, step: Step) -> No
         await topic_faults.killed(world)
     else:
         part = await _part(world, step.target)
-        if part is None:
-            struck.missed[step.target] += 1
-            return
         await part.signal(signal.SIGKILL)
         await part.died(REACHED)
     struck.kills[step.target] += 1
@@ -76,9 +87,6 @@ async def pause(world: World, history: History, struck: Struck, step: Step) -> N
         broker.thaw()
         return
     part = await _part(world, step.target)
-    if part is None:
-        struck.missed[step.target] += 1
-        return
     pids = [part.pid, *(one.pid for one in psutil.Process(part.pid).children(recursive=True))]
     _send(pids, signal.SIGSTOP)
     try:
@@ -91,9 +99,6 @@ async def pause(world: World, history: History, struck: Struck, step: Step) -> N
 async def die_at_a_point(world: World, history: History, struck: Struck, step: Step) -> None:
     """The process kills itself where it passes the point for the n-th time."""
     part = await _part(world, step.target)
-    if part is None:
-        struck.missed[step.point] += 1
-        return
     order = world.orders / str(part.pid)
     order.write_text(f"{step.point} {step.passes}")
     try:
@@ -101,10 +106,9 @@ async def die_at_a_point(world: World, history: History, struck: Struck, step: S
         if step.point.startswith("rotation"):
             for _ in range(step.passes):
                 await rotates(world, history, part.name)
-        if await dying:
-            struck.kills[step.point] += 1
-        else:
-            struck.missed[step.point] += 1
+        if not await dying:
+            raise Missed(step.point)
+        struck.kills[step.point] += 1
     finally:
         order.unlink()
 
@@ -127,13 +131,14 @@ async def reset(world: World, history: History, struck: Struck, step: Step) -> N
     before, deadline = await _were_reset(world, ways), time.monotonic() + REACHED
     for way in ways:
         await world.network.tell(Told(way, "reset", half=step.size))
-    while await _were_reset(world, ways) == before:
-        if time.monotonic() > deadline:
-            struck.missed["reset"] += 1
-            break
-        await asyncio.sleep(0.05)
-    for way in ways:
-        await world.network.tell(Told(way, "turn"))
+    try:
+        while await _were_reset(world, ways) == before:
+            if time.monotonic() > deadline:
+                raise Missed(f"reset {step.target}")
+            await asyncio.sleep(0.05)
+    finally:
+        for way in ways:
+            await world.network.tell(Told(way, "turn"))
 
 
 async def _were_reset(world: World, ways: list[str]) -> int:
@@ -158,8 +163,7 @@ async def disk_full(world: World, history: History, struck: Struck, step: Step) 
 async def clock_moved(world: World, history: History, struck: Struck, step: Step) -> None:
     """The wall clock of one process is an hour off for a while."""
     if LIBFAKETIME is None:
-        struck.missed["clock_moved: libfaketime is not installed"] += 1
-        return
+        raise Missed("clock_moved: libfaketime is not installed")
     world.clock(step.target).write_text(f"{step.size:+}")
     try:
         await asyncio.sleep(max(step.hold, 2.5))  # the process looks once a second
@@ -180,7 +184,14 @@ async def record_repeated(world: World, history: History, struck: Struck, step: 
 
 
 async def records_reordered(world: World, history: History, struck: Struck, step: Step) -> None:
-    await topic_faults.reordered(world, step.target)
+    """What a reader, which stands still meanwhile, would read next comes to it the newest first."""
+    reader = world.parts[READER]
+    _send([reader.pid], signal.SIGSTOP)
+    try:
+        await asyncio.sleep(step.hold)
+        await topic_faults.reordered(world, step.target)
+    finally:
+        _send([reader.pid], signal.SIGCONT)
 
 
 async def record_corrupt(world: World, history: History, struck: Struck, step: Step) -> None:
@@ -220,12 +231,14 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-async def _part(world: World, target: str) -> Part | None:
-    """The part of that name; `relay.token` is the process that holds token's relay now."""
+async def _part(world: World, target: str) -> Part:
+    """The part of that name; `relay.token` is the process that holds token's relay now. Raises Missed: none does."""
     if not target.startswith("relay."):
         return world.parts[target]
     holder = await world.relay_of(target.removeprefix("relay."))
-    return None if holder is None else world.parts[holder]
+    if holder is None:
+        raise Missed(target)
+    return world.parts[holder]
 
 
 def _send(pids: list[int], number: signal.Signals) -> None:

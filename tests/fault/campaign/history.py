@@ -16,13 +16,15 @@ NOBODY_WELL = (500, 502, 504)
 @dataclass
 class History:
     """`told` is by log. `wished` are sessions, families and subjects that somebody asked to end; `provoked` families in
-    which an old token was replayed. `odd` are answers that nothing excuses."""
+    which an old token was replayed, `replayed` those of them where it was refused. `odd` are answers that nothing
+    excuses."""
 
     told: dict[str, list[Acknowledged]] = field(default_factory=lambda: defaultdict(list))
     uses: list[Use] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     wished: set[str] = field(default_factory=set)
     provoked: set[str] = field(default_factory=set)
+    replayed: set[str] = field(default_factory=set)
     odd: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 

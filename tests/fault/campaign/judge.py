@@ -125,6 +125,15 @@ def _given(log: LogWatch, one: Refused) -> float | None:
     return given[one.presented] / SECOND if one.presented < len(given) else None
 
 
+def missed_reuse(log: LogWatch, replayed: Iterable[str]) -> list[str]:
+    """Families in which an old token was replayed, and refused, and that nobody ended as stolen."""
+    return [
+        f"{family_id}: an old token was replayed, and no reuse detected"
+        for family_id in replayed
+        if family_id not in log.reused
+    ]
+
+
 def unforeseen_reuse(log: LogWatch, provoked: Iterable[str], excused: Iterable[str]) -> list[str]:
     """Families that were ended as stolen though nobody replayed an old token."""
     odd = log.reused.keys() - set(provoked) - set(excused)

@@ -34,6 +34,12 @@ class Observer:
     waiting: dict[str, list[Recorded]] = field(default_factory=dict)
     offset: int = 0
 
+    @property
+    def lacks_in_its_topic(self) -> bool:
+        """Whether the topic does not hold the end of the log, as far as either was looked at; one that was emptied, and
+        to which nothing has come since, lacks nothing."""
+        return self.topic.position is not None and self.topic.position < self.log.position
+
     async def look(self) -> list[str]:
         """What is wrong with the rows that came since."""
         wrong: list[str] = []

@@ -68,6 +68,11 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def count(self) -> int:
+        """How many races."""
+        return self.races.total()
+
     def __str__(self) -> str:
         said = "nothing was violated" if not self.wrong else f"{len(self.wrong)} violations:"
         rate = self.races.total() / self.seconds if self.seconds else 0.0

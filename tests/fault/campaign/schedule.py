@@ -54,7 +54,12 @@ KINDS_WITH_KAFKA = {
     "record_corrupt": 3,
     "consumer_behind": 3,
 }
-SHORTLY = ("pause", "cut", "silent", "slow", "connections_exhausted", "disk_full", "clock_moved", "consumer_behind")
+SHORTLY = (
+    *("pause", "cut", "silent", "slow", "connections_exhausted", "disk_full", "clock_moved"),
+    *("records_reordered", "consumer_behind"),
+)
+READER = "policy.0"
+"""Who is behind, or reads out of order: it follows the topics of identity and token."""
 SELDOM = frozenset({"rotation.destroying", "rotation.ending", "rotation.ended"})
 """Points that only a key that was dropped, or a rotation that another process was first with, comes to: the component
 campaign has them."""
@@ -131,7 +136,9 @@ def _targets(kind: str, kafka: bool) -> tuple[str, ...]:
         case "kafka_replaced":
             return ("kafka",)
         case "consumer_behind":
-            return ("policy.0",)
+            return (READER,)
+        case "records_reordered":
+            return ("identity", "token")
     return ("identity", "token", "policy") if kind in KINDS_WITH_KAFKA else ("postgres",)
 
 

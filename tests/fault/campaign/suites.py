@@ -24,9 +24,10 @@ from suite.errors import Halt
 from tests.fault.campaign.check import TableWatch
 from tests.fault.campaign.faults import Struck, strike
 from tests.fault.campaign.history import History
-from tests.fault.campaign.judge import Judged, judge_refusals, late_uses, left_at_token, unforeseen_reuse
+from tests.fault.campaign.judge import Judged, judge_refusals, late_uses, left_at_token, missed_reuse, unforeseen_reuse
 from tests.fault.campaign.load import Load, loaded
 from tests.fault.campaign.observer import Observer, observing
+from tests.fault.campaign.parts import PATIENCE
 from tests.fault.campaign.schedule import Step, schedule
 from tests.fault.campaign.world import PLACES, World, world
 from tests.harness.running import GaveUp
@@ -46,7 +47,7 @@ TABLES = {
     "policy": (OF_POLICY, FACTS, ACCOUNTS, REVOKED, PAST, PAST_ACCOUNTS),
 }
 FORGED = ("record_repeated", "records_reordered", "record_corrupt")
-EMPTIED = ("kafka_replaced", "topic_trimmed", "consumer_behind")
+EMPTIED = ("kafka_replaced", "topic_trimmed", "records_reordered", "consumer_behind")
 Progress = Callable[[str], None]
 
 
@@ -62,6 +63,11 @@ class Tally:
     events: int = 0
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many faults there were, those that missed too."""
+        return self.struck.meant.total()
 
     def __str__(self) -> str:
         said = "nothing was violated" if not self.wrong else f"{len(self.wrong)} violations:"
@@ -115,6 +121,17 @@ class Watched:
             if step is not None and step.kind in FORGED:
                 observer.topic.strangers = True
             wrong += await observer.look_at_topic(cluster, service)
+        return wrong
+
+    async def lacking_in_topics(self) -> list[str]:
+        """Topics that do not come to hold the end of their log. What is wrong with what they hold comes with it."""
+        wrong: list[str] = []
+        deadline = time.monotonic() + PATIENCE
+        while self.world.cluster and (short := [one for one in self.observers.values() if one.lacks_in_its_topic]):
+            if time.monotonic() > deadline:
+                return [*wrong, *(f"the topic of {one.log.log} ends before {one.log.position}" for one in short)]
+            await asyncio.sleep(0.2)
+            wrong += await self.look_at_topics(None)
         return wrong
 
 
@@ -198,6 +215,7 @@ async def _finally(made: World, watched: Watched, tally: Tally) -> None:
         wrong.append(str(error))
     wrong += await watched.look()
     wrong += await watched.look_at_topics(None)
+    wrong += await watched.lacking_in_topics()
     for service, observer in watched.observers.items():
         wrong += observer.log.lost(history.told[service])
         wrong += await observer.verified()
@@ -209,6 +227,8 @@ async def _finally(made: World, watched: Watched, tally: Tally) -> None:
     token = watched.observers["token"].log
     wrong += left_at_token(watched.observers["identity"].log, watched.observers["policy"].log, token)
     wrong += late_uses(history.uses, token)
+    wrong += missed_reuse(token, history.replayed)
+    wrong += [f"{kind} was meant to strike, and never did" for kind in tally.struck.never()]
     excused = [one.family_id for one in history.refused]
     wrong += unforeseen_reuse(token, history.provoked, excused)
     tally.judged = judge_refusals(history.refused, token, frozenset(history.wished), tally.long_cuts, LEEWAY)

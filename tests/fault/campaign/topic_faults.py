@@ -54,8 +54,10 @@ async def repeated(world: World, service: str) -> None:
 
 
 async def reordered(world: World, service: str) -> None:
-    """The last records come again, the newest first."""
-    await _write(world, service, (await _last(world, service))[::-1])
+    """The last records are all that is left, and the newest comes first."""
+    last = await _last(world, service)
+    await trimmed(world, service)
+    await _write(world, service, last[::-1])
 
 
 async def corrupted(world: World, service: str) -> None:

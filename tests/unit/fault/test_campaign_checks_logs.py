@@ -1,9 +1,10 @@
 """Every check of a campaign's logs fails where the history is broken in the way that it is there for."""
 
 import msgspec
+import pytest
 
 from tests.fault.campaign.check import REFRESHED, Acknowledged
-from tests.fault.campaign.judge import unforeseen_reuse
+from tests.fault.campaign.judge import missed_reuse, unforeseen_reuse
 from tests.unit.fault.story import ISSUED, Story, chained, taken
 
 
@@ -68,6 +69,25 @@ def test_an_acknowledged_event_that_is_lost_or_stands_elsewhere_is_seen() -> Non
     watch, _ = taken(Story().family().rows)
     assert watch.lost([Acknowledged("token.issued", "t1", 2)]) == []
     assert len(watch.lost([Acknowledged("token.issued", "t1", 1), Acknowledged(REFRESHED, "t9", 3)])) == 2
+
+
+@pytest.mark.parametrize(
+    ("end", "body"),
+    [
+        ("family.revoked", {"family_id": "f"}),
+        ("session.revoked", {"session_id": "ses_s"}),
+        ("refresh.reuse_detected", {"family_id": "f"}),
+    ],
+)
+def test_a_family_that_goes_on_after_its_end_is_seen(end: str, body: dict[str, str]) -> None:
+    assert taken(Story().family().add("x/1", end, **body).rows)[1] == []
+    assert any(" follows " in one for one in taken(Story().family().add("x/1", end, **body).rotated(3).rows)[1])
+
+
+def test_a_replay_that_was_refused_and_ended_nothing_is_seen() -> None:
+    watch, _ = taken(Story().family().add("family/f", "refresh.reuse_detected", family_id="f").rows)
+    assert missed_reuse(watch, ["f"]) == []
+    assert missed_reuse(watch, ["g"])
 
 
 def test_reuse_that_nobody_provoked_is_seen() -> None:
