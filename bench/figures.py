@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+MOST = 100.0
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -16,10 +18,10 @@ class Target:
         return value >= self.limit if self.sense == "at least" else value <= self.limit
 
     def ratio(self, value: float) -> float:
-        """1 or more where it is met; how much is missing, or to spare."""
+        """1 or more where it is met; how much is missing, or to spare: MOST at most."""
         if self.sense == "at least":
-            return value / self.limit
-        return self.limit / value if value else float("inf")
+            return min(MOST, value / self.limit)
+        return self.limit / max(value, self.limit / MOST)
 
 
 def at_least(limit: float) -> Target:

@@ -18,6 +18,7 @@ from bench.table import ROWS
         (Figure("rate", 4500, "/s", at_least(3000)), False, "1.50"),
         (Figure("tail", 30, "ms", at_most(15)), True, "0.50"),
         (Figure("tail", 10, "ms", at_most(15)), False, "1.50"),
+        (Figure("tail", 0, "ms", at_most(15)), False, "100.00"),
     ],
 )
 def test_a_figure_says_by_how_much_it_meets_or_misses(figure: Figure, missed: bool, ratio: str) -> None:
