@@ -53,8 +53,7 @@ def _spread(house: House, transport: Transport, named: str, p50: float, p99: flo
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Seconds until a verifier refused, of each revocation: since it was asked for, and since its answer was read, before
-    which the verifier may know."""
+    """Seconds until a verifier refused, of each revocation: since it was asked for, and since its answer was read."""
 
     asked: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
