@@ -4,7 +4,7 @@ import asyncio
 import ctypes
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -112,6 +112,7 @@ class BoundedHttp(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
         if size > MAX_HEAD:
             raise ValueError(TOO_LARGE)
+        _check_framing(self.parser.get_http_version(), self.headers)
         if len(self.pipeline) >= PIPELINED:
             self._too_many = True
             self.leave()
@@ -171,6 +172,18 @@ class BoundedHttp(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+
+def _check_framing(version: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raises ValueError for what two servers in a row could read in two ways: RFC 9112 3.2 (Host), 6.1 (codings)."""
+    hosts = 0
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise ValueError("chunked is the only transfer coding")
+    if hosts > 1 or (version == "1.1" and not hosts):
+        raise ValueError("a request names its host once")
 
 
 class HttpServer(uvicorn.Server):

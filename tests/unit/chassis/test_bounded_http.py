@@ -47,6 +47,11 @@ async def exchanged(port: int, *pieces: bytes) -> bytes:
         (b"GET /livez HTTP/9.9\r\n\r\n",),
         (b"GET \xff HTTP/1.1\r\nhost: a\r\n\r\n",),
         (b"GET /livez HTTP/1.1\r\nhost: a\r\ncontent-length: one\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n",),
+        (b"GET /livez HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",),
         (b"POST /livez HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",),
     ],
 )
@@ -54,6 +59,7 @@ async def test_what_is_no_request_is_a_400(pieces: tuple[bytes, ...]) -> None:
     async with serving() as port:
         assert (await exchanged(port, *pieces)).split(b" ", 2)[1][:1] == b"4"
         assert b"alive" in await exchanged(port, b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert b"alive" in await exchanged(port, b"GET /livez HTTP/1.0\r\n\r\n")
 
 
 @pytest.mark.parametrize("piece", [b"a" * 1000, b"a: " + b"b" * 1000 + b"\r\n"])
