@@ -48,6 +48,15 @@ async def test_rows_change_with_the_checkpoint_or_not_at_all(pool: asyncpg.Pool)
     assert loaded.checkpoint == at[3]
 
 
+async def test_a_checkpoint_of_another_log_at_the_same_position_does_not_move(pool: asyncpg.Pool) -> None:
+    rows = Rows(pool, "notes", Moves(pool))
+    await rows.begin()
+    one, another, next_ = (Checkpoint(position, bytes([n]) * 32) for n, position in ((1, 1), (2, 1), (3, 2)))
+    assert await rows.move(await rows.checkpoint(), one, Bundle())
+    assert not await rows.move(another, next_, Bundle())
+    assert await rows.checkpoint() == one
+
+
 async def test_checkpoints_that_move_at_the_same_time_move_each_for_itself(pool: asyncpg.Pool) -> None:
     moves = Moves(pool)
     names = ("first", "elsewhere", "second")

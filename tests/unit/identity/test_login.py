@@ -56,6 +56,13 @@ async def test_an_enabled_account_logs_in_again(house: House) -> None:
     assert (await house.log_in()).account_id == account_id
 
 
+async def test_a_failed_login_says_whose_name_it_is_where_somebody_has_it(house: House) -> None:
+    account_id = await house.register()
+    await refusal_of(house.log_in(password="wrong"))
+    await refusal_of(house.log_in("nobody", "wrong"))
+    assert [event.account_id for event in await house.events() if isinstance(event, LoginFailed)] == [account_id, None]
+
+
 async def test_no_event_tells_the_name_of_a_failed_login_or_any_secret(house: House) -> None:
     await house.register()
     logged_in = await house.log_in()
