@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -29,6 +30,8 @@ from tests.harness.policy_models import (
 )
 from tests.harness.policy_reference import Asked, Fact, at, changed, decided, name_of
 from tests.unit.policy.told import Told, answers, replayed, told
+
+pytestmark = pytest.mark.timeout(600)  # tens of thousands of decisions each, on a machine that may be busy
 
 SECOND = 1_000_000
 SHIPPED = Rules.of()
