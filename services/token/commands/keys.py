@@ -39,7 +39,7 @@ RINGS = (*(signing_ring(alg) for alg in ALGORITHMS), REFRESH_RING)
 async def rotate_ring(token: Token, name: str, compromised: bool, by: By, only_if: Callable[[Keyring], bool]) -> int:
     """Rotates a ring if `only_if` still holds of it where the rotation stands.
 
-    The position; 0 where nothing was done.
+    The position; 0 where nothing was done. Raises Refusal `too_many_keys`.
     """
     made: list[NewKey] = [await _make(token.vault, name)]
     if name != REFRESH_RING and (await token.log.fresh(KEYRING, name)).active is None:
@@ -52,11 +52,20 @@ async def rotate_ring(token: Token, name: str, compromised: bool, by: By, only_i
         await attempt.write(KEYRING, name, *rotate(ring, made, compromised))
         return True
 
-    outcome = await token.log.decide(by, decide)
+    try:
+        outcome = await token.log.decide(by, decide)
+    except Refusal as refusal:
+        if refusal.code == "too_many_keys":
+            await _unmake(token.vault, made)
+        raise
     if not outcome.value:
-        for key in made:
-            await token.vault.destroy(key.id, key.purpose)
+        await _unmake(token.vault, made)
     return outcome.position
+
+
+async def _unmake(vault: KeyVault, made: Sequence[NewKey]) -> None:
+    for key in made:
+        await vault.destroy(key.id, key.purpose)
 
 
 async def _make(vault: KeyVault, ring: str) -> NewKey:

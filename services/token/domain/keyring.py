@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
 from eventlog.log import Fold
 from services.token.domain import DAY, MINUTE
@@ -20,6 +21,9 @@ JWKS_LIFE = 5 * MINUTE
 VERIFYING = 60 * MINUTE + JWKS_LIFE + 5 * MINUTE
 REFRESH_VERIFYING = 31 * DAY
 ROTATE_AFTER = 90 * DAY
+MAX_KEYS = 128
+"""Of a signing ring, that verify at the same time. All of them are published, and no verifier reads a key set without
+end: the SDK's stops at 256 KiB, and denies."""
 
 
 def signing_ring(alg: str) -> str:
@@ -74,8 +78,13 @@ class NewKey(msgspec.Struct, frozen=True):
 def rotate(ring: Keyring, made: list[NewKey], compromised: bool) -> list[Event]:
     """The next key becomes active; the active one verifies only, or nothing at all where it is compromised.
 
-    `made` holds one key where the ring has a next key or needs none, two for a new signing ring.
+    `made` holds one key where the ring has a next key or needs none, two for a new signing ring. Raises Refusal
+    `too_many_keys` where so many verify still that one more may not be read; a compromised one makes room for its own.
     """
+    if not compromised and sum(key.verifies and key.public_key is not None for key in ring.keys) >= MAX_KEYS:
+        raise Refusal(
+            Kind.PRECONDITION, "too_many_keys", f"{MAX_KEYS} keys of the ring verify still: wait until some expire"
+        )
     events: list[Event] = [key.published() for key in made]
     ahead = next((key.id for key in ring.keys if key.state == "published"), None)
     events.append(KeyActivated(key_id=ahead or made[0].id))

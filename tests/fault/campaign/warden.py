@@ -15,7 +15,7 @@ from tests.fault.campaign.world import World
 from tests.harness.people import Signed
 from watchword.token.v1 import token_pb2, token_pb2_grpc
 
-PAUSE, ROTATION = 2.5, 8.0
+PAUSE, ROTATION = 2.5, 45.0
 """Seconds between two acts, and between two rotations of keys."""
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from eventlog.errors import Refusal, unavailable
@@ -17,11 +18,12 @@ from services.token.commands.keys import (
 )
 from services.token.domain import DAY, MINUTE, SECOND
 from services.token.domain.events import events
-from services.token.domain.keyring import KEYRING, REFRESH_RING, signing_ring
+from services.token.domain.keyring import ALGORITHMS, KEYRING, MAX_KEYS, REFRESH_RING, signing_ring
 from services.token.queries import OwnKeys
 from services.token.schedule import Schedule
 from tests.unit.token.world import IDENTITY, World, header_of, refresh_of, refused
 from watchword.errors import TokenRefused
+from watchword.jwks import MAX_BYTES
 
 ES256 = signing_ring("ES256")
 
@@ -33,6 +35,18 @@ async def world() -> World:
 
 async def states(world: World, ring: str = ES256) -> list[str]:
     return [key.state for key in (await world.b.token.log.fresh(KEYRING, ring)).keys]
+
+
+def noted(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the keys that come into the vault from now on."""
+    names, put = [], world.wrapped.put
+
+    async def noting(name: str, wrapped: bytes) -> None:
+        names.append(name)
+        await put(name, wrapped)
+
+    monkeypatch.setattr(world.wrapped, "put", noting)
+    return names
 
 
 async def nobody(key_id: str) -> AsyncIterator[list[str]]:
@@ -66,6 +80,30 @@ async def test_old_tokens_keep_verifying_after_a_rotation(world: World) -> None:
             await process.verified(before.answer.access_token)
             await process.verified(after.answer.access_token)
         assert header_of(after)["kid"] != header_of(before)["kid"]
+
+
+async def test_a_ring_never_has_more_keys_than_a_verifier_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.token.domain.keyring.MAX_KEYS", 3)
+    await world.rotate(ES256)
+    made = noted(world, monkeypatch)
+    with pytest.raises(Refusal) as refusal:
+        await world.rotate(ES256)
+    assert refusal.value.code == "too_many_keys"
+    assert [await world.wrapped.get(name) for name in made] == [None], "what was made for it is gone"
+    assert await states(world) == ["verifying", "active", "published"]
+    await world.rotate(ES256, compromised=True)
+    assert await states(world) == ["verifying", "compromised", "active", "published"]
+    world.clock.forward(2 * 3600)
+    await keep_rings(world.a.token, IDENTITY)
+    await world.rotate(ES256)
+
+
+async def test_the_set_of_all_keys_that_may_be_published_is_one_that_a_verifier_reads() -> None:
+    world = await World.made(algs=ALGORITHMS)
+    await ensure_keys(world.a.token, IDENTITY)
+    of_each = {key["alg"]: key for key in (await OwnKeys(world.a.token).jwks())["keys"]}
+    assert of_each.keys() == set(ALGORITHMS)
+    assert len(msgspec.json.encode({"keys": [key for key in of_each.values() for _ in range(MAX_KEYS)]})) < MAX_BYTES
 
 
 async def test_both_processes_sign_with_the_new_key_from_the_next_token_on(world: World) -> None:
