@@ -11,6 +11,7 @@ import httpx2
 
 from tests.fault.campaign.clients import (
     PATIENCE,
+    PROCESSES,
     TIMEOUT,
     Client,
     Customer,
@@ -59,25 +60,33 @@ class Registrar(Client):
 
 @dataclass
 class Load:
-    """The clients at work."""
+    """The clients at work; `asked` are all who say whether a token is good."""
 
     history: History
     customers: list[Customer]
     registrar: Registrar
     working: list[asyncio.Task[None]]
+    asked: tuple[str, ...]
 
     async def goes_on(self) -> None:
-        """Returns once everybody was answered once more. Raises GaveUp, and what went wrong for one of them."""
-        wanted = {one: one.answered + 1 for one in self.customers}
-        registered, deadline = self.registrar.registered + 1, time.monotonic() + PATIENCE
-        while self.registrar.registered < registered or any(one.answered < n for one, n in wanted.items()):
+        """Returns once everybody was answered once more, and everybody who is asked has accepted a token.
+
+        Raises GaveUp, and what went wrong for one of them.
+        """
+        was, deadline = self._answered(), time.monotonic() + PATIENCE
+        while waiting := [name for name, number in self._answered().items() if number == was[name]]:
             for task in self.working:
                 if task.done():
                     task.result()
             if time.monotonic() > deadline:
-                waiting = {n: one.doing for n, one in enumerate(self.customers) if one.answered < wanted[one]}
-                raise GaveUp(f"not within {PATIENCE:.0f} s: customers {waiting} go on, somebody registers")
+                raise GaveUp(f"not within {PATIENCE:.0f} s: {', '.join(waiting)}")
             await asyncio.sleep(0.05)
+
+    def _answered(self) -> dict[str, int]:
+        """How often, by what goes on."""
+        accepted = {name: self.history.counts[name] for name in (f"accepted by {one}" for one in self.asked)}
+        customers = {f"customer {number} goes on": one.answered for number, one in enumerate(self.customers)}
+        return accepted | customers | {"somebody registers": self.registrar.registered}
 
 
 @asynccontextmanager
@@ -98,7 +107,7 @@ async def loaded(world: World, history: History, seed: int, customers: int) -> A
         closing = asyncio.Event()
         working = [asyncio.ensure_future(one.live(closing)) for one in (*made, registrar, *others)]
         try:
-            yield Load(history, made, registrar, working)
+            yield Load(history, made, registrar, working, (*PROCESSES, "identity.0", *world.watchmen))
             closing.set()
             async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*working)
