@@ -160,7 +160,8 @@ async def test_another_clients_token_is_not_revoked(world: World, oauth: OAuth) 
 async def test_what_is_not_a_token_of_ours_is_as_good_as_revoked(world: World, oauth: OAuth) -> None:
     current = refresh_of(await world.login())
     before = world.head
-    for presented in ("x", "wr1.k.f.1.x", "a.b.c", current[:-2] + "AA", current.rpartition(".")[0] + "." + "A" * 43):
+    another = current[:-2] + ("BA" if current.endswith("AA") else "AA")
+    for presented in ("x", "wr1.k.f.1.x", "a.b.c", another, current.rpartition(".")[0] + "." + "A" * 43):
         response, _ = await answered(oauth.revoke, token=presented, client_id="app")
         assert response.status_code == 200
     assert world.head == before
