@@ -189,7 +189,8 @@ async def records_reordered(world: World, history: History, struck: Struck, step
     _send([reader.pid], signal.SIGSTOP)
     try:
         await asyncio.sleep(step.hold)
-        await topic_faults.reordered(world, step.target)
+        if not await topic_faults.reordered(world, step.target):
+            raise Missed(f"records_reordered {step.target}")
     finally:
         _send([reader.pid], signal.SIGCONT)
 

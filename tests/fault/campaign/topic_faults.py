@@ -53,11 +53,16 @@ async def repeated(world: World, service: str) -> None:
     await _write(world, service, await _last(world, service))
 
 
-async def reordered(world: World, service: str) -> None:
-    """The last records are all that is left, and the newest comes first."""
+async def reordered(world: World, service: str) -> bool:
+    """The last records are gone from where they stood, and come again, the newest first. False where there are none."""
     last = await _last(world, service)
-    await trimmed(world, service)
+    if not last:
+        return False
+    _, cluster = broker_of(world)
+    async with topic(cluster, service, made=True) as written:
+        await written.trim(last[-1].offset + 1)  # what has come since stays, since nobody writes it again
     await _write(world, service, last[::-1])
+    return True
 
 
 async def corrupted(world: World, service: str) -> None:
