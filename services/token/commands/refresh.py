@@ -1,9 +1,11 @@
 """The refresh_token grant (RFC 6749 6, RULES 8)."""
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
 
+from eventlog.errors import LogUnavailable
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
 from services.token.commands.clients import proven
@@ -22,6 +24,10 @@ from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Session, h
 from services.token.domain.said import Identified
 from services.token.ports import Token
 
+PROMPT = 2.0
+"""Seconds within which a use is judged as theft. One that waited longer for the log may be that of a client that has
+asked again elsewhere, and gone on: it is given nothing, and ends nothing. Whoever means it asks again.
+"""
 log = structlog.get_logger()
 
 
@@ -37,8 +43,11 @@ async def refresh(
     """The next refresh token of a lineage, or the same again where the answer was lost or `binding` keeps it safe.
 
     Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
-    recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it.
+    recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it,
+    and LogUnavailable where the log was so slow that what looks like reuse may be a request that was given up.
     """
+    loop = asyncio.get_running_loop()
+    arrived = loop.time()
     genuine = await open_refresh_token(token.vault, presented)
     ends = Ends(token, by)
 
@@ -48,6 +57,8 @@ async def refresh(
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):
+            if loop.time() > arrived + PROMPT:
+                raise LogUnavailable("the log was slow, and the token may have been used meanwhile")
             await _record(attempt, lineage, judged, ends)
             return judged
         return await _give(token, attempt, lineage, judged, scope, resources, binding)
