@@ -45,9 +45,9 @@ def _spread(house: House, transport: Transport, named: str, p50: float, p99: flo
         what = f"revocation → refusal by a verifier, {named}, {when}"
         load = f"beside {half:.0f} tokens/s; " if when == "at half load" else ""
         for share, limit in ((50, p50), (99, p99)):
-            beside_what = f"{load}from the request on {spread.ms(spread.asked, share):.1f} ms"
-            answered = spread.ms(spread.answered, share)
-            found.append(Figure(f"{what}: p{share}", answered, "ms", at_most(limit), {}, beside_what))
+            beside_what = f"{load}from the request on {_ms(spread.asked, share):.1f} ms"
+            figure = Figure(f"{what}: p{share}", _ms(spread.answered, share), "ms", at_most(limit), {}, beside_what)
+            found.append(figure)
     return found
 
 
@@ -58,9 +58,9 @@ class Spread:
     asked: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
 
-    def ms(self, seconds: list[float], share: float) -> float:
-        """A percentile of them, in ms."""
-        return percentile(sorted(1000 * one for one in seconds), share)
+
+def _ms(seconds: list[float], share: float) -> float:
+    return percentile(sorted(1000 * one for one in seconds), share)
 
 
 async def _revocations(suite: Suite) -> Spread:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -75,7 +75,7 @@ class Watching:
 
     async def serve(
         self, requests: AsyncIterator[Any], context: Any
-    ) -> AsyncIterator[token_pb2.WatchRevocationsResponse]:
+    ) -> AsyncGenerator[token_pb2.WatchRevocationsResponse, None]:
         """Answers for ever. Nothing is said before this process itself knows what is revoked."""
         opened = await _opened(requests)
         check_reader(opened.reader)

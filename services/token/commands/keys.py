@@ -10,6 +10,7 @@ from eventlog.errors import Kind, Refusal
 from eventlog.log import Attempt, By
 from services.token.adapters.signer import make_refresh_key, make_signing_key
 from services.token.commands.revoke import revoke_family
+from services.token.domain.errors import TooManyKeys
 from services.token.domain.events import KeyPublished
 from services.token.domain.keyring import (
     ALGORITHMS,
@@ -39,7 +40,7 @@ RINGS = (*(signing_ring(alg) for alg in ALGORITHMS), REFRESH_RING)
 async def rotate_ring(token: Token, name: str, compromised: bool, by: By, only_if: Callable[[Keyring], bool]) -> int:
     """Rotates a ring if `only_if` still holds of it where the rotation stands.
 
-    The position; 0 where nothing was done. Raises Refusal `too_many_keys`.
+    The position; 0 where nothing was done. Raises TooManyKeys.
     """
     made: list[NewKey] = [await _make(token.vault, name)]
     if name != REFRESH_RING and (await token.log.fresh(KEYRING, name)).active is None:
@@ -54,9 +55,8 @@ async def rotate_ring(token: Token, name: str, compromised: bool, by: By, only_i
 
     try:
         outcome = await token.log.decide(by, decide)
-    except Refusal as refusal:
-        if refusal.code == "too_many_keys":
-            await _unmake(token.vault, made)
+    except TooManyKeys:
+        await _unmake(token.vault, made)
         raise
     if not outcome.value:
         await _unmake(token.vault, made)

@@ -25,6 +25,14 @@ class AheadOfLog(InvalidGrant):
         super().__init__("this refresh token is not known here")
 
 
+class TooManyKeys(Refusal):
+    """So many keys of a ring verify still that one more may not be read."""
+
+    def __init__(self, most: int) -> None:
+        detail = f"{most} keys of the ring verify still: wait until some expire"
+        super().__init__(Kind.PRECONDITION, "too_many_keys", detail)
+
+
 class InvalidClient(Refusal):
     def __init__(self, detail: str = "the client is unknown, or did not prove who it is") -> None:
         super().__init__(Kind.UNAUTHENTICATED, "invalid_client", detail)

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from eventlog.errors import Kind, Refusal
 from eventlog.events import Event, Recorded
 from eventlog.log import Fold
 from services.token.domain import DAY, MINUTE
+from services.token.domain.errors import TooManyKeys
 from services.token.domain.events import KeyActivated, KeyCompromised, KeyPublished, KeyRemoved, KeyRetired
 
 SIGNING, REFRESH = "signing", "refresh"
@@ -78,13 +78,11 @@ class NewKey(msgspec.Struct, frozen=True):
 def rotate(ring: Keyring, made: list[NewKey], compromised: bool) -> list[Event]:
     """The next key becomes active; the active one verifies only, or nothing at all where it is compromised.
 
-    `made` holds one key where the ring has a next key or needs none, two for a new signing ring. Raises Refusal
-    `too_many_keys` where so many verify still that one more may not be read; a compromised one makes room for its own.
+    `made` holds one key where the ring has a next key or needs none, two for a new signing ring. Raises
+    TooManyKeys; a compromised one makes room for its own.
     """
     if not compromised and sum(key.verifies and key.public_key is not None for key in ring.keys) >= MAX_KEYS:
-        raise Refusal(
-            Kind.PRECONDITION, "too_many_keys", f"{MAX_KEYS} keys of the ring verify still: wait until some expire"
-        )
+        raise TooManyKeys(MAX_KEYS)
     events: list[Event] = [key.published() for key in made]
     ahead = next((key.id for key in ring.keys if key.state == "published"), None)
     events.append(KeyActivated(key_id=ahead or made[0].id))

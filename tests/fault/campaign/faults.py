@@ -5,8 +5,8 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -88,12 +88,9 @@ async def pause(world: World, history: History, struck: Struck, step: Step) -> N
         return
     part = await _part(world, step.target)
     pids = [part.pid, *(one.pid for one in psutil.Process(part.pid).children(recursive=True))]
-    _send(pids, signal.SIGSTOP)
-    try:
+    with _stopped(*pids):
         await asyncio.sleep(step.hold)
-    finally:
-        _send(pids, signal.SIGCONT)
-        part.became_ready = time.time()
+    part.became_ready = time.time()
 
 
 async def die_at_a_point(world: World, history: History, struck: Struck, step: Step) -> None:
@@ -185,14 +182,10 @@ async def record_repeated(world: World, history: History, struck: Struck, step: 
 
 async def records_reordered(world: World, history: History, struck: Struck, step: Step) -> None:
     """What a reader, which stands still meanwhile, would read next comes to it the newest first."""
-    reader = world.parts[READER]
-    _send([reader.pid], signal.SIGSTOP)
-    try:
+    with _stopped(world.parts[READER].pid):
         await asyncio.sleep(step.hold)
         if not await topic_faults.reordered(world, step.target):
             raise Missed(f"records_reordered {step.target}")
-    finally:
-        _send([reader.pid], signal.SIGCONT)
 
 
 async def record_corrupt(world: World, history: History, struck: Struck, step: Step) -> None:
@@ -201,13 +194,9 @@ async def record_corrupt(world: World, history: History, struck: Struck, step: S
 
 async def consumer_behind(world: World, history: History, struck: Struck, step: Step) -> None:
     """A reader stands still while much happens, and what it would read next is trimmed meanwhile."""
-    part = world.parts[step.target]
-    _send([part.pid], signal.SIGSTOP)
-    try:
+    with _stopped(world.parts[step.target].pid):
         await asyncio.sleep(step.hold)
         await topic_faults.trimmed(world, "token")
-    finally:
-        _send([part.pid], signal.SIGCONT)
 
 
 FAULTS: dict[str, Fault] = {
@@ -242,7 +231,17 @@ async def _part(world: World, target: str) -> Part:
     return world.parts[holder]
 
 
-def _send(pids: list[int], number: signal.Signals) -> None:
+@contextmanager
+def _stopped(*pids: int) -> Iterator[None]:
+    """They stand still while the context lasts."""
+    _send(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _send(pids, signal.SIGCONT)
+
+
+def _send(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -24,11 +24,12 @@ KEYS = {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7h
 
 @dataclass
 class Door:
-    """One process that lets clients register themselves."""
+    """One process that lets clients register themselves; `following` is what it learns of revocations by."""
 
     world: World
     http: httpx2.AsyncClient
-    sectors: dict[str, Any] = field(default_factory=dict)
+    following: asyncio.Future[None]
+    sectors: dict[str, Any]
 
     async def ask(
         self, method: str, path: str = "/oauth2/register", body: Any = None, bearer: str | None = None
@@ -52,27 +53,26 @@ class Door:
 
 async def opened(world: World, initial: str = "", limit: str = "100 per hour", process: Process | None = None) -> Door:
     where = process or world.a
-    door = Door(world, httpx2.AsyncClient())
+    sectors: dict[str, Any] = {}
 
     async def sector(url: str) -> Any:
-        if url not in door.sectors:
+        if url not in sectors:
             raise InvalidClientMetadata("sector_identifier_uri: nothing is there")
-        return door.sectors[url]
+        return sectors[url]
 
     revoking, trust = following(where)
     limits = WindowLimits(MemoryStorage(), {LIMIT: parse(limit)})
     api = RegistrationApi(where.token, Registering(initial, limits), sector, revoking)
     app = application(title="token", readiness=Readiness(), origins=frozenset(), routers=[api.router()])
     transport = httpx2.ASGITransport(app=app, client=("192.0.2.7", 1234))
-    door.http = httpx2.AsyncClient(transport=transport, base_url=ISSUER)
-    door.http.running = asyncio.ensure_future(trust.run())  # type: ignore[attr-defined]
-    return door
+    http = httpx2.AsyncClient(transport=transport, base_url=ISSUER)
+    return Door(world, http, asyncio.ensure_future(trust.run()), sectors)
 
 
 async def closed(*doors: Door) -> None:
     for door in doors:
-        door.http.running.cancel()  # type: ignore[attr-defined]
-        await asyncio.gather(door.http.running, return_exceptions=True)  # type: ignore[attr-defined]
+        door.following.cancel()
+        await asyncio.gather(door.following, return_exceptions=True)
         await door.http.aclose()
 
 

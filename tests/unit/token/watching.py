@@ -59,7 +59,7 @@ class Watch:
         self._asked: asyncio.Queue[Any] = asyncio.Queue()
         opened = token_pb2.WatchOpen(reader=reader, stamps_only=stamps_only)
         self._asked.put_nowait(token_pb2.WatchRevocationsRequest(open=opened))
-        self.answers: AsyncGenerator[Answer, None] = owner.watching.serve(self._requests(), None)  # type: ignore[assignment]
+        self.answers: AsyncGenerator[Answer, None] = owner.watching.serve(self._requests(), None)
         self.snapshots = 0
         self.position = 0
         self.proven = 0
