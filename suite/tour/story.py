@@ -21,6 +21,7 @@ from suite.tour.visitor import Answer, Broken, Visitor
 
 PATIENCE = 10.0
 PAUSE = 0.001
+LOOK = 0.1
 NEARBY = 10
 """A command writes fewer events than that: so far before its position the reading begins."""
 BEARERS = {"identity": "/v1/account", "policy": "/v1/roles"}
@@ -130,7 +131,7 @@ class Story:
         return [f"{_generation(self.generations[-2])} once more, as if its answer was lost → the same {self._newest()}"]
 
     async def replay(self) -> Lines:
-        answer = await self._present(self.generations[0])
+        answer = await self._judged(self.generations[0])
         self.caught_at = time.perf_counter()
         _expect(answer, 400, "invalid_grant")
         return [f"{_generation(self.generations[0])}, long used, from its thief → 400 invalid_grant: reuse is detected"]
@@ -178,6 +179,13 @@ class Story:
         client = self.clients.app.client_id
         form = {"grant_type": "refresh_token", "client_id": client, "refresh_token": refresh_token}
         return await self.visitor.form("token", "/oauth2/token", form)
+
+    async def _judged(self, refresh_token: str) -> Answer:
+        """A process that became ready within the last 2 s judges nothing as theft: the use may have waited in it."""
+        late = time.perf_counter() + PATIENCE
+        while (answer := await self._present(refresh_token)).status == 503 and time.perf_counter() < late:
+            await asyncio.sleep(LOOK)
+        return answer
 
     async def _introspect(self, *, informed: bool = False) -> Answer:
         service = self.clients.service

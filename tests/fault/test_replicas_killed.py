@@ -12,6 +12,7 @@ from tests.harness.nginx import LISTENS, NAMED, nginx
 from tests.harness.people import People, Signed, claims
 from tests.harness.ports import free_ports
 from tests.harness.replicas import Replicas
+from tests.harness.reuse import judged
 
 THROUGH_NGINX, FIRST, SECOND = 0, 1, 2
 
@@ -97,7 +98,7 @@ def assert_same_successor(lost: dict[str, Any], retried: Response) -> None:
 
 async def assert_theft(people: People, signed: Signed, access_token: str) -> None:
     """The ancestor is used once more; then its family is over everywhere."""
-    replay = await people.refresh(signed.refresh_token, FIRST)
+    replay = await judged(lambda: people.refresh(signed.refresh_token, FIRST))
     assert (replay.status_code, replay.json()["error"]) == (400, "invalid_grant")
     position = {"Watchword-Position": replay.headers["Watchword-Position"]}
     for where in (THROUGH_NGINX, FIRST, SECOND):

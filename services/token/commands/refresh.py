@@ -11,6 +11,7 @@ from services.token.adapters.refresh_secrets import forged, open_refresh_token
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
 from services.token.commands.pairwise import Ends, note_family
+from services.token.domain import SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.code import CODE
@@ -25,8 +26,9 @@ from services.token.domain.said import Identified
 from services.token.ports import Token
 
 PROMPT = 2.0
-"""Seconds within which a use is judged as theft. One that waited longer for the log may be that of a client that has
-asked again elsewhere, and gone on: it is given nothing, and ends nothing. Whoever means it asks again.
+"""Seconds within which a use is judged as theft. One that waited longer, for the log or in the socket of a process that
+was not able to answer, may be that of a client that has asked again elsewhere, and gone on: it is given nothing, and
+ends nothing. Whoever means it asks again.
 """
 log = structlog.get_logger()
 
@@ -44,7 +46,7 @@ async def refresh(
 
     Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
     recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it,
-    and LogUnavailable where the log was so slow that what looks like reuse may be a request that was given up.
+    and LogUnavailable where what looks like reuse may be a request that waited, and was given up.
     """
     loop = asyncio.get_running_loop()
     arrived = loop.time()
@@ -57,8 +59,8 @@ async def refresh(
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):
-            if loop.time() > arrived + PROMPT:
-                raise LogUnavailable("the log was slow, and the token may have been used meanwhile")
+            if loop.time() - arrived > PROMPT or attempt.now - token.ready_since() < PROMPT * SECOND:
+                raise LogUnavailable("the request may have waited, and its client gone on meanwhile: ask again")
             await _record(attempt, lineage, judged, ends)
             return judged
         return await _give(token, attempt, lineage, judged, scope, resources, binding)

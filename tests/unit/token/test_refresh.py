@@ -103,6 +103,7 @@ async def test_a_leeway_of_0_gives_none_when_the_process_became_ready_either(wor
     first = refresh_of(await world.login(client_id="strict"))
     await world.refresh(first, client=STRICT)
     world.a.ready_since = world.clock.now()
+    world.clock.forward(2)
     assert await refused(world, first, client=STRICT) == ["refresh.reuse_detected", "family.revoked"]
 
 
@@ -279,3 +280,20 @@ async def test_a_use_that_waited_for_the_log_while_its_client_went_on_elsewhere_
     await world.refresh(third, world.a)
     with pytest.raises(Reused):
         await world.refresh(first, world.a)
+
+
+async def test_a_use_that_waited_in_a_process_that_had_stopped_while_its_client_went_on_elsewhere_is_no_theft(
+    world: World,
+) -> None:
+    first = refresh_of(await world.login())
+    third = refresh_of(await world.refresh(refresh_of(await world.refresh(first, world.b)), world.b))
+    before = world.head
+    world.a.ready_since = world.clock.now()
+    for _ in range(2):
+        with pytest.raises(LogUnavailable):
+            await world.refresh(first, world.a)
+        world.clock.forward(0.99)
+    assert world.head == before
+    await world.refresh(third, world.a)
+    world.clock.forward(0.02)
+    assert await refused(world, first, process=world.a) == ["refresh.reuse_detected", "family.revoked"]
