@@ -26,6 +26,10 @@ ONCE = {
     "refresh.retried": "token_id",
     "family.started": "family_id",
     "family.revoked": "family_id",
+    "client.registered": "client_id",
+    "client.revoked": "client_id",
+    "client.deleted": "client_id",
+    "token.revoked": "token_id",
     "session.revoked": "session_id",
     "key.published": "key_id",
     "key.activated": "key_id",
@@ -34,7 +38,7 @@ ONCE = {
     "key.removed": "key_id",
 }
 """Events that happen once, by the field of their bodies that says to whom; some only in a campaign, where nobody's
-account is disabled twice or has its password changed twice, and a group has one member."""
+account is disabled twice or has its password changed twice, no client is revoked twice, and a group has one member."""
 
 REFRESHED = "refresh.rotated|refresh.retried"
 
@@ -126,8 +130,9 @@ class LogWatch:
         if name not in ("token.issued", "refresh.rotated", "refresh.retried"):
             return
         body = said(row)
-        family_id, session_id = body.get("family_id"), body.get("session_id")
-        for what, id_ in (("family.revoked", family_id), ("session.revoked", session_id)):
+        family_id, session_id, client_id = body.get("family_id"), body.get("session_id"), body.get("client_id")
+        ends = (("family.revoked", family_id), ("session.revoked", session_id), ("client.deleted", client_id))
+        for what, id_ in ends:
             if (what, id_) in self.facts:
                 yield f"{name} follows {what} of {id_}"
         if family_id in self.reused:

@@ -15,9 +15,9 @@ NOBODY_WELL = (500, 502, 504)
 
 @dataclass
 class History:
-    """`told` is by log. `wished` are sessions, families and subjects that somebody asked to end; `provoked` families in
-    which an old token was replayed, `replayed` those of them where it was refused. `odd` are answers that nothing
-    excuses."""
+    """`told` is by log. `wished` are sessions, families, subjects and tokens that somebody asked to end; `provoked`
+    families in which an old token was replayed, `replayed` those of them where it was refused. `odd` are answers that
+    nothing excuses."""
 
     told: dict[str, list[Acknowledged]] = field(default_factory=lambda: defaultdict(list))
     uses: list[Use] = field(default_factory=list)
@@ -47,9 +47,20 @@ class History:
         """A token was accepted."""
         self.counts[f"accepted by {by}"] += 1
         self.uses.append(
-            Use(by, sent, claims["sid"], claims["fam"], claims["sub"], claims["pos"], claims["spos"], bound)
+            Use(
+                by,
+                sent,
+                claims.get("sid", ""),
+                claims.get("fam", ""),
+                claims["sub"],
+                claims["pos"],
+                claims.get("spos", 0),
+                bound,
+                claims["jti"],
+                claims["client_id"],
+            )
         )
 
     def wishes(self, claims: dict[str, Any]) -> bool:
-        """Whether somebody asked to end what a token hangs from."""
-        return bool({claims.get("sid"), claims.get("fam"), claims["sub"]} & self.wished)
+        """Whether somebody asked to end a token, or what it hangs from."""
+        return bool({claims.get("sid"), claims.get("fam"), claims["sub"], claims["jti"]} & self.wished)

@@ -8,7 +8,10 @@ from tests.fault.campaign.check import SECOND, LogWatch, SubjectEnded
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """An access token that somebody accepted: which, who accepted it, and when the question had been sent (s)."""
+    """An access token that somebody accepted: which, who accepted it, and when the question had been sent (s).
+
+    One that a client has for itself is of no session and no family.
+    """
 
     by: str
     sent: float
@@ -20,6 +23,8 @@ class Use:
     """Where its session began, in identity's log."""
     bound: float
     """Seconds after a revocation within which this verifier says that it refuses."""
+    token_id: str = ""
+    client_id: str = ""
 
 
 def late_uses(uses: Iterable[Use], log: LogWatch) -> list[str]:
@@ -29,18 +34,23 @@ def late_uses(uses: Iterable[Use], log: LogWatch) -> list[str]:
         for what, at in _endings(use, log):
             if use.sent > at / SECOND + use.bound:
                 late = use.sent - at / SECOND
-                wrong.append(f"{use.by} accepted a token {late:.3f} s after its {what} was revoked ({use.bound} s)")
+                wrong.append(f"{use.by} accepted a token {late:.3f} s after {what} ({use.bound} s)")
     return wrong
 
 
 def _endings(use: Use, log: LogWatch) -> Iterable[tuple[str, int]]:
-    for what, id_ in (("session", use.session_id), ("family", use.family_id)):
-        row = log.facts.get((f"{what}.revoked", id_))
+    for event, id_ in (
+        ("session.revoked", use.session_id),
+        ("family.revoked", use.family_id),
+        ("token.revoked", use.token_id),
+        ("client.revoked", use.client_id),
+    ):
+        row = log.facts.get((event, id_))
         if row is not None and use.position < row.position:
-            yield what, row.time
+            yield event, row.time
     for one in log.subjects:
         if one.subject == use.subject and use.position < one.position and _began_before(use, one):
-            yield "subject", one.time
+            yield "subject.revoked", one.time
 
 
 def _began_before(use: Use, ended: SubjectEnded) -> bool:

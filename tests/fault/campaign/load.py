@@ -20,6 +20,7 @@ from tests.fault.campaign.clients import (
     verifies,
 )
 from tests.fault.campaign.history import History
+from tests.fault.campaign.machine import Machine
 from tests.fault.campaign.owner import Owner
 from tests.fault.campaign.warden import Warden
 from tests.fault.campaign.world import World
@@ -103,7 +104,7 @@ async def loaded(world: World, history: History, seed: int, customers: int) -> A
         made = [Customer(world, await people(), history, dead) for _ in range(customers)]
         await asyncio.gather(*(one.begins(Random(f"{seed}/customer/{n}")) for n, one in enumerate(made)))
         registrar = Registrar(world, await people(), history, dead)
-        others = [kind(world, await people(), history, dead) for kind in (Warden, Owner, Prober)]
+        others = [kind(world, await people(), history, dead) for kind in (Warden, Owner, Machine, Prober)]
         closing = asyncio.Event()
         working = [asyncio.ensure_future(one.live(closing)) for one in (*made, registrar, *others)]
         try:

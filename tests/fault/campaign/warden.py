@@ -3,13 +3,11 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable
 from typing import Any
 
 import grpc.aio
-import httpx2
 
-from tests.fault.campaign.clients import Client
+from tests.fault.campaign.administrator import Administrator
 from tests.fault.campaign.history import History
 from tests.fault.campaign.world import World
 from tests.harness.people import Signed
@@ -19,11 +17,12 @@ PAUSE, ROTATION = 2.5, 45.0
 """Seconds between two acts, and between two rotations of keys."""
 
 
-class Warden(Client):
+class Warden(Administrator):
     """One act after the other; in between rotates keys."""
 
     async def live(self, closing: asyncio.Event) -> None:
-        person, self._admin = await self.registers(), await self.must_log_in(self.world.admin)
+        person = await self.registers()
+        await self.arrived()
         due = time.monotonic() + ROTATION
         while not closing.is_set():
             if (login := await self.logs_in(person)) is not None:
@@ -38,8 +37,8 @@ class Warden(Client):
     async def _ends(self, login: Signed) -> None:
         self.ends(login.access_token)
         body = {"session_id": login.session_id, "reason": "a test"}
-        request = self.people.post("token", "/v1/revocations", headers=self._admin.bearer, **body)
-        answer = await self._administers("revoke", request)
+        request = self.people.post("token", "/v1/revocations", headers=self.admin.bearer, **body)
+        answer = await self.administers("revoke", request)
         if answer is not None:
             self.history.acknowledge("token", "session.revoked", login.session_id, answer.json()["position"])
 
@@ -50,9 +49,9 @@ class Warden(Client):
         if login is None:
             return
         self.ends(login.access_token)
-        url, headers = f"/v1/accounts/{login.account_id}/disable", self._admin.bearer
+        url, headers = f"/v1/accounts/{login.account_id}/disable", self.admin.bearer
         request = self.people.post("identity", url, headers=headers, reason="a test")
-        answer = await self._administers("disable", request)
+        answer = await self.administers("disable", request)
         if answer is None:
             return
         self.history.acknowledge("identity", "account.disabled", login.account_id, answer.json()["position"])
@@ -74,20 +73,9 @@ class Warden(Client):
                 self.history.acknowledge("policy", "member.removed", group)
 
     async def _writes(self, what: str, **facts: Any) -> bool:
-        headers = self._admin.bearer | {"Watchword-Position": self.positions}
+        headers = self.admin.bearer | {"Watchword-Position": self.positions}
         request = self.people.post("policy", "/v1/facts", headers=headers, **facts)
-        return await self._administers(what, request) is not None
-
-    async def _administers(self, what: str, request: Awaitable[httpx2.Response]) -> httpx2.Response | None:
-        """The answer where it was done. Whoever's own token has expired logs in anew."""
-        answer = await self.history.heard(what, request)
-        if answer is None or answer.status_code == 200:
-            return answer
-        if answer.status_code == 401:
-            self._admin = await self.must_log_in(self.world.admin)
-        else:
-            self.history.odd.append(f"{what}: {answer.status_code} {answer.text[:200]}")
-        return None
+        return await self.administers(what, request) is not None
 
 
 async def rotates(world: World, history: History, where: str = "token.0") -> None:

@@ -77,6 +77,7 @@ def test_an_acknowledged_event_that_is_lost_or_stands_elsewhere_is_seen() -> Non
         ("family.revoked", {"family_id": "f"}),
         ("session.revoked", {"session_id": "ses_s"}),
         ("refresh.reuse_detected", {"family_id": "f"}),
+        ("client.deleted", {"client_id": "app"}),
     ],
 )
 def test_a_family_that_goes_on_after_its_end_is_seen(end: str, body: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from tests.unit.fault.story import START, Story, taken
 
 def use(after: float) -> Use:
     """Of the token at 2, so long after the session was revoked at 4."""
-    return Use("verifier", START / SECOND + 3 + after, "ses_s", "f", "acc_a", 2, 7, 5.0)
+    return Use("verifier", START / SECOND + 3 + after, "ses_s", "f", "acc_a", 2, 7, 5.0, "t1", "app")
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ def use(after: float) -> Use:
         ("session.revoked", {"session_id": "ses_s"}),
         ("family.revoked", {"family_id": "f"}),
         ("subject.revoked", {"subject": "acc_a"}),
+        ("token.revoked", {"token_id": "t1"}),
+        ("client.revoked", {"client_id": "app"}),
     ],
 )
 def test_an_accepted_use_after_the_bound_is_seen(name: str, body: dict[str, str]) -> None:
@@ -28,7 +30,10 @@ def test_an_accepted_use_after_the_bound_is_seen(name: str, body: dict[str, str]
     assert late_uses([use(-2.0), use(0.1), use(4.9)], watch) == []
     assert len(late_uses([use(5.1)], watch)) == 1
     assert late_uses([replace(use(9.0), position=9)], watch) == [], "it ends nothing that was given later"
-    assert late_uses([replace(use(9.0), session_id="o", family_id="o", subject="o")], watch) == []
+    assert (
+        late_uses([replace(use(9.0), session_id="o", family_id="o", subject="o", token_id="o", client_id="o")], watch)
+        == []
+    )
 
 
 def test_an_accepted_use_of_what_a_password_change_or_a_disabled_account_ended_is_seen() -> None:

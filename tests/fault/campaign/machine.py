@@ -1,0 +1,101 @@
+"""Backends during a campaign: clients of their own, tokens for themselves, and the end of one token and of all."""
+
+import asyncio
+import secrets
+import time
+from itertools import cycle
+
+from tests.fault.campaign.administrator import Administrator
+from tests.fault.campaign.clients import DEAD, PROCESSES, introspects, verifies
+from tests.harness.applications import Application
+from tests.harness.people import claims
+
+PAUSE = 3.0
+
+
+class Machine(Administrator):
+    """One client after the other: each gives a token back; then all that it holds is ended, or it is deleted.
+
+    What is not answered has happened or has not: nobody knows, and nobody asks again.
+    """
+
+    async def live(self, closing: asyncio.Event) -> None:
+        await self.arrived()
+        ends = cycle((self._is_revoked, self._is_deleted))
+        while not closing.is_set():
+            if (client := await self._registers()) is not None:
+                first, second = await self._given(client, 0), await self._given(client, 1)
+                if first is not None:
+                    await self._gives_back(client, first)
+                self._is_to_end(second)
+                await next(ends)(client)
+            await asyncio.sleep(PAUSE)
+
+    async def _registers(self) -> Application | None:
+        body = {"client_id": f"machine-{secrets.token_hex(6)}", "grant_types": ["client_credentials"]}
+        request = self.people.post("token", "/v1/clients", headers=self.admin.bearer, **body)
+        answer = await self.administers("client", request)
+        if answer is None:
+            return None
+        made = Application(answer.json()["client_id"], answer.json()["client_secret"])
+        self.history.acknowledge("token", "client.registered", made.client_id, answer.json()["position"])
+        return made
+
+    async def _given(self, client: Application, where: int) -> str | None:
+        """A token, which whoever is asked accepts."""
+        url, form = self.people.url("token", where) + "/oauth2/token", {"grant_type": "client_credentials"}
+        request = self.people.http.post(url, data=form, auth=client.auth)
+        answer = await self.history.heard("client_credentials", request)
+        if answer is None:
+            return None
+        if answer.status_code != 200:
+            self.history.odd.append(f"client_credentials: {answer.status_code} {answer.text[:200]}")
+            return None
+        token: str = answer.json()["access_token"]
+        self.history.acknowledge("token", "token.issued", claims(token)["jti"], claims(token)["pos"])
+        await introspects(self, token, where)
+        for name in self.world.watchmen:
+            await verifies(self, token, name)
+        return token
+
+    def _is_to_end(self, token: str | None) -> None:
+        if token is not None:
+            self.history.wished.add(claims(token)["jti"])
+            self.dead.append((token, time.time() + DEAD))
+
+    async def _gives_back(self, client: Application, token: str) -> None:
+        """RFC 7009: this one, no other."""
+        self._is_to_end(token)
+        request = self.people.http.post(
+            self.people.url("token") + "/oauth2/revoke", data={"token": token}, auth=client.auth
+        )
+        answer = await self.history.heard("revoke a token", request)
+        if answer is not None and answer.status_code == 200:
+            self.history.acknowledge("token", "token.revoked", claims(token)["jti"])
+        elif answer is not None:
+            self.history.odd.append(f"revoke a token: {answer.status_code} {answer.text[:200]}")
+
+    async def _is_revoked(self, client: Application) -> None:
+        """All that it holds ends; what it is given afterwards is good."""
+        body = {"client_id": client.client_id, "reason": "a test"}
+        request = self.people.post("token", "/v1/revocations", headers=self.admin.bearer, **body)
+        answer = await self.administers("revoke a client", request)
+        if answer is not None:
+            self.history.acknowledge("token", "client.revoked", client.client_id, answer.json()["position"])
+            await self._given(client, 1)
+
+    async def _is_deleted(self, client: Application) -> None:
+        url = f"{self.people.url('token')}/v1/clients/{client.client_id}"
+        request = self.people.http.delete(url, headers=self.admin.bearer)
+        answer = await self.administers("delete a client", request)
+        if answer is not None:
+            self.history.acknowledge("token", "client.deleted", client.client_id, answer.json()["position"])
+            for where in range(len(PROCESSES)):
+                await self._is_given_nothing(client, where)
+
+    async def _is_given_nothing(self, client: Application, where: int) -> None:
+        url, form = self.people.url("token", where) + "/oauth2/token", {"grant_type": "client_credentials"}
+        request = self.people.http.post(url, data=form, auth=client.auth)
+        answer = await self.history.heard("client_credentials that are refused", request)
+        if answer is not None and answer.status_code != 401:
+            self.history.odd.append(f"a client that was deleted is answered {answer.status_code}")
