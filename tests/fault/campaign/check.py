@@ -131,8 +131,12 @@ class LogWatch:
             return
         body = said(row)
         family_id, session_id, client_id = body.get("family_id"), body.get("session_id"), body.get("client_id")
-        ends = (("family.revoked", family_id), ("session.revoked", session_id), ("client.deleted", client_id))
-        for what, id_ in ends:
+        for what, id_ in (
+            ("family.revoked", family_id),
+            ("session.revoked", session_id),
+            ("client.deleted", client_id),
+            ("key.compromised", body.get("refresh_key")),
+        ):
             if (what, id_) in self.facts:
                 yield f"{name} follows {what} of {id_}"
         if family_id in self.reused:

@@ -29,6 +29,8 @@ ACTS = {"refresh": 50, "retry": 10, "introspect": 14, "verify": 14, "account": 7
 PROCESSES = ("token.0", "token.1")
 NOBODY_KNOWS = (NO_ANSWER, "stale", "keys_unavailable")
 """What a verifier may say of a good token while things break."""
+ENDED = ("revoked", "unknown_key")
+"""What it may say of one that has ended."""
 
 
 @dataclass(eq=False)
@@ -99,10 +101,20 @@ class Client:
                 self.history.odd.append(f"a family that has ended goes on at {PROCESSES[where]}: {answer.status_code}")
 
     def ends(self, access_token: str) -> None:
-        """From now on what the token hangs from is to end."""
+        """From now on the token, or what it hangs from, is to end."""
         said = claims(access_token)
-        self.history.wished |= {said["sid"], said["fam"]}
+        self.history.wished |= {said[name] for name in ("sid", "fam") if name in said}
         self.dead.append((access_token, time.time() + DEAD))
+
+    def refused(self, access_token: str, presented: str, where: int, answer: httpx2.Response) -> None:
+        """A refresh by somebody who did nothing wrong was refused; the access token is of the same family."""
+        if (answer.status_code, answer.json().get("error")) != (400, "invalid_grant"):
+            self.history.odd.append(f"refresh: {answer.status_code} {answer.text[:200]}")
+        said, process = claims(access_token), PROCESSES[where]
+        ready, asked = self.world.parts[process].became_ready, generation(presented)
+        self.history.refused.append(
+            Refused(said["fam"], said["sid"], said["sub"], asked, process, time.time(), ready, key_of(presented))
+        )
 
     def _told_token(self, access_token: str, event: str) -> None:
         said = claims(access_token)
@@ -169,12 +181,7 @@ class Customer(Client):
             self.history.odd.append(f"two successors of {self._before.split('.')[2:4]}")
 
     async def _starts_anew(self, presented: str, where: int, answer: httpx2.Response) -> None:
-        said, process = claims(self.access_token), PROCESSES[where]
-        if (answer.status_code, answer.json().get("error")) != (400, "invalid_grant"):
-            self.history.odd.append(f"refresh: {answer.status_code} {answer.text[:200]}")
-        ready = self.world.parts[process].became_ready
-        asked = generation(presented)
-        self.history.refused.append(Refused(said["fam"], said["sid"], said["sub"], asked, process, time.time(), ready))
+        self.refused(self.access_token, presented, where, answer)
         self.history.counts["logged in anew"] += 1
         self._takes(await self.must_log_in(self._person))
 
@@ -217,7 +224,7 @@ class Customer(Client):
         self.ends(second.json()["access_token"])
         again = await self.history.heard("replay", self.people.refresh(login.refresh_token, self._where()))
         if again is not None and again.status_code == 400:
-            self.history.replayed.add(family)
+            self.history.replayed[family] = key_of(login.refresh_token)
         elif again is not None:
             self.history.odd.append(f"replay: {again.status_code}")
 
@@ -226,36 +233,45 @@ def generation(refresh_token: str) -> int:
     return int(refresh_token.split(".")[3])
 
 
+def key_of(refresh_token: str) -> str:
+    """The key that derives it."""
+    return refresh_token.split(".")[1]
+
+
 async def introspects(client: Client, token: str, where: int) -> None:
     service = client.world.service
     url, sent = f"{client.people.url('token', where)}/oauth2/introspect", time.time()
-    auth, said = (service.client_id, service.client_secret), claims(token)
+    auth = (service.client_id, service.client_secret)
     answer = await client.history.heard("introspect", client.people.http.post(url, data={"token": token}, auth=auth))
     if answer is None:
         return
     if answer.status_code != 200:
         client.history.odd.append(f"introspect: {answer.status_code} {answer.text[:200]}")
     elif answer.json()["active"]:
-        client.history.used(f"token.{where}", sent, said, BOUND)
-    elif not client.history.wishes(said):
-        client.history.odd.append(f"introspect: a token that nobody ended is not active at token.{where}")
+        client.history.used(f"token.{where}", sent, token, BOUND)
+    else:
+        client.history.denied(f"token.{where}", "not active", token)
 
 
 async def verifies(client: Client, token: str, name: str) -> None:
-    watchman, sent, said = client.world.watchmen[name], time.time(), claims(token)
+    watchman, sent = client.world.watchmen[name], time.time()
     word = await watchman.says(token)
     client.history.counts[f"verify: {word}"] += 1
     if word == "accepted":
-        client.history.used(name, sent, said, watchman.bound)
-    elif word not in NOBODY_KNOWS and not (word == "revoked" and client.history.wishes(said)):
+        client.history.used(name, sent, token, watchman.bound)
+    elif word in ENDED:
+        client.history.denied(name, word, token)
+    elif word not in NOBODY_KNOWS:
         client.history.odd.append(f"verify: {name} says that a good token is {word}")
 
 
 async def asks_for_account(client: Client, token: str) -> None:
-    sent, said = time.time(), claims(token)
+    sent = time.time()
     headers = {"Authorization": f"Bearer {token}"}
     answer = await client.history.heard("account", client.people.get("identity", "/v1/account", headers=headers))
     if answer is not None and answer.status_code == 200:
-        client.history.used("identity.0", sent, said, BOUND)
-    elif answer is not None and not client.history.wishes(said):
+        client.history.used("identity.0", sent, token, BOUND)
+    elif answer is not None and answer.status_code == 401:
+        client.history.denied("identity.0", "401", token)
+    elif answer is not None:
         client.history.odd.append(f"account: {answer.status_code} {answer.text[:200]}")

@@ -15,10 +15,10 @@ from aiokafka.errors import KafkaError
 
 from tests.fault.campaign import database_faults, topic_faults
 from tests.fault.campaign.history import History
+from tests.fault.campaign.locksmith import rotates
 from tests.fault.campaign.network import Mood, Told
 from tests.fault.campaign.parts import Part
 from tests.fault.campaign.schedule import READER, Step
-from tests.fault.campaign.warden import rotates
 from tests.fault.campaign.world import LIBFAKETIME, World
 
 REACHED = 8.0

@@ -3,28 +3,29 @@
 from collections import Counter, defaultdict
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 
 from tests.fault.campaign.check import Acknowledged
-from tests.fault.campaign.judge import Refused, Use
+from tests.fault.campaign.endings import AccessToken, Denied, Use
+from tests.fault.campaign.judge import Refused
 
 NOBODY_WELL = (500, 502, 504)
 
 
 @dataclass
 class History:
-    """`told` is by log. `wished` are sessions, families, subjects and tokens that somebody asked to end; `provoked`
-    families in which an old token was replayed, `replayed` those of them where it was refused. `odd` are answers that
-    nothing excuses."""
+    """`told` is by log. `wished` are sessions, families and subjects that somebody asked to end; `provoked` families in
+    which an old token was replayed, `replayed` those of them where it was refused, with the key that had derived it.
+    `odd` are answers that nothing excuses."""
 
     told: dict[str, list[Acknowledged]] = field(default_factory=lambda: defaultdict(list))
     uses: list[Use] = field(default_factory=list)
+    denials: list[Denied] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     wished: set[str] = field(default_factory=set)
     provoked: set[str] = field(default_factory=set)
-    replayed: set[str] = field(default_factory=set)
+    replayed: dict[str, str] = field(default_factory=dict)
     odd: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -43,24 +44,11 @@ class History:
     def acknowledge(self, log: str, event: str, id_: str, position: int | None = None) -> None:
         self.told[log].append(Acknowledged(event, id_, position))
 
-    def used(self, by: str, sent: float, claims: dict[str, Any], bound: float) -> None:
+    def used(self, by: str, sent: float, token: str, bound: float) -> None:
         """A token was accepted."""
         self.counts[f"accepted by {by}"] += 1
-        self.uses.append(
-            Use(
-                by,
-                sent,
-                claims.get("sid", ""),
-                claims.get("fam", ""),
-                claims["sub"],
-                claims["pos"],
-                claims.get("spos", 0),
-                bound,
-                claims["jti"],
-                claims["client_id"],
-            )
-        )
+        self.uses.append(Use(by, sent, AccessToken.of(token), bound))
 
-    def wishes(self, claims: dict[str, Any]) -> bool:
-        """Whether somebody asked to end a token, or what it hangs from."""
-        return bool({claims.get("sid"), claims.get("fam"), claims["sub"], claims["jti"]} & self.wished)
+    def denied(self, by: str, word: str, token: str) -> None:
+        """A token was not taken."""
+        self.denials.append(Denied(by, word, AccessToken.of(token)))

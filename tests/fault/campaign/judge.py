@@ -1,63 +1,12 @@
-"""What users saw, judged by the log: accepted uses after a bound, refusals that nothing excuses. Pure, as check.py."""
+"""What users saw and services left, judged by the logs: refusals that nothing excuses, ends that did not arrive.
 
-from collections.abc import Iterable, Sequence
+Pure, as check.py.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.fault.campaign.check import SECOND, LogWatch, SubjectEnded
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """An access token that somebody accepted: which, who accepted it, and when the question had been sent (s).
-
-    One that a client has for itself is of no session and no family.
-    """
-
-    by: str
-    sent: float
-    session_id: str
-    family_id: str
-    subject: str
-    position: int
-    session_position: int
-    """Where its session began, in identity's log."""
-    bound: float
-    """Seconds after a revocation within which this verifier says that it refuses."""
-    token_id: str = ""
-    client_id: str = ""
-
-
-def late_uses(uses: Iterable[Use], log: LogWatch) -> list[str]:
-    """Accepted uses after the bound that their verifier states."""
-    wrong = []
-    for use in uses:
-        for what, at in _endings(use, log):
-            if use.sent > at / SECOND + use.bound:
-                late = use.sent - at / SECOND
-                wrong.append(f"{use.by} accepted a token {late:.3f} s after {what} ({use.bound} s)")
-    return wrong
-
-
-def _endings(use: Use, log: LogWatch) -> Iterable[tuple[str, int]]:
-    for event, id_ in (
-        ("session.revoked", use.session_id),
-        ("family.revoked", use.family_id),
-        ("token.revoked", use.token_id),
-        ("client.revoked", use.client_id),
-    ):
-        row = log.facts.get((event, id_))
-        if row is not None and use.position < row.position:
-            yield event, row.time
-    for one in log.subjects:
-        if one.subject == use.subject and use.position < one.position and _began_before(use, one):
-            yield "subject.revoked", one.time
-
-
-def _began_before(use: Use, ended: SubjectEnded) -> bool:
-    """RULES 7: a revocation that identity asks for names a position of its own log, and perhaps a session to spare."""
-    if ended.before is None:
-        return True
-    return use.session_position < ended.before and use.session_id != ended.spared
+from tests.fault.campaign.check import SECOND, LogWatch, said
 
 
 def left_at_token(identity: LogWatch, policy: LogWatch, token: LogWatch) -> list[str]:
@@ -83,7 +32,7 @@ def left_at_token(identity: LogWatch, policy: LogWatch, token: LogWatch) -> list
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A user who followed the rules was told to log in anew. Times in s; `ready` is when the process that it asked was
-    last seen to become ready."""
+    last seen to become ready. `key_id` derived what was presented."""
 
     family_id: str
     session_id: str
@@ -92,6 +41,7 @@ class Refused:
     asked: str
     heard: float
     ready: float
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +60,13 @@ def judge_refusals(
     long_cuts: Sequence[tuple[float, float]],
     leeway: float,
 ) -> Judged:
-    """`wished` are the sessions, families and subjects that somebody asked to end; `long_cuts` are spans of time."""
+    """`wished` are the sessions, families and subjects that somebody asked to end; `long_cuts` are spans of time.
+
+    Whose key was dropped was refused by somebody's wish, too.
+    """
     wishes, cost, wrong = 0, 0, []
     for one in refused:
-        if {one.family_id, one.session_id, one.subject} & wished:
+        if {one.family_id, one.session_id, one.subject} & wished or _lost_its_key(log, one.family_id, one.key_id):
             wishes += 1
             continue
         rotated = _given(log, one)
@@ -135,12 +88,19 @@ def _given(log: LogWatch, one: Refused) -> float | None:
     return given[one.presented] / SECOND if one.presented < len(given) else None
 
 
-def missed_reuse(log: LogWatch, replayed: Iterable[str]) -> list[str]:
-    """Families in which an old token was replayed, and refused, and that nobody ended as stolen."""
+def _lost_its_key(log: LogWatch, family_id: str, key_id: str) -> bool:
+    """Whether the key of a family, or of an older token of it, was dropped."""
+    ended = log.facts.get(("family.revoked", family_id))
+    dropped = ended is not None and said(ended)["reason"] == "refresh_key_compromised"
+    return dropped or ("key.compromised", key_id) in log.facts
+
+
+def missed_reuse(log: LogWatch, replayed: Mapping[str, str]) -> list[str]:
+    """Families that nobody ended as stolen though an old token, derived by that key, was replayed, and refused."""
     return [
         f"{family_id}: an old token was replayed, and no reuse detected"
-        for family_id in replayed
-        if family_id not in log.reused
+        for family_id, key_id in replayed.items()
+        if family_id not in log.reused and not _lost_its_key(log, family_id, key_id)
     ]
 
 

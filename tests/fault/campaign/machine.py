@@ -2,11 +2,10 @@
 
 import asyncio
 import secrets
-import time
 from itertools import cycle
 
 from tests.fault.campaign.administrator import Administrator
-from tests.fault.campaign.clients import DEAD, PROCESSES, introspects, verifies
+from tests.fault.campaign.clients import PROCESSES, introspects, verifies
 from tests.harness.applications import Application
 from tests.harness.people import claims
 
@@ -27,7 +26,8 @@ class Machine(Administrator):
                 first, second = await self._given(client, 0), await self._given(client, 1)
                 if first is not None:
                     await self._gives_back(client, first)
-                self._is_to_end(second)
+                if second is not None:
+                    self.ends(second)
                 await next(ends)(client)
             await asyncio.sleep(PAUSE)
 
@@ -58,14 +58,9 @@ class Machine(Administrator):
             await verifies(self, token, name)
         return token
 
-    def _is_to_end(self, token: str | None) -> None:
-        if token is not None:
-            self.history.wished.add(claims(token)["jti"])
-            self.dead.append((token, time.time() + DEAD))
-
     async def _gives_back(self, client: Application, token: str) -> None:
         """RFC 7009: this one, no other."""
-        self._is_to_end(token)
+        self.ends(token)
         request = self.people.http.post(
             self.people.url("token") + "/oauth2/revoke", data={"token": token}, auth=client.auth
         )

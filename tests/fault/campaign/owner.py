@@ -44,4 +44,4 @@ class Owner(Client):
         await introspects(self, kept.access_token, 0)
         answer = await self.refreshes(kept.refresh_token, 1)
         if answer is not None and answer.status_code != 200:
-            self.history.odd.append(f"a session that was spared: {answer.status_code} {answer.text[:200]}")
+            self.refused(kept.access_token, kept.refresh_token, 1, answer)

@@ -22,9 +22,10 @@ from services.token.projections import CLIENTS, FAMILIES, PARTS
 from services.token.projections import TRUST as OF_TOKEN
 from suite.errors import Halt
 from tests.fault.campaign.check import TableWatch
+from tests.fault.campaign.endings import late_uses, unfounded_denials
 from tests.fault.campaign.faults import Struck, strike
 from tests.fault.campaign.history import History
-from tests.fault.campaign.judge import Judged, judge_refusals, late_uses, left_at_token, missed_reuse, unforeseen_reuse
+from tests.fault.campaign.judge import Judged, judge_refusals, left_at_token, missed_reuse, unforeseen_reuse
 from tests.fault.campaign.load import Load, loaded
 from tests.fault.campaign.observer import Observer, observing
 from tests.fault.campaign.parts import PATIENCE
@@ -76,6 +77,7 @@ class Tally:
             f"seed {self.seed}: {self.struck.faults} faults in {self.seconds:.0f} s",
             f"{self.struck.kills.total()} kills",
             f"checked: {self.events} events, {told} answers, {len(self.history.uses)} accepted uses",
+            f"{len(self.history.denials)} denials",
             f"{self.judged.cost} logins were the cost of long cuts",
             f"  done    {_shown(self.struck.done)}",
             f"  killed  {_shown(self.struck.kills)}",
@@ -227,6 +229,7 @@ async def _finally(made: World, watched: Watched, tally: Tally) -> None:
     token = watched.observers["token"].log
     wrong += left_at_token(watched.observers["identity"].log, watched.observers["policy"].log, token)
     wrong += late_uses(history.uses, token)
+    wrong += unfounded_denials(history.denials, token)
     wrong += missed_reuse(token, history.replayed)
     wrong += [f"{kind} was meant to strike, and never did" for kind in tally.struck.never()]
     excused = [one.family_id for one in history.refused]

@@ -1,37 +1,26 @@
-"""An administrator at work during a campaign: ends sessions, shuts accounts, recalls what groups gave, rotates keys."""
+"""An administrator at work during a campaign: ends sessions, shuts accounts, recalls what groups gave."""
 
 import asyncio
 import secrets
-import time
 from typing import Any
 
-import grpc.aio
-
 from tests.fault.campaign.administrator import Administrator
-from tests.fault.campaign.history import History
-from tests.fault.campaign.world import World
 from tests.harness.people import Signed
-from watchword.token.v1 import token_pb2, token_pb2_grpc
 
-PAUSE, ROTATION = 2.5, 45.0
-"""Seconds between two acts, and between two rotations of keys."""
+PAUSE = 2.5
 
 
 class Warden(Administrator):
-    """One act after the other; in between rotates keys."""
+    """One act after the other."""
 
     async def live(self, closing: asyncio.Event) -> None:
         person = await self.registers()
         await self.arrived()
-        due = time.monotonic() + ROTATION
         while not closing.is_set():
             if (login := await self.logs_in(person)) is not None:
                 await self._ends(login)
             await self._disables()
             await self._recalls()
-            if time.monotonic() > due:
-                due = time.monotonic() + ROTATION
-                await rotates(self.world, self.history)
             await asyncio.sleep(PAUSE)
 
     async def _ends(self, login: Signed) -> None:
@@ -76,15 +65,3 @@ class Warden(Administrator):
         headers = self.admin.bearer | {"Watchword-Position": self.positions}
         request = self.people.post("policy", "/v1/facts", headers=headers, **facts)
         return await self.administers(what, request) is not None
-
-
-async def rotates(world: World, history: History, where: str = "token.0") -> None:
-    """Rotates the signing key and the refresh key; nothing that was given before is refused for it."""
-    async with world.channel("token", target=world.fleets[where].target("token")) as channel:
-        stub = token_pb2_grpc.TokenServiceStub(channel)
-        for request in (token_pb2.RotateKeyRequest(refresh=True), token_pb2.RotateKeyRequest()):
-            try:
-                await stub.RotateKey(request, timeout=5)
-                history.counts["rotate: done"] += 1
-            except grpc.aio.AioRpcError as error:
-                history.counts[f"rotate: {error.code().name}"] += 1

@@ -78,6 +78,7 @@ def test_an_acknowledged_event_that_is_lost_or_stands_elsewhere_is_seen() -> Non
         ("session.revoked", {"session_id": "ses_s"}),
         ("refresh.reuse_detected", {"family_id": "f"}),
         ("client.deleted", {"client_id": "app"}),
+        ("key.compromised", {"key_id": "k"}),
     ],
 )
 def test_a_family_that_goes_on_after_its_end_is_seen(end: str, body: dict[str, str]) -> None:
@@ -87,8 +88,8 @@ def test_a_family_that_goes_on_after_its_end_is_seen(end: str, body: dict[str, s
 
 def test_a_replay_that_was_refused_and_ended_nothing_is_seen() -> None:
     watch, _ = taken(Story().family().add("family/f", "refresh.reuse_detected", family_id="f").rows)
-    assert missed_reuse(watch, ["f"]) == []
-    assert missed_reuse(watch, ["g"])
+    assert missed_reuse(watch, {"f": "k"}) == []
+    assert missed_reuse(watch, {"g": "k"})
 
 
 def test_reuse_that_nobody_provoked_is_seen() -> None:

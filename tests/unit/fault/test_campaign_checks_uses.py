@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 
 from tests.fault.campaign.check import SECOND
-from tests.fault.campaign.judge import Use, late_uses, left_at_token
+from tests.fault.campaign.endings import AccessToken, Denied, Use, late_uses, unfounded_denials
+from tests.fault.campaign.judge import left_at_token
 from tests.unit.fault.story import START, Story, taken
 
+TOKEN = AccessToken("t1", "k1", "app", "acc_a", 2, "ses_s", "f", 7)
+OTHER = AccessToken("o", "o", "o", "o", 2, "o", "o", 7)
 
-def use(after: float) -> Use:
+
+def use(after: float, token: AccessToken = TOKEN) -> Use:
     """Of the token at 2, so long after the session was revoked at 4."""
-    return Use("verifier", START / SECOND + 3 + after, "ses_s", "f", "acc_a", 2, 7, 5.0, "t1", "app")
+    return Use("verifier", START / SECOND + 3 + after, token, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -23,17 +27,17 @@ def use(after: float) -> Use:
         ("subject.revoked", {"subject": "acc_a"}),
         ("token.revoked", {"token_id": "t1"}),
         ("client.revoked", {"client_id": "app"}),
+        ("key.compromised", {"key_id": "k1"}),
     ],
 )
 def test_an_accepted_use_after_the_bound_is_seen(name: str, body: dict[str, str]) -> None:
     watch, _ = taken(Story().family().add("x/1", name, **body).rows)
     assert late_uses([use(-2.0), use(0.1), use(4.9)], watch) == []
     assert len(late_uses([use(5.1)], watch)) == 1
-    assert late_uses([replace(use(9.0), position=9)], watch) == [], "it ends nothing that was given later"
-    assert (
-        late_uses([replace(use(9.0), session_id="o", family_id="o", subject="o", token_id="o", client_id="o")], watch)
-        == []
-    )
+    assert late_uses([use(9.0, replace(TOKEN, position=9))], watch) == [], "it ends nothing that was given later"
+    assert late_uses([use(9.0, OTHER)], watch) == []
+    assert unfounded_denials([Denied("verifier", "revoked", TOKEN)], watch) == []
+    assert len(unfounded_denials([Denied("verifier", "revoked", OTHER)], watch)) == 1
 
 
 def test_an_accepted_use_of_what_a_password_change_or_a_disabled_account_ended_is_seen() -> None:
