@@ -30,15 +30,18 @@ from tests.harness.running import GaveUp
 
 REGISTRATION, PROBE = 1.0, 0.25
 """Seconds between two registrations, and between two rounds of a thief's."""
+TRIED = 3
+"""Tokens of either kind that the thief tries in one round."""
 
 
 class Prober(Client):
-    """A thief who tries, everywhere, tokens that were ended a moment ago."""
+    """A thief who tries, everywhere, tokens that were ended just now, and those that were longest ago: by then no bound
+    excuses who takes one."""
 
     async def live(self, closing: asyncio.Event) -> None:
         while not closing.is_set():
             self.dead[:] = [one for one in self.dead if one[1] > time.time()]
-            for token, _ in self.dead[-6:]:
+            for token, _ in (*self.dead[:TRIED], *self.dead[TRIED:][-TRIED:]):
                 await asyncio.gather(
                     introspects(self, token, 0),
                     introspects(self, token, 1),
