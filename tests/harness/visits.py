@@ -13,7 +13,7 @@ from httpx2 import AsyncClient, Response
 from tests.harness.applications import Application
 from tests.harness.browsing import Browser
 from tests.harness.people import Person
-from tests.harness.running import Running
+from tests.harness.running import Suite
 
 BACK = "https://app.example/callback"
 ALLOW = ("decision", "allow")
@@ -23,7 +23,7 @@ ALLOW = ("decision", "allow")
 class Visit:
     """An application, and what it was given when somebody entered it."""
 
-    suite: Running
+    suite: Suite
     http: AsyncClient
     client: Application
     said: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,9 @@ class Visit:
         """At the first process of token or the second."""
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": self.verifier}
         url = f"{self.suite.urls('token')[where]}/oauth2/token"
-        return await self.http.post(url, data=form, auth=self.client.auth)
+        if self.client.secret:
+            return await self.http.post(url, data=form, auth=self.client.auth)
+        return await self.http.post(url, data=form | {"client_id": self.client.client_id})
 
     async def read(self, logout_token: str) -> dict[str, Any]:
         """As the application verifies it: by the keys that the issuer publishes."""

@@ -125,7 +125,7 @@ class LogWatch:
             self.facts[fact] = row
 
     def _after_its_end(self, row: Recorded) -> Iterable[str]:
-        """RULES 7: a revocation wins over whatever is in flight. No client of a campaign has `offline_access`."""
+        """RULES 7: a revocation wins over whatever is in flight. A family that outlives its session names none."""
         name = name_of(row)
         if name not in ("token.issued", "refresh.rotated", "refresh.retried"):
             return

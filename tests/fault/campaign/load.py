@@ -9,16 +9,17 @@ from random import Random
 
 import httpx2
 
+from tests.fault.campaign.absent import Absent
 from tests.fault.campaign.clients import (
     PATIENCE,
     PROCESSES,
     TIMEOUT,
     Client,
-    Customer,
     asks_for_account,
     introspects,
     verifies,
 )
+from tests.fault.campaign.customer import Customer
 from tests.fault.campaign.history import History
 from tests.fault.campaign.locksmith import Locksmith
 from tests.fault.campaign.machine import Machine
@@ -105,8 +106,10 @@ async def loaded(world: World, history: History, seed: int, customers: int) -> A
             one.http.timeout = httpx2.Timeout(TIMEOUT)
             return one
 
-        made = [Customer(world, await people(), history, dead) for _ in range(customers)]
-        await asyncio.gather(*(one.begins(Random(f"{seed}/customer/{n}")) for n, one in enumerate(made)))
+        kinds = [*[Customer] * customers, Absent]
+        made = [kind(world, await people(), history, dead) for kind in kinds]
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(one.begins(Random(f"{seed}/customer/{n}")) for n, one in enumerate(made)))
         registrar = Registrar(world, await people(), history, dead)
         others = [kind(world, await people(), history, dead) for kind in (Warden, Owner, Machine, Locksmith, Prober)]
         closing = asyncio.Event()

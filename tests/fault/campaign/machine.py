@@ -13,22 +13,21 @@ PAUSE = 3.0
 
 
 class Machine(Administrator):
-    """One client after the other: each gives a token back; then all that it holds is ended, or it is deleted.
+    """One client after the other: each gives a token back; then all that it holds is ended, or it is deleted,
+    or neither.
 
     What is not answered has happened or has not: nobody knows, and nobody asks again.
     """
 
     async def live(self, closing: asyncio.Event) -> None:
         await self.arrived()
-        ends = cycle((self._is_revoked, self._is_deleted))
+        ends = cycle((self._is_revoked, self._goes_on, self._is_deleted))
         while not closing.is_set():
             if (client := await self._registers()) is not None:
                 first, second = await self._given(client, 0), await self._given(client, 1)
                 if first is not None:
                     await self._gives_back(client, first)
-                if second is not None:
-                    self.ends(second)
-                await next(ends)(client)
+                await next(ends)(client, second)
             await asyncio.sleep(PAUSE)
 
     async def _registers(self) -> Application | None:
@@ -70,8 +69,15 @@ class Machine(Administrator):
         elif answer is not None:
             self.history.odd.append(f"revoke a token: {answer.status_code} {answer.text[:200]}")
 
-    async def _is_revoked(self, client: Application) -> None:
+    async def _goes_on(self, client: Application, token: str | None) -> None:
+        """What it did not give back stays good."""
+        if token is not None:
+            await introspects(self, token, 0)
+
+    async def _is_revoked(self, client: Application, token: str | None) -> None:
         """All that it holds ends; what it is given afterwards is good."""
+        if token is not None:
+            self.ends(token)
         body = {"client_id": client.client_id, "reason": "a test"}
         request = self.people.post("token", "/v1/revocations", headers=self.admin.bearer, **body)
         answer = await self.administers("revoke a client", request)
@@ -79,7 +85,9 @@ class Machine(Administrator):
             self.history.acknowledge("token", "client.revoked", client.client_id, answer.json()["position"])
             await self._given(client, 1)
 
-    async def _is_deleted(self, client: Application) -> None:
+    async def _is_deleted(self, client: Application, token: str | None) -> None:
+        if token is not None:
+            self.ends(token)
         url = f"{self.people.url('token')}/v1/clients/{client.client_id}"
         request = self.people.http.delete(url, headers=self.admin.bearer)
         answer = await self.administers("delete a client", request)
