@@ -40,7 +40,7 @@ class Customer(Client):
         self._person = await self.registers()
         self._guest = await self.registers()
         await self._comes_in()
-        self.answered, self.doing = 0, ""
+        self.answered = 0
 
     async def _comes_in(self) -> None:
         login = await self.must_log_in(self._person)
@@ -52,8 +52,8 @@ class Customer(Client):
     async def live(self, closing: asyncio.Event) -> None:
         acts: dict[str, Callable[[], Any]] = {act: getattr(self, f"_{act}") for act in self.acts}
         while not closing.is_set():
-            (self.doing,) = self._chance.choices(list(acts), list(self.acts.values()))
-            await acts[self.doing]()
+            (act,) = self._chance.choices(list(acts), list(self.acts.values()))
+            await acts[act]()
             await asyncio.sleep(PAUSE)
 
     async def once_more(self) -> None:

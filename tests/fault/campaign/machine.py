@@ -2,7 +2,10 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from itertools import cycle
+
+import httpx2
 
 from tests.fault.campaign.administrator import Administrator
 from tests.fault.campaign.clients import PROCESSES, introspects, verifies
@@ -21,14 +24,22 @@ class Machine(Administrator):
 
     async def live(self, closing: asyncio.Event) -> None:
         await self.arrived()
-        ends = cycle((self._is_revoked, self._goes_on, self._is_deleted))
+        ends = cycle((self._is_revoked, None, self._is_deleted))
         while not closing.is_set():
             if (client := await self._registers()) is not None:
-                first, second = await self._given(client, 0), await self._given(client, 1)
-                if first is not None:
-                    await self._gives_back(client, first)
-                await next(ends)(client, second)
+                await self._lives_as(client, next(ends))
             await asyncio.sleep(PAUSE)
+
+    async def _lives_as(self, client: Application, end: Callable[[Application], Awaitable[None]] | None) -> None:
+        first, second = await self._given(client, 0), await self._given(client, 1)
+        if first is not None:
+            await self._gives_back(client, first)
+        if second is not None and end is not None:
+            self.ends(second)
+        elif second is not None:  # what it did not give back stays good
+            await introspects(self, second, 0)
+        if end is not None:
+            await end(client)
 
     async def _registers(self) -> Application | None:
         body = {"client_id": f"machine-{secrets.token_hex(6)}", "grant_types": ["client_credentials"]}
@@ -42,9 +53,7 @@ class Machine(Administrator):
 
     async def _given(self, client: Application, where: int) -> str | None:
         """A token, which whoever is asked accepts."""
-        url, form = self.people.url("token", where) + "/oauth2/token", {"grant_type": "client_credentials"}
-        request = self.people.http.post(url, data=form, auth=client.auth)
-        answer = await self.history.heard("client_credentials", request)
+        answer = await self._asks("client_credentials", client, where)
         if answer is None:
             return None
         if answer.status_code != 200:
@@ -69,15 +78,8 @@ class Machine(Administrator):
         elif answer is not None:
             self.history.odd.append(f"revoke a token: {answer.status_code} {answer.text[:200]}")
 
-    async def _goes_on(self, client: Application, token: str | None) -> None:
-        """What it did not give back stays good."""
-        if token is not None:
-            await introspects(self, token, 0)
-
-    async def _is_revoked(self, client: Application, token: str | None) -> None:
+    async def _is_revoked(self, client: Application) -> None:
         """All that it holds ends; what it is given afterwards is good."""
-        if token is not None:
-            self.ends(token)
         body = {"client_id": client.client_id, "reason": "a test"}
         request = self.people.post("token", "/v1/revocations", headers=self.admin.bearer, **body)
         answer = await self.administers("revoke a client", request)
@@ -85,9 +87,7 @@ class Machine(Administrator):
             self.history.acknowledge("token", "client.revoked", client.client_id, answer.json()["position"])
             await self._given(client, 1)
 
-    async def _is_deleted(self, client: Application, token: str | None) -> None:
-        if token is not None:
-            self.ends(token)
+    async def _is_deleted(self, client: Application) -> None:
         url = f"{self.people.url('token')}/v1/clients/{client.client_id}"
         request = self.people.http.delete(url, headers=self.admin.bearer)
         answer = await self.administers("delete a client", request)
@@ -97,8 +97,10 @@ class Machine(Administrator):
                 await self._is_given_nothing(client, where)
 
     async def _is_given_nothing(self, client: Application, where: int) -> None:
-        url, form = self.people.url("token", where) + "/oauth2/token", {"grant_type": "client_credentials"}
-        request = self.people.http.post(url, data=form, auth=client.auth)
-        answer = await self.history.heard("client_credentials that are refused", request)
+        answer = await self._asks("client_credentials that are refused", client, where)
         if answer is not None and answer.status_code != 401:
             self.history.odd.append(f"a client that was deleted is answered {answer.status_code}")
+
+    async def _asks(self, what: str, client: Application, where: int) -> httpx2.Response | None:
+        url, form = self.people.url("token", where) + "/oauth2/token", {"grant_type": "client_credentials"}
+        return await self.history.heard(what, self.people.http.post(url, data=form, auth=client.auth))
