@@ -28,9 +28,8 @@ WAYS = (
     "policy.0-postgres",
 )
 WAYS_WITH_KAFKA = ("services-kafka", "verifier.kafka-token")
-CLOCKS = ("token.1", "policy.0", "verifier.feed")
-"""Processes whose wall clock can be moved. Under libfaketime a process whose threads contend for the interpreter stands
-still for seconds, and identity, which hashes passwords in threads, would be broken by that instead."""
+CLOCKS = ("identity.0", "token.1", "policy.0", "verifier.feed")
+"""Processes whose wall clock can be moved."""
 KINDS = {
     "kill": 22,
     "pause": 14,
