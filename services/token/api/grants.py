@@ -32,7 +32,9 @@ TOKEN_PATH = "/oauth2/token"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A request for a token: by whom, with which form, and what was proven that the token is to be bound to."""
+    """A request for a token: by whom, with which form, and what was proven that the token is to be bound to. It
+    `arrived` then, in seconds by the loop's clock.
+    """
 
     token: Token
     verifier: Verifier
@@ -40,6 +42,7 @@ class Asking:
     form: Form
     by: By
     binding: Binding
+    arrived: float
 
     @property
     def scope(self) -> str | None:
@@ -61,8 +64,9 @@ async def _authorization_code(asking: Asking) -> Answered:
 
 
 async def _refresh(asking: Asking) -> Answered:
-    presented, scope = asking.form.require("refresh_token"), asking.scope
-    return await refresh(asking.token, asking.client, presented, scope, asking.resources, asking.by, asking.binding)
+    presented, scope, resources = asking.form.require("refresh_token"), asking.scope, asking.resources
+    token, client, by, binding = asking.token, asking.client, asking.by, asking.binding
+    return await refresh(token, client, presented, scope, resources, by, binding, asking.arrived)
 
 
 async def _client_credentials(asking: Asking) -> Answered:

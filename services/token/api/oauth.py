@@ -1,5 +1,6 @@
 """The OAuth endpoints: RFC 6749, 7009, 7662, 7517 and 8414."""
 
+import asyncio
 from dataclasses import replace
 from functools import lru_cache
 
@@ -67,13 +68,14 @@ class OAuth:
         ]
 
     async def token(self, request: Request) -> Response:
+        arrived = asyncio.get_running_loop().time()
         form = await oauth_form(request)
         grant_type = form.require("grant_type")
         grant = GRANTS.get(grant_type)
         if grant is None:
             raise UnsupportedGrantType
         try:
-            answered = await self._give(grant, request, form)
+            answered = await self._give(grant, request, form, arrived)
         except Refusal as refusal:
             _granted(grant_type, refusal.code).inc()
             if isinstance(refusal, Reused):
@@ -83,12 +85,12 @@ class OAuth:
         positions.note("token", answered.position)
         return Json(answered.answer, headers=NO_STORE)
 
-    async def _give(self, grant: Grant, request: Request, form: Form) -> Answered:
+    async def _give(self, grant: Grant, request: Request, form: Form, arrived: float) -> Answered:
         """What a client is given once it has proved itself; anew where that has changed since, at most once more."""
         proof = await proof_of(self._token, request)
         client = await asks(self._token, request, form)
         binding = await binding_of(self._token, request, client, proof)
-        asking = Asking(self._token, self._verifier, client, form, _by(client), binding)
+        asking = Asking(self._token, self._verifier, client, form, _by(client), binding, arrived)
         try:
             return await grant(asking)
         except ProofMoved:

@@ -41,15 +41,17 @@ async def refresh(
     resources: list[str],
     by: By,
     binding: Binding = UNBOUND,
+    arrived: float | None = None,
 ) -> Answered:
-    """The next refresh token of a lineage, or the same again where the answer was lost or `binding` keeps it safe.
+    """The next refresh token of a lineage, or the same again where the answer was lost or `binding` keeps it safe. The
+    request `arrived` then, in seconds by the loop's clock: its client may have had to be asked for; now, where absent.
 
     Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
     recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it,
     and LogUnavailable where what looks like reuse may be a request that waited, and was given up.
     """
     loop = asyncio.get_running_loop()
-    arrived = loop.time()
+    since = loop.time() if arrived is None else arrived
     genuine = await open_refresh_token(token.vault, presented)
     ends = Ends(token, by)
 
@@ -59,7 +61,7 @@ async def refresh(
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):
-            if loop.time() - arrived > PROMPT or attempt.now - token.ready_since() < PROMPT * SECOND:
+            if loop.time() - since > PROMPT or attempt.now - token.ready_since() < PROMPT * SECOND:
                 raise LogUnavailable("the request may have waited, and its client gone on meanwhile: ask again")
             await _record(attempt, lineage, judged, ends)
             return judged

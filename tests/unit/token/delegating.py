@@ -1,5 +1,6 @@
 """A person who signed in, and services that act for them one behind the other (RFC 8693)."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +66,7 @@ async def exchanged(at: Process, client: Client, binding: Binding = UNBOUND, **f
 async def asking(at: Process, client: Client, form: Form, binding: Binding = UNBOUND) -> Asking:
     """A client that has just proven who it is."""
     proven = await at.token.log.fresh(CLIENT, client.id)
-    return Asking(at.token, at.verifier, proven, form, IDENTITY, binding)
+    return Asking(at.token, at.verifier, proven, form, IDENTITY, binding, asyncio.get_running_loop().time())
 
 
 async def peopled() -> World:

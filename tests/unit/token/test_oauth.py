@@ -10,12 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import positions
-from eventlog.errors import Refusal
+from eventlog.errors import LogUnavailable, Refusal
+from eventlog.events import Recorded
 from eventlog.feed import LocalFeed
 from eventlog.projection import MemoryProjection
 from eventlog.readers import MemoryReaders
+from eventlog.store import MemoryStore
 from services.token.api.grpc import Revoking
 from services.token.api.oauth import OAuth
+from services.token.domain.client import CLIENT
 from services.token.domain.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
 from services.token.domain.keyring import REFRESH_RING
 from services.token.domain.registration import GRANT_TYPES
@@ -112,6 +115,28 @@ async def test_reuse_is_answered_once_this_process_refuses_what_it_ended(world: 
         await world.a.verifier.verify(current.answer.access_token)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_use_whose_client_had_to_be_waited_for_while_it_went_on_elsewhere_is_no_theft(
+    world: World, oauth: OAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = refresh_of(await world.login())
+    third = refresh_of(await world.refresh(refresh_of(await world.refresh(first, world.b)), world.b))
+    read, before = MemoryStore.stream, world.head
+
+    async def slowly(store: MemoryStore, stream: str, after: int = 0) -> list[Recorded]:
+        if stream == CLIENT.stream(APP.id):
+            await asyncio.sleep(0.02)  # longer than a use may wait, and be judged
+        return await read(store, stream, after)
+
+    monkeypatch.setattr(MemoryStore, "stream", slowly)
+    monkeypatch.setattr("services.token.commands.refresh.PROMPT", 0.01)
+    world.a.token.log.forget(CLIENT, APP.id)
+    refusal = await refused(oauth.token, grant_type="refresh_token", refresh_token=first, client_id=APP.id)
+    assert isinstance(refusal, LogUnavailable)
+    assert world.head == before
+    monkeypatch.undo()
+    await world.refresh(third)
 
 
 async def test_reuse_is_invalid_grant_also_where_this_process_lags_behind(
