@@ -1,6 +1,6 @@
 """What a message may not be: unreadable, or full of what no database takes; see chassis.web.strict for JSON."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,4 +59,6 @@ def _holds_nul(value: Any) -> bool:
             return False
         case Message():
             return any(_holds_nul(member) for _, member in value.ListFields())
+        case Mapping():
+            return any(_holds_nul(member) for entry in value.items() for member in entry)
     return any(map(_holds_nul, value))
