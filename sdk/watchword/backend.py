@@ -66,8 +66,9 @@ async def connect(
     `used` remembers which DPoP proofs have come (`Verifier.verify_dpop`); without it this process's memory does, which
     is enough where no other process takes proofs for the same addresses.
 
-    It waits up to `max_staleness` for the first snapshot; where none has come, the context begins all the same and
-    tokens are denied as stale until one has.
+    `max_staleness` is above 0 and within a minute, else ValueError: token remembers no verifier for longer, and says by
+    when a revocation is certain. It waits as long for the first snapshot; where none has come, the context begins all
+    the same and tokens are denied as stale until one has.
     """
     credentials = grpc.ssl_channel_credentials(
         Path(ca).read_bytes(), private_key=Path(key).read_bytes(), certificate_chain=Path(cert).read_bytes()

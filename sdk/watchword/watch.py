@@ -21,6 +21,8 @@ from watchword.transport import Transport
 FIRST_DELAY_S = 0.05
 LAST_DELAY_S = 2.0
 JUDGE_EVERY_S = 0.1
+LONGEST_STALENESS = timedelta(seconds=60)
+"""Token remembers a reader that it does not hear for as long at most: then even one that was cut off denies."""
 
 _log = logging.getLogger(__name__)
 _Call = grpc.aio.StreamStreamCall[token_pb2.WatchRevocationsRequest, token_pb2.WatchRevocationsResponse]
@@ -36,6 +38,8 @@ class RevocationWatch:
     `topic` reads token's topic into the `Knowledge` that it is given, for ever (`watchword.kafka.follow`). While that
     keeps up, revocations come from there, and the stream carries the snapshot, stamps and receipts only; where it does
     not, the stream is opened anew with everything.
+
+    Raises ValueError where `max_staleness` is not above 0 and within 60 s.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class RevocationWatch:
         max_staleness: timedelta = timedelta(seconds=5),
         topic: Callable[[Knowledge], Awaitable[None]] | None = None,
     ) -> None:
+        if not timedelta() < max_staleness <= LONGEST_STALENESS:
+            raise ValueError(f"max_staleness is above 0 and within {LONGEST_STALENESS.seconds} s, not {max_staleness}")
         self._stub = TokenServiceStub(channel)
         self._report_every_s = min(1.0, max_staleness.total_seconds() / 3)
         self._silence_s = max(2 * max_staleness.total_seconds(), 5.0)

@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
+from eventlog.readers import MAX_STALENESS
 from tests.unit.sdk.fakes import AUDIENCE, ISSUER, MICROSECONDS, NOW, claims, jwk, sign, until
 from tests.unit.sdk.owner import Owner, Response, echo, revocation, served
 from watchword import (
@@ -25,6 +26,7 @@ from watchword import (
 )
 from watchword.revocations import KINDS
 from watchword.token.v1 import token_pb2
+from watchword.watch import LONGEST_STALENESS
 from watchword.wire import from_message, to_message
 
 Verifies = Callable[[str], Awaitable[str]]
@@ -70,6 +72,14 @@ async def test_it_opens_with_its_name_and_its_staleness() -> None:
         assert (opened.reader, opened.max_staleness.ToTimedelta()) == ("orders/1", timedelta(seconds=2))
 
 
+@pytest.mark.parametrize("max_staleness", [0, -1, 60.000001, 3600])
+async def test_nobody_trusts_what_they_know_for_longer_than_token_remembers_them(max_staleness: float) -> None:
+    with pytest.raises(ValueError, match="max_staleness"):
+        async with watching(max_staleness):
+            pass
+    assert timedelta(microseconds=MAX_STALENESS) == LONGEST_STALENESS
+
+
 async def test_nothing_is_known_before_the_first_snapshot_is_complete() -> None:
     async with watching(max_staleness=0.3) as its:
         its.owner.head = 7
@@ -84,7 +94,7 @@ async def test_nothing_is_known_before_the_first_snapshot_is_complete() -> None:
 
 
 async def test_progress_is_sent_at_once_after_a_revocation() -> None:
-    async with watching(max_staleness=3600) as its:
+    async with watching(max_staleness=60) as its:
         its.owner.snapshot()
         await until(lambda: len(its.owner.progress) >= 2)
         async with asyncio.timeout(20):
@@ -100,7 +110,7 @@ async def test_progress_is_sent_at_least_each_second_and_oftener_for_a_shorter_s
         await until(lambda: len(its.owner.progress) >= 5)
         stamps = [progress.stamp for progress in its.owner.progress]
         assert stamps == sorted(set(stamps))
-    async with watching(max_staleness=3600) as its:
+    async with watching(max_staleness=60) as its:
         await until(lambda: len(its.owner.progress) >= 2)
 
 
