@@ -1,5 +1,7 @@
 """The log's time in a process, and since when it is ready (RULES 3 and 8)."""
 
+import asyncio
+
 import pytest
 
 from chassis.clock import LogTime
@@ -15,11 +17,14 @@ class World:
     def __init__(self) -> None:
         self.passed = 0
         self.there = True
+        self.silent = False
         self.time = LogTime(self.read, lambda: self.passed * 1000)
 
     async def read(self) -> int:
         if not self.there:
             raise LogUnavailable
+        if self.silent:
+            await asyncio.Event().wait()
         return START + self.passed
 
     async def tick(self, seconds: float = 1.0) -> None:
@@ -67,6 +72,16 @@ async def test_an_append_that_answers_first_after_a_stop_hides_nothing() -> None
     world.passed += 30 * SECOND
     world.time.observe(START + world.passed)
     assert world.time.ready_since() == START + 31 * SECOND
+
+
+async def test_a_database_that_says_nothing_is_lost_before_it_answers_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.clock.PATIENCE", 0.01)
+    world = World()
+    await world.tick()
+    world.silent = True
+    async with asyncio.timeout(5):
+        await world.tick()
+    assert await world.time.check() == "the database does not answer"
 
 
 async def test_a_database_that_was_lost_is_found_again_later() -> None:

@@ -42,10 +42,11 @@ async def test_a_method_without_a_list_serves_nobody() -> None:
 
 
 async def test_what_is_granted_by_name_is_served_to_that_certificate_alone() -> None:
-    grants = {"spiffe://watchword/backend/demo": frozenset({LIST})}
+    other = "spiffe://watchword/backend/other"
+    grants = {"spiffe://watchword/backend/demo": frozenset({LIST}), other: frozenset({READ, "introspect:any"})}
     async with running({LIST: {GRANTED}}, grants=lambda uri: grants.get(uri, frozenset())) as (_, port):
         assert await asked(port, DEMO) == "backend/demo"
-        assert await refused(port, AUTHORITY.issue("spiffe://watchword/backend/other")) == DENIED
+        assert await refused(port, AUTHORITY.issue(other)) == DENIED
 
 
 async def test_a_revoked_certificate_is_refused_at_the_next_call() -> None:
@@ -146,6 +147,12 @@ async def test_a_bad_bearer_is_unauthenticated_and_none_is_not_allowed() -> None
         bad = grpc.aio.Metadata(("authorization", "Bearer bad"))
         assert await refused(port, DEMO, metadata=bad) == (grpc.StatusCode.UNAUTHENTICATED, "invalid_token")
         assert await refused(port, DEMO) == DENIED
+
+
+async def test_who_shows_something_else_than_a_bearer_is_not_let_in_by_a_certificate_instead() -> None:
+    async with running({LIST: {ADMINISTRATOR}}, authorize=authorize) as (_, port):
+        basic = grpc.aio.Metadata(("authorization", "Basic Z29vZA=="))
+        assert await refused(port, ADMIN, metadata=basic) == (grpc.StatusCode.UNAUTHENTICATED, "invalid_token")
 
 
 async def test_a_stream_of_a_certificate_that_is_revoked_meanwhile_ends() -> None:

@@ -17,7 +17,7 @@ from chassis.trust import (
 )
 from eventlog.events import Event, encode
 from eventlog.feed import LocalFeed, revokes
-from eventlog.projection import MemoryProjection, Projection, foreign
+from eventlog.projection import MemoryProjection, Projection, Put, foreign
 from eventlog.readers import MemoryReaders
 from eventlog.store import Command, MemoryStore, NewEvent, Write
 from tests.unit.projection.notes import Table, running, until
@@ -56,6 +56,13 @@ async def test_a_process_that_has_not_read_tokens_log_yet_does_not_take_a_revoke
     async with running(memory.run):
         await until(lambda: knows(DEMO))
         assert trust.is_revoked(ADMIN.fingerprint)
+
+
+def test_a_process_that_starts_from_a_table_knows_what_was_revoked_and_granted_before() -> None:
+    trust = Trust()
+    trust.reset([Put("certificate", ADMIN.fingerprint, {}), Put("caller", DEMO.uri, {"grants": ["introspect:any"]})])
+    assert [trust.is_revoked(one.fingerprint) for one in (ADMIN, DEMO)] == [True, False]
+    assert [trust.grants(one.uri) for one in (DEMO, ADMIN)] == [{"introspect:any"}, set()]
 
 
 @pytest.mark.parametrize("stream", [f"certificate/{DEMO.fingerprint}", "caller/watchword/backend/demo"])

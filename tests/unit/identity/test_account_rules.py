@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog.events import Event, Recorded
-from services.identity.domain.account import Account, evolve_account
+from services.identity.domain.account import Account, evolve_account, revoke
 from services.identity.domain.events import (
     AccountDisabled,
     AccountEnabled,
@@ -76,6 +76,7 @@ def test_a_revocation_made_at_token_ends_sessions_that_had_not_seen_it() -> None
     revoked = AccountRevoked(account_id="acc_1", token_position=40)
     assert not alive(started(500, seen=39), account((9, revoked)), 0)
     assert alive(started(500, seen=40), account((9, revoked)), 0)
+    assert [len(revoke(account((9, revoked)), position)) for position in (39, 40, 41)] == [0, 0, 1]
 
 
 def test_a_session_lives_thirty_days_at_most() -> None:

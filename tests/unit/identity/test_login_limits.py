@@ -8,6 +8,7 @@ from services.identity.commands import Browser
 from tests.unit.identity.house import BROWSER, LIMITS, PASSWORD, House, refusal_of
 
 PER_NAME = int(LIMITS["name"].split()[0])
+PER_ADDRESS = int(LIMITS["address"].split()[0])
 PER_NAME_ADDRESS = int(LIMITS["name_address"].split()[0])
 
 
@@ -32,6 +33,12 @@ async def test_a_name_has_so_many_tries_from_wherever_known_or_not(house: House)
     expected = ["invalid_credentials"] * PER_NAME + ["too_many_attempts"] * 2
     assert await fail(house, PER_NAME + 2) == expected
     assert await fail(house, PER_NAME + 2, "nobody", 100) == expected
+
+
+async def test_a_place_has_so_many_tries_whatever_the_names(house: House) -> None:
+    asked = [house.log_in(f"name-{number}", "wrong", browser=BROWSER) for number in range(PER_ADDRESS + 2)]
+    codes = [(await refusal_of(one)).code for one in asked]
+    assert codes == ["invalid_credentials"] * PER_ADDRESS + ["too_many_attempts"] * 2
 
 
 async def test_the_right_password_is_refused_too_beyond_the_limit_and_told_when(house: House) -> None:

@@ -1,7 +1,8 @@
 """A decision for a session is as good as the session: ended, revoked, forgotten or another's, it denies."""
 
-from chassis.trust import SessionRevoked, SubjectRevoked
+from chassis.trust import ClientRevoked, SessionRevoked, SubjectRevoked
 from services.policy.domain.entities import Entity
+from services.policy.domain.facts import Assignment
 from services.policy.projections import (
     AccountDisabled,
     AccountEnabled,
@@ -12,7 +13,7 @@ from services.policy.projections import (
     SessionStarted,
 )
 from tests.unit.policy.editing import start, world
-from tests.unit.policy.world import ALICE, DAY, World
+from tests.unit.policy.world import ALICE, DAY, OPERATOR, World
 
 __all__ = ["world"]
 
@@ -97,6 +98,15 @@ async def test_a_revocation_asked_by_identity_ends_no_session_that_started_after
     position = world.at_token(SubjectRevoked(subject=ALICE.id, before_session_position=cause))
     assert world.code("document.read", session_id="ses_after", token_position=position - 1) == "allowed"
     assert world.code("document.read", token_position=position - 1) == "session_revoked"
+
+
+async def test_a_client_that_was_revoked_loses_the_tokens_it_had_and_no_newer_ones(world: World) -> None:
+    shop = Entity("client", "shop")
+    await world.commands.write(OPERATOR, [Assignment(str(shop), "editor")])
+    await world.settle()
+    position = world.at_token(ClientRevoked(client_id="shop"))
+    assert world.code("document.read", shop, token_position=position - 1) == "session_revoked"
+    assert world.code("document.read", shop, token_position=position + 1) == "allowed"
 
 
 async def test_anothers_session_is_denied(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 from eventlog.errors import Refusal
 from services.policy.domain.about import about
 from services.policy.domain.facts import Fact
+from services.policy.domain.reach import MAX_DEPTH
 from services.policy.domain.spelled import read, write
 from tests.unit.policy.world import OPERATOR, World
 
@@ -61,6 +62,18 @@ async def test_an_export_taken_up_elsewhere_gives_the_same_decisions() -> None:
     assert sorted(map(str, other.memory.facts.every())) == sorted(map(str, world.memory.facts.every()))
     assert decisions(other) == decisions(world)
     assert set(decisions(other).values()) == {"allowed", "label_forbids", "no_matching_role"}
+
+
+async def test_shares_that_are_restored_rest_on_one_another_no_deeper_than_those_that_are_made() -> None:
+    world = await model()
+    chain = [read(SHARE | {"id": "s1", "by": ALICE, "to": BOB})]
+    for number in range(1, MAX_DEPTH + 1):
+        under = {"id": f"s{number + 1}", "by": BOB, "to": BOB, "under": f"s{number}"}
+        chain.append(read(SHARE | under))
+    with pytest.raises(Refusal) as refusal:
+        await world.commands.write(OPERATOR, chain, restored=True)
+    assert refusal.value.code == "may_not_share"
+    await world.commands.write(OPERATOR, chain[:-1], restored=True)
 
 
 async def test_an_export_can_be_written_in_its_order_a_fact_at_a_time() -> None:

@@ -26,7 +26,7 @@ from watchword import (
 )
 from watchword.revocations import KINDS
 from watchword.token.v1 import token_pb2
-from watchword.watch import LONGEST_STALENESS
+from watchword.watch import FIRST_DELAY_S, LAST_DELAY_S, LONGEST_STALENESS
 from watchword.wire import from_message, to_message
 
 Verifies = Callable[[str], Awaitable[str]]
@@ -157,6 +157,35 @@ async def test_a_stream_that_breaks_is_opened_anew_and_its_snapshot_takes_the_pl
         assert {one.key for one in its.revocations} == {"old"}
         its.owner.say(Response(snapshot_complete=True, position=2))
         await until(lambda: {one.key for one in its.revocations} == {"new"})
+
+
+async def test_a_stream_that_breaks_again_and_again_is_opened_less_often_until_a_snapshot_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses, sleep = list[float](), asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        if seconds >= FIRST_DELAY_S / 2:  # whoever looks again and again pauses for less
+            pauses.append(seconds)
+        await sleep(0)
+
+    async def breaks(owner: Owner) -> None:
+        opened = len(owner.streams)
+        owner.hang_up()
+        await until(lambda: len(owner.streams) > opened)
+
+    async with watching() as its:
+        monkeypatch.setattr(asyncio, "sleep", slept)
+        for _ in range(8):
+            await breaks(its.owner)
+        for number, pause in enumerate(pauses):
+            longest = min(FIRST_DELAY_S * 2**number, LAST_DELAY_S)
+            assert longest / 2 <= pause <= longest
+        its.owner.snapshot()
+        await its.watch.proven()
+        await breaks(its.owner)
+        assert pauses[-1] <= FIRST_DELAY_S
+        assert len(pauses) == 9
 
 
 async def test_a_stream_that_falls_silent_is_opened_anew() -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from eventlog.events import Event
+from services.token.commands import pairwise
 from services.token.commands.client_changes import update_client
 from services.token.commands.issue import Answered
 from services.token.commands.revoke import (
@@ -168,7 +169,11 @@ async def test_a_login_after_it_works_in_the_same_second(world: World) -> None:
     assert await noted(world, ALICE) == [claims_of(again)["fam"]]
 
 
-async def test_reuse_that_ends_the_account_ends_its_tokens_everywhere(world: World) -> None:
+@pytest.mark.parametrize("tries", [pairwise.TRIES, 0])
+async def test_reuse_that_ends_the_account_ends_its_tokens_everywhere(
+    world: World, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairwise, "TRIES", tries)
     await world.register(msgspec.structs.replace(DIARY, id="strict", reuse_ends="account", leeway=0))
     strict = await world.known(msgspec.structs.replace(DIARY, id="strict"))
     given, other = await enters(world, strict), await enters(world, BANK)
