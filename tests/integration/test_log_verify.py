@@ -1,10 +1,14 @@
 """Verifying recomputes the chain and names the first row that does not fit."""
 
+from collections.abc import AsyncIterator, Sequence
+
 import pytest
 
-from eventlog.verify import Checked, Misfit, verify
+from eventlog.postgres.rows import recorded
+from eventlog.verify import Checked, Misfit, Row, check, verify
 from tests.harness.database import Database
 from tests.harness.log import command, event
+from watchword.chain import GENESIS, link
 
 ROWS = 25
 
@@ -77,3 +81,56 @@ async def test_a_version_without_the_one_before_is_named_though_the_chain_holds(
     third = ["'{1}'", "'{3}'", "'{t}'", "'{x}'", "'{NULL}'"]
     outcomes = await found(log, f"SELECT FROM eventlog.append({', '.join(forged + third)})")
     assert outcomes[-1] == Misfit(ROWS + 1, "version 2 of its stream does not stand once before it")
+
+
+async def rewritten(database: Database, change: str) -> None:
+    """Changes rows, and makes every hash anew: who may write the database past its service can."""
+    async with database.admin() as admin:
+        await admin.execute(change)
+        before = GENESIS
+        for found in await admin.fetch("SELECT * FROM eventlog.events ORDER BY position"):
+            before = link(before, recorded(found))
+            await admin.execute(
+                "UPDATE eventlog.events SET chain_hash = $2 WHERE position = $1", found["position"], before
+            )
+
+
+@pytest.mark.parametrize(
+    ("change", "misfit"),
+    [
+        (
+            "UPDATE eventlog.events SET time = 'epoch' WHERE position = 20",
+            Misfit(20, "its time is before that of the row before"),
+        ),
+        (
+            """UPDATE eventlog.events SET version = 9 WHERE position = 6;
+               UPDATE eventlog.events SET version = 1 WHERE position = 7;
+               UPDATE eventlog.events SET version = 2 WHERE position = 6""",
+            Misfit(6, "version 1 of its stream does not stand once before it"),
+        ),
+        (
+            """DROP INDEX eventlog.events_stream_version;
+               UPDATE eventlog.events SET version = version - 1 WHERE position BETWEEN 8 AND 10""",
+            Misfit(9, "version 2 of its stream does not stand once before it"),
+        ),
+    ],
+    ids=["time", "order", "twice"],
+)
+async def test_what_no_service_writes_is_named_though_every_hash_was_made_anew(
+    log: Database, change: str, misfit: Misfit
+) -> None:
+    await rewritten(log, "SELECT")
+    assert isinstance((await found(log))[-1], Checked)
+    await rewritten(log, change)
+    assert (await found(log))[-1] == misfit
+
+
+async def test_a_last_row_that_goes_while_the_log_is_verified_is_missed(log: Database) -> None:
+    async with log.store() as store:
+        rows = [Row(row, follows=True) for row in await store.read(0, ROWS)]
+
+    async def pages() -> AsyncIterator[Sequence[Row]]:
+        yield rows[:-1]
+
+    outcomes = [outcome async for outcome in check(pages(), ROWS)]
+    assert outcomes[-1] == Misfit(ROWS, "the row is missing")
