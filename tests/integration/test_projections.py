@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import asyncpg
+import pytest
 
 from eventlog.events import Event, Recorded
 from eventlog.feed import Batch, RemoteFeed
@@ -19,6 +20,7 @@ from tests.unit.projection.notes import (
     notes,
     running,
     served,
+    until,
     write,
     written,
 )
@@ -79,6 +81,19 @@ async def test_a_gap_or_a_broken_chain_is_never_folded(pool: asyncpg.Pool) -> No
     one = TableProjection(NOTES, Rows(pool, "notes"), source, "t")
     async with reached(one, 3):
         assert await texts(one.rows) == {"a": "1", "b": "1", "c": "1"}
+
+
+@pytest.mark.parametrize("restored", [["a:1"], ["a:1", "b:2"]], ids=["shorter", "as-long"])
+async def test_a_log_that_was_restored_to_before_what_was_applied_proves_nothing(
+    pool: asyncpg.Pool, restored: list[str]
+) -> None:
+    async with reached(table(pool, await written("a:1", "b:1")), 2):
+        pass
+    again = table(pool, await written(*restored))
+    async with running(again.run):
+        await until(lambda: again.transport.trouble == "log_restored")
+        assert again.age() is None
+        assert await texts(again.rows) == {"a": "1", "b": "1"}
 
 
 async def test_another_services_log_is_folded_over_grpc(pool: asyncpg.Pool) -> None:
