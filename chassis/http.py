@@ -175,7 +175,11 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def _check_framing(version: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    """Raises ValueError for what two servers in a row could read in two ways: RFC 9112 3.2 (Host), 6.1 (codings)."""
+    """Raises ValueError for what two servers in a row could read in two ways: RFC 9112 2.3 (versions), 3.2 (Host), 6.1
+    (codings).
+    """
+    if version not in ("1.0", "1.1"):
+        raise ValueError("a request is of HTTP/1.0 or HTTP/1.1")
     hosts = 0
     for name, value in headers:
         if name == b"host":

@@ -45,6 +45,9 @@ async def exchanged(port: int, *pieces: bytes) -> bytes:
     [
         (b"NONSENSE\r\n\r\n",),
         (b"GET /livez HTTP/9.9\r\n\r\n",),
+        (b"GET /livez HTTP/2.0\r\n\r\n",),
+        (b"GET /livez HTTP/0.9\r\n\r\n",),
+        (b"GET /livez\r\n\r\n",),
         (b"GET \xff HTTP/1.1\r\nhost: a\r\n\r\n",),
         (b"GET /livez HTTP/1.1\r\nhost: a\r\ncontent-length: one\r\n\r\n",),
         (b"GET /livez HTTP/1.1\r\n\r\n",),
