@@ -167,6 +167,16 @@ async def test_a_log_that_was_restored_to_an_earlier_state_publishes_nothing_ove
     assert await home.positions() == list(range(1, position + 1))
 
 
+async def test_a_log_that_loses_its_end_under_its_relay_is_said_to_end_nowhere_earlier(home: House) -> None:
+    await home.append(5)
+    async with home.relaying() as relay:
+        await home.level(relay)
+        async with home.database.admin() as admin:
+            await admin.execute("DELETE FROM eventlog.events WHERE position > 3")
+        await home.shows(relay, in_trouble("topic_of_another_log"))
+    assert {one.position for one in await home.said() if isinstance(one, Heartbeat)} == {5}
+
+
 async def test_a_heartbeat_of_another_log_that_is_empty_is_another_log(home: House) -> None:
     async with published(home.kafka, SERVICE) as before:
         before.log_id = str(uuid.uuid4())
