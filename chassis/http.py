@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import re
 import socket
 import struct
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ EARLY = 5.0
 NEWCOMER = 0.2
 """Seconds that a connection has for a request that it has not sent yet."""
 
+_HOST = re.compile(rb"(\[[0-9A-Za-z:.]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(:[0-9]*)?")
 _AT_ONCE = frozenset({"/livez", "/readyz", "/metrics"})
 # Linux, socket(7): a classic BPF program before a socket; this one drops what has SYN and no ACK.
 _SO_ATTACH_FILTER = 26
@@ -175,8 +177,9 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def _check_framing(version: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    """Raises ValueError for what two servers in a row could read in two ways: RFC 9112 2.3 (versions), 3.2 (Host), 6.1
-    (codings).
+    """Raises ValueError for what two servers in a row could read in two ways.
+
+    RFC 9112 2.3 (versions), 3.2 (Host, whose grammar is RFC 3986 3.2.2's), 6.1 (codings).
     """
     if version not in ("1.0", "1.1"):
         raise ValueError("a request is of HTTP/1.0 or HTTP/1.1")
@@ -184,6 +187,8 @@ def _check_framing(version: str, headers: Sequence[tuple[bytes, bytes]]) -> None
     for name, value in headers:
         if name == b"host":
             hosts += 1
+            if not _HOST.fullmatch(value):
+                raise ValueError("Host names no host")
         elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             raise ValueError("chunked is the only transfer coding")
     if hosts > 1 or (version == "1.1" and not hosts):

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import structlog
 
-from eventlog.errors import LogUnavailable
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
 from services.token.commands.clients import proven
@@ -15,7 +14,7 @@ from services.token.domain import SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.code import CODE
-from services.token.domain.errors import AheadOfLog, InvalidGrant, Reused
+from services.token.domain.errors import AheadOfLog, InvalidGrant, MayHaveWaited, Reused
 from services.token.domain.events import RefreshRetried, RefreshRotated, RefreshUsed
 from services.token.domain.family import FAMILY, Family, Lineage, Retry, Rotate, Theft, Use, judge
 from services.token.domain.grant import GRANT, Grant, grant_key
@@ -48,7 +47,7 @@ async def refresh(
 
     Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
     recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it,
-    and LogUnavailable where what looks like reuse may be a request that waited, and was given up.
+    and MayHaveWaited where what looks like reuse may be a request that was given up.
     """
     loop = asyncio.get_running_loop()
     since = loop.time() if arrived is None else arrived
@@ -62,7 +61,7 @@ async def refresh(
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):
             if loop.time() - since > PROMPT or attempt.now - token.ready_since() < PROMPT * SECOND:
-                raise LogUnavailable("the request may have waited, and its client gone on meanwhile: ask again")
+                raise MayHaveWaited
             await _record(attempt, lineage, judged, ends)
             return judged
         return await _give(token, attempt, lineage, judged, scope, resources, binding)

@@ -18,6 +18,17 @@ class Reused(InvalidGrant):
         self.position = position
 
 
+class MayHaveWaited(Refusal):
+    """What looks like reuse may be a request that its client has given up, and asked again elsewhere.
+
+    Nothing is ended for it. Whoever means it asks again.
+    """
+
+    def __init__(self) -> None:
+        detail = "the request may have waited, and its client gone on meanwhile: ask again"
+        super().__init__(Kind.UNAVAILABLE, "request_waited", detail, 1)
+
+
 class AheadOfLog(InvalidGrant):
     """A genuine refresh token that this log does not know of: it was restored from a backup. An alarm, not theft."""
 

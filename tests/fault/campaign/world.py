@@ -255,7 +255,8 @@ def _wall_clock(made: World, process: str) -> dict[str, str]:
         "FAKETIME_TIMESTAMP_FILE": str(made.clock(process)),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_CACHE_DURATION": "1",
-        # A way around an older glibc, by which a process whose threads contend for the interpreter stands still.
+        # Debian's build has a way around hangs of pthread_cond_timedwait: with it a process whose threads contend for
+        # the interpreter stands still for seconds.
         "FAKETIME_FORCE_MONOTONIC_FIX": "0",
     }
 

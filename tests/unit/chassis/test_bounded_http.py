@@ -53,6 +53,10 @@ async def exchanged(port: int, *pieces: bytes) -> bytes:
         (b"GET /livez HTTP/1.1\r\n\r\n",),
         (b"GET /livez HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n",),
         (b"GET /livez HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\nhost: a b\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\nhost: a/b\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\nhost: user@a\r\n\r\n",),
+        (b"GET /livez HTTP/1.1\r\nhost: a:80:80\r\n\r\n",),
         (b"GET /livez HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",),
         (b"GET /livez HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",),
         (b"POST /livez HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",),
@@ -63,6 +67,12 @@ async def test_what_is_no_request_is_a_400(pieces: tuple[bytes, ...]) -> None:
         assert (await exchanged(port, *pieces)).split(b" ", 2)[1][:1] == b"4"
         assert b"alive" in await exchanged(port, b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")
         assert b"alive" in await exchanged(port, b"GET /livez HTTP/1.0\r\n\r\n")
+
+
+@pytest.mark.parametrize("host", [b"", b"localhost", b"127.0.0.1:8401", b"[::1]:8401", b"a_b.example:443"])
+async def test_a_host_as_it_may_be_spelled_is_answered(host: bytes) -> None:
+    async with serving() as port:
+        assert b"alive" in await exchanged(port, b"GET /livez HTTP/1.1\r\nhost: %s\r\n\r\n" % host)
 
 
 @pytest.mark.parametrize("piece", [b"a" * 1000, b"a: " + b"b" * 1000 + b"\r\n"])

@@ -6,6 +6,7 @@ from typing import Any, cast
 import grpc
 import grpc.aio
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from structlog.testing import capture_logs
 
@@ -19,6 +20,7 @@ from chassis.rpc import (
     connect,
     refusal_of,
 )
+from chassis.rpc.status import DETAILS
 from chassis.telemetry import correlate
 from eventlog.errors import Kind, Refusal
 from tests.unit.chassis.rpc_served import (
@@ -44,6 +46,17 @@ async def test_a_refusal_crosses_grpc_whole(kind: Kind) -> None:
             await asked(port, DEMO)
     refusal = raised.value
     assert (refusal.kind, refusal.code, refusal.detail, refusal.retry_after) == (kind, "some_code", "some detail", 1.5)
+
+
+@pytest.mark.parametrize(("domain", "code"), [("watchword", "some_code"), ("elsewhere.example", "peer_unavailable")])
+def test_a_refusal_by_somebody_in_between_is_not_taken_for_the_services_own(domain: str, code: str) -> None:
+    said = status_pb2.Status(code=grpc.StatusCode.NOT_FOUND.value[0], message="no such thing")
+    said.details.add().Pack(
+        error_details_pb2.ErrorInfo(reason="some_code", domain=domain, metadata={"kind": Kind.NOT_FOUND.name})
+    )
+    trailers = grpc.aio.Metadata((DETAILS, said.SerializeToString()))
+    error = grpc.aio.AioRpcError(grpc.StatusCode.NOT_FOUND, grpc.aio.Metadata(), trailers, said.message)
+    assert refusal_of(error).code == code
 
 
 async def test_an_unknown_error_leaks_nothing() -> None:

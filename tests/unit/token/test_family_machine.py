@@ -10,7 +10,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from eventlog.errors import LogUnavailable
 from services.token.commands.issue import Answered
 from services.token.commands.revoke import (
     revoke_client,
@@ -21,7 +20,7 @@ from services.token.commands.revoke import (
 )
 from services.token.domain import DAY, SECOND
 from services.token.domain.client import Client
-from services.token.domain.errors import InvalidGrant
+from services.token.domain.errors import InvalidGrant, MayHaveWaited
 from services.token.domain.events import ReuseDetected
 from services.token.domain.family import FAMILY
 from services.token.domain.keyring import REFRESH_RING, signing_ring
@@ -124,7 +123,7 @@ class RefreshFamily(RuleBasedStateMachine):
     async def _answer(self, presented: str, process: str, client: Client) -> Answered | None:
         try:
             return await self.world.refresh(presented, self.process(process), client)
-        except (InvalidGrant, LogUnavailable):
+        except (InvalidGrant, MayHaveWaited):
             return None
 
     @rule(process=PROCESSES)
