@@ -58,15 +58,15 @@ class Gate:
             await self.app(scope, replay(body, receive), send)
             return
         scope["watchword.route"] = scope["path"]
-        response = await handler(Read(scope, body))
+        response = await handler(Read(scope, body, receive))
         await response(scope, receive, send)
 
 
 class Read(Request):
     """A request whose body has been read."""
 
-    def __init__(self, scope: Scope, body: bytes) -> None:
-        super().__init__(scope)
+    def __init__(self, scope: Scope, body: bytes, receive: Receive) -> None:
+        super().__init__(scope, receive)
         self._arrived = body
 
     async def body(self) -> bytes:

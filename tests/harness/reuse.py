@@ -1,5 +1,5 @@
-"""Reuse of a refresh token, as it is judged: not by a process that became ready within the last 2 s, which is asked
-again.
+"""Reuse of a refresh token or a code, as it is judged: not by a process that became ready within the last 2 s, which is
+asked again.
 """
 
 import asyncio

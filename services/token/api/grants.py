@@ -8,6 +8,7 @@ from starlette.requests import Request
 from chassis.web import Form
 from eventlog.log import By
 from services.token.api.client_auth import client_of, shown
+from services.token.commands.awaited import Awaited
 from services.token.commands.bearer import bearer, issuer_of
 from services.token.commands.device import poll
 from services.token.commands.exchange import exchange
@@ -32,9 +33,7 @@ TOKEN_PATH = "/oauth2/token"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A request for a token: by whom, with which form, and what was proven that the token is to be bound to. It
-    `arrived` then, in seconds by the loop's clock.
-    """
+    """A request for a token: by whom, with which form, and what was proven that the token is to be bound to."""
 
     token: Token
     verifier: Verifier
@@ -42,7 +41,7 @@ class Asking:
     form: Form
     by: By
     binding: Binding
-    arrived: float
+    awaited: Awaited
 
     @property
     def scope(self) -> str | None:
@@ -57,16 +56,16 @@ Grant = Callable[[Asking], Awaitable[Answered]]
 
 
 async def _authorization_code(asking: Asking) -> Answered:
-    form = asking.form
+    form, token, client, resources = asking.form, asking.token, asking.client, asking.resources
     brought = Shown(form.get("redirect_uri"), form.get("code_verifier"))
     code = form.require("code")
-    return await redeem(asking.token, asking.client, code, brought, asking.resources, asking.by, asking.binding)
+    return await redeem(token, client, code, brought, resources, asking.by, asking.binding, asking.awaited)
 
 
 async def _refresh(asking: Asking) -> Answered:
     presented, scope, resources = asking.form.require("refresh_token"), asking.scope, asking.resources
     token, client, by, binding = asking.token, asking.client, asking.by, asking.binding
-    return await refresh(token, client, presented, scope, resources, by, binding, asking.arrived)
+    return await refresh(token, client, presented, scope, resources, by, binding, asking.awaited)
 
 
 async def _client_credentials(asking: Asking) -> Answered:
@@ -75,8 +74,8 @@ async def _client_credentials(asking: Asking) -> Answered:
 
 
 async def _device(asking: Asking) -> Answered:
-    code = asking.form.require("device_code")
-    return await poll(asking.token, asking.client, code, asking.resources, asking.by, asking.binding)
+    code, token, client = asking.form.require("device_code"), asking.token, asking.client
+    return await poll(token, client, code, asking.resources, asking.by, asking.binding, asking.awaited)
 
 
 async def _exchange(asking: Asking) -> Answered:

@@ -21,6 +21,7 @@ from services.token.api.grpc import Revoking
 from services.token.api.metadata import metadata
 from services.token.api.offered import proofs
 from services.token.api.proof import binding_of, proof_of
+from services.token.commands.awaited import Awaited
 from services.token.commands.clients import ProofMoved
 from services.token.commands.issue import Answered
 from services.token.commands.revoke import revoke_family, revoke_token
@@ -68,14 +69,14 @@ class OAuth:
         ]
 
     async def token(self, request: Request) -> Response:
-        arrived = asyncio.get_running_loop().time()
+        awaited = Awaited(asyncio.get_running_loop().time(), request.is_disconnected)
         form = await oauth_form(request)
         grant_type = form.require("grant_type")
         grant = GRANTS.get(grant_type)
         if grant is None:
             raise UnsupportedGrantType
         try:
-            answered = await self._give(grant, request, form, arrived)
+            answered = await self._give(grant, request, form, awaited)
         except Refusal as refusal:
             _granted(grant_type, refusal.code).inc()
             if isinstance(refusal, Reused):
@@ -85,12 +86,12 @@ class OAuth:
         positions.note("token", answered.position)
         return Json(answered.answer, headers=NO_STORE)
 
-    async def _give(self, grant: Grant, request: Request, form: Form, arrived: float) -> Answered:
+    async def _give(self, grant: Grant, request: Request, form: Form, awaited: Awaited) -> Answered:
         """What a client is given once it has proved itself; anew where that has changed since, at most once more."""
         proof = await proof_of(self._token, request)
         client = await asks(self._token, request, form)
         binding = await binding_of(self._token, request, client, proof)
-        asking = Asking(self._token, self._verifier, client, form, _by(client), binding, arrived)
+        asking = Asking(self._token, self._verifier, client, form, _by(client), binding, awaited)
         try:
             return await grant(asking)
         except ProofMoved:

@@ -9,6 +9,7 @@ from eventlog.errors import unavailable
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import DEVICE_CODE, derived_code, open_code
 from services.token.commands.authorize import audience_of, record_grant
+from services.token.commands.awaited import Awaited, asked_now
 from services.token.commands.issue import Answered
 from services.token.commands.redeem import Redeeming, give
 from services.token.commands.standing import Overtaken, session_over
@@ -165,10 +166,17 @@ def _issued(token: Token, client: Client, request: DeviceRequest, who: SignedIn,
 
 
 async def poll(
-    token: Token, client: Client, device_code: str, resources: list[str], by: By, binding: Binding = UNBOUND
+    token: Token,
+    client: Client,
+    device_code: str,
+    resources: list[str],
+    by: By,
+    binding: Binding = UNBOUND,
+    awaited: Awaited | None = None,
 ) -> Answered:
     """The tokens, once somebody said yes; they are given once. Else raises AuthorizationPending, SlowDown,
-    AccessDenied, ExpiredToken (RFC 8628 3.5), or InvalidGrant for what is no device code of this client.
+    AccessDenied, ExpiredToken (RFC 8628 3.5), InvalidGrant for what is no device code of this client, and MayHaveWaited
+    where nobody waits any more: the code stays as it is.
     """
     client.may(GRANT_TYPE)
     genuine = await open_code(token.vault, device_code, DEVICE_CODE)
@@ -178,7 +186,8 @@ async def poll(
     def judge(code: Code, client_id: str, now: int) -> None:
         judge_device(code, client_id, now)
 
-    return await give(token, client, genuine, Redeeming(GRANT_TYPE, judge), resources, by, binding)
+    redeeming = Redeeming(GRANT_TYPE, judge)
+    return await give(token, client, genuine, redeeming, resources, by, binding, awaited or asked_now())
 
 
 async def _wait(token: Token, client: Client, device_id: str) -> NoReturn:

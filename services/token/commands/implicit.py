@@ -2,6 +2,7 @@
 
 from eventlog.log import By
 from services.token.adapters.codes import PresentedCode
+from services.token.commands.awaited import asked_now
 from services.token.commands.redeem import Redeeming, give
 from services.token.domain.binding import UNBOUND
 from services.token.domain.client import CLIENT
@@ -23,7 +24,7 @@ async def redeem_at_once(token: Token, issued: CodeIssued, response_type: str, b
 
     client = await token.log.fresh(CLIENT, issued.client_id)
     redeeming = Redeeming(IMPLICIT, judge)
-    answered = await give(token, client, genuine, redeeming, [], by, UNBOUND)
+    answered = await give(token, client, genuine, redeeming, [], by, UNBOUND, asked_now())
     answer, said = answered.answer, {"id_token": answered.answer.id_token or ""}
     if "token" in response_type.split():
         bearer = {"access_token": answer.access_token, "token_type": answer.token_type}

@@ -8,6 +8,7 @@ import structlog
 
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import PresentedCode, forged_code, open_code
+from services.token.commands.awaited import Awaited, asked_now
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Given, NewFamily, Signing, answer, begin_family
 from services.token.commands.refresh import require_key
@@ -16,7 +17,7 @@ from services.token.domain.authorization import OFFLINE
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import Client
 from services.token.domain.code import CODE, Code, Shown, judge_redemption
-from services.token.domain.errors import InvalidGrant, InvalidTarget, Reused
+from services.token.domain.errors import InvalidGrant, InvalidTarget, MayHaveWaited, Reused
 from services.token.domain.events import CodeRedeemed, CodeReused
 from services.token.domain.family import FAMILY, revoked
 from services.token.domain.grant import GRANT, grant_key
@@ -53,17 +54,20 @@ async def redeem(
     resources: list[str],
     by: By,
     binding: Binding = UNBOUND,
+    awaited: Awaited | None = None,
 ) -> Answered:
     """The tokens for a code. Raises InvalidGrant: for a forged code nothing happens; one that was redeemed before
-    (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2). Raises
-    Refusal `peer_unavailable`, and the code stays good, where identity cannot say what the ID token was to.
+    (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2). The code
+    stays as it is where Refusal `peer_unavailable` is raised, since identity cannot say what the ID token was to, or
+    MayHaveWaited, since nobody waits any more.
     """
 
     def judge(code: Code, client_id: str, now: int) -> None:
         judge_redemption(code, client_id, shown, now, binding)
 
     genuine = await open_code(token.vault, presented)
-    return await give(token, client, genuine, Redeeming("authorization_code", judge), resources, by, binding)
+    redeeming = Redeeming("authorization_code", judge)
+    return await give(token, client, genuine, redeeming, resources, by, binding, awaited or asked_now())
 
 
 async def give(
@@ -74,6 +78,7 @@ async def give(
     resources: list[str],
     by: By,
     binding: Binding,
+    awaited: Awaited,
 ) -> Answered:
     """The tokens for a code whose secret has verified. Raises as `redeem` does."""
 
@@ -82,6 +87,8 @@ async def give(
         await require_key(attempt, genuine.key_id, forged_code)
         code = await attempt.read(CODE, genuine.code_id)
         if code.redeemed_at:
+            if await awaited.may_be_given_up(attempt.now, token.ready_since()):
+                raise MayHaveWaited
             await _end(attempt, code, client)
             return None
         own.may(redeeming.grant_type)
@@ -89,6 +96,8 @@ async def give(
         await _still_stands(token, attempt, code, own)
         if code.id_token_claims and redeeming.told is None:
             return Named(code.subject, code.id_token_claims)
+        if await awaited.left():
+            raise MayHaveWaited
         given = _given(code, own, resources, binding, redeeming.told or {})
         signing = await begin_family(attempt, own, _session(code), given)
         family_id = signing.issue.family_id or ""
@@ -102,7 +111,7 @@ async def give(
         raise Reused(outcome.position, "this code was used before")
     if isinstance(outcome.value, Named):
         told = msgspec.structs.replace(redeeming, told=await _asked(token, outcome.value))
-        return await give(token, client, genuine, told, resources, by, binding)
+        return await give(token, client, genuine, told, resources, by, binding, awaited)
     return await answer(token, outcome.value, outcome.position, outcome.time)
 
 

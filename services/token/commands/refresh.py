@@ -1,16 +1,15 @@
 """The refresh_token grant (RFC 6749 6, RULES 8)."""
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
+from services.token.commands.awaited import Awaited, asked_now
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
 from services.token.commands.pairwise import Ends, note_family
-from services.token.domain import SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
 from services.token.domain.code import CODE
@@ -24,11 +23,6 @@ from services.token.domain.revocation import SESSION, SUBJECT, TOKEN, Session, h
 from services.token.domain.said import Identified
 from services.token.ports import Token
 
-PROMPT = 2.0
-"""Seconds within which a use is judged as theft. One that waited longer, for the log or in the socket of a process that
-was not able to answer, may be that of a client that has asked again elsewhere, and gone on: it is given nothing, and
-ends nothing. Whoever means it asks again.
-"""
 log = structlog.get_logger()
 
 
@@ -40,17 +34,15 @@ async def refresh(
     resources: list[str],
     by: By,
     binding: Binding = UNBOUND,
-    arrived: float | None = None,
+    awaited: Awaited | None = None,
 ) -> Answered:
-    """The next refresh token of a lineage, or the same again where the answer was lost or `binding` keeps it safe. The
-    request `arrived` then, in seconds by the loop's clock: its client may have had to be asked for; now, where absent.
+    """The next refresh token of a lineage, or the same again where the answer was lost or `binding` keeps it safe.
 
     Raises InvalidGrant: for a forged token nothing happens; for a genuine one (Reused) that was used before, reuse is
     recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it,
     and MayHaveWaited where what looks like reuse may be a request that was given up.
     """
-    loop = asyncio.get_running_loop()
-    since = loop.time() if arrived is None else arrived
+    awaited = awaited or asked_now()
     genuine = await open_refresh_token(token.vault, presented)
     ends = Ends(token, by)
 
@@ -60,7 +52,7 @@ async def refresh(
         lineage = await read_lineage(attempt, genuine.family_id)
         judged = judge(lineage, genuine, by_client, attempt.now, token.ready_since(), binding)
         if isinstance(judged, Theft):
-            if loop.time() - since > PROMPT or attempt.now - token.ready_since() < PROMPT * SECOND:
+            if await awaited.may_be_given_up(attempt.now, token.ready_since()):
                 raise MayHaveWaited
             await _record(attempt, lineage, judged, ends)
             return judged

@@ -19,9 +19,9 @@ class Reused(InvalidGrant):
 
 
 class MayHaveWaited(Refusal):
-    """What looks like reuse may be a request that its client has given up, and asked again elsewhere.
+    """A request that its client may have given up, to ask again elsewhere: nothing is given for it, and nothing ended.
 
-    Nothing is ended for it. Whoever means it asks again.
+    Whoever means it asks again.
     """
 
     def __init__(self) -> None:

@@ -78,6 +78,11 @@ def unfounded_denials(denials: Iterable[Denied], log: LogWatch) -> list[str]:
     ]
 
 
+def still_good(given_back: Iterable[AccessToken], log: LogWatch) -> list[str]:
+    """Tokens that nothing has ended though it was answered that they are no good any more (RFC 7009 2.2)."""
+    return [f"{one.id} was given back, and nothing has ended it" for one in given_back if not any(_endings(one, log))]
+
+
 def _endings(token: AccessToken, log: LogWatch) -> Iterable[tuple[str, int]]:
     for event, id_ in (
         ("session.revoked", token.session_id),

@@ -22,6 +22,7 @@ class History:
     told: dict[str, list[Acknowledged]] = field(default_factory=lambda: defaultdict(list))
     uses: list[Use] = field(default_factory=list)
     denials: list[Denied] = field(default_factory=list)
+    given_back: list[AccessToken] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     wished: set[str] = field(default_factory=set)
     provoked: set[str] = field(default_factory=set)

@@ -9,6 +9,7 @@ import httpx2
 
 from tests.fault.campaign.administrator import Administrator
 from tests.fault.campaign.clients import PROCESSES, introspects, verifies
+from tests.fault.campaign.endings import AccessToken
 from tests.harness.applications import Application
 from tests.harness.people import claims
 
@@ -74,7 +75,7 @@ class Machine(Administrator):
         )
         answer = await self.history.heard("revoke a token", request)
         if answer is not None and answer.status_code == 200:
-            self.history.acknowledge("token", "token.revoked", claims(token)["jti"])
+            self.history.given_back.append(AccessToken.of(token))
         elif answer is not None:
             self.history.odd.append(f"revoke a token: {answer.status_code} {answer.text[:200]}")
 

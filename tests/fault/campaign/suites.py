@@ -22,7 +22,7 @@ from services.token.projections import CLIENTS, FAMILIES, PARTS
 from services.token.projections import TRUST as OF_TOKEN
 from suite.errors import Halt
 from tests.fault.campaign.check import TableWatch
-from tests.fault.campaign.endings import late_uses, unfounded_denials
+from tests.fault.campaign.endings import late_uses, still_good, unfounded_denials
 from tests.fault.campaign.faults import Struck, strike
 from tests.fault.campaign.history import History
 from tests.fault.campaign.judge import Judged, judge_refusals, left_at_token, missed_reuse, unforeseen_reuse
@@ -230,6 +230,7 @@ async def _finally(made: World, watched: Watched, tally: Tally) -> None:
     wrong += left_at_token(watched.observers["identity"].log, watched.observers["policy"].log, token)
     wrong += late_uses(history.uses, token)
     wrong += unfounded_denials(history.denials, token)
+    wrong += still_good(history.given_back, token)
     wrong += missed_reuse(token, history.replayed)
     wrong += [f"{kind} was meant to strike, and never did" for kind in tally.struck.never()]
     excused = [one.family_id for one in history.refused]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fault.campaign.check import SECOND
-from tests.fault.campaign.endings import AccessToken, Denied, Use, late_uses, unfounded_denials
+from tests.fault.campaign.endings import AccessToken, Denied, Use, late_uses, still_good, unfounded_denials
 from tests.fault.campaign.judge import left_at_token
 from tests.unit.fault.story import START, Story, taken
 
@@ -38,6 +38,8 @@ def test_an_accepted_use_after_the_bound_is_seen(name: str, body: dict[str, str]
     assert late_uses([use(9.0, OTHER)], watch) == []
     assert unfounded_denials([Denied("verifier", "revoked", TOKEN)], watch) == []
     assert len(unfounded_denials([Denied("verifier", "revoked", OTHER)], watch)) == 1
+    assert still_good([TOKEN], watch) == []
+    assert len(still_good([TOKEN, OTHER], watch)) == 1
 
 
 def test_an_accepted_use_of_what_a_password_change_or_a_disabled_account_ended_is_seen() -> None:

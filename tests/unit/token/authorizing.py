@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from services.token.commands.authorize import Asked, Destination, begin, proceed
+from services.token.commands.awaited import Awaited
 from services.token.commands.issue import Answered
 from services.token.commands.redeem import redeem
 from services.token.commands.request_objects import Hints
@@ -97,10 +98,11 @@ class Browser:
         client: Client | None = None,
         resources: tuple[str, ...] = (),
         binding: Binding = UNBOUND,
+        awaited: Awaited | None = None,
     ) -> Answered:
         shown = Shown(redirect_uri, verifier)
         proven = await self.world.known(client or self.client, self.at)
-        return await redeem(self.at.token, proven, code, shown, list(resources), IDENTITY, binding)
+        return await redeem(self.at.token, proven, code, shown, list(resources), IDENTITY, binding, awaited)
 
 
 def saying(hint: IdTokenHint | None) -> Hints:

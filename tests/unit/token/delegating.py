@@ -1,6 +1,5 @@
 """A person who signed in, and services that act for them one behind the other (RFC 8693)."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +8,7 @@ import msgspec
 from chassis.web import Form
 from chassis.web.forms import REPEATABLE
 from services.token.api.grants import GRANTS, Asking
+from services.token.commands.awaited import asked_now
 from services.token.commands.issue import Answered
 from services.token.domain.authorization import Decision
 from services.token.domain.binding import UNBOUND, Binding
@@ -66,7 +66,7 @@ async def exchanged(at: Process, client: Client, binding: Binding = UNBOUND, **f
 async def asking(at: Process, client: Client, form: Form, binding: Binding = UNBOUND) -> Asking:
     """A client that has just proven who it is."""
     proven = await at.token.log.fresh(CLIENT, client.id)
-    return Asking(at.token, at.verifier, proven, form, IDENTITY, binding, asyncio.get_running_loop().time())
+    return Asking(at.token, at.verifier, proven, form, IDENTITY, binding, asked_now())
 
 
 async def peopled() -> World:

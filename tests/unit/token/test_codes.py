@@ -10,11 +10,11 @@ from services.token.commands.issue import Answered
 from services.token.commands.revoke import revoke_client, revoke_session, revoke_subject
 from services.token.domain import MINUTE
 from services.token.domain.authorization import Decision
-from services.token.domain.errors import InvalidGrant, InvalidTarget, Reused
+from services.token.domain.errors import InvalidGrant, InvalidTarget, MayHaveWaited, Reused
 from services.token.domain.keyring import REFRESH_RING
 from services.token.domain.said import half_hash
 from tests.unit.token.authorizing import OWN, SHOP, VERIFIER, Browser
-from tests.unit.token.world import ALICE, IDENTITY, ISSUER, World, refused
+from tests.unit.token.world import ALICE, GONE, IDENTITY, ISSUER, World, refused
 from watchword.errors import TokenRefused
 
 LAX = msgspec.structs.replace(OWN, id="lax", require_pkce=False)
@@ -93,6 +93,31 @@ async def test_a_code_is_redeemed_once_and_its_reuse_ends_what_it_gave(world: Wo
     with pytest.raises(Reused):
         await thief.redeem(code)
     assert world.said(before).count("family.revoked") == 1
+
+
+async def test_a_code_is_given_to_nobody_who_has_hung_up_and_stays_good(world: World) -> None:
+    browser = Browser(world)
+    code, before = await browser.code(), world.head
+    with pytest.raises(MayHaveWaited):
+        await browser.redeem(code, awaited=GONE)
+    assert world.head == before
+    await browser.redeem(code)
+
+
+async def test_a_code_that_came_late_while_its_client_had_it_redeemed_elsewhere_ends_nothing(world: World) -> None:
+    browser, late = Browser(world), Browser(world, process=world.b)
+    code = await browser.code()
+    given, before = await browser.redeem(code), world.head
+    with pytest.raises(MayHaveWaited):
+        await late.redeem(code, awaited=GONE)
+    world.b.ready_since = world.clock.now()
+    with pytest.raises(MayHaveWaited):
+        await late.redeem(code)
+    assert world.head == before
+    await world.refresh(given.answer.refresh_token or "", client=OWN)
+    world.clock.forward(2)
+    with pytest.raises(Reused):
+        await late.redeem(code)
 
 
 async def test_of_many_at_once_one_is_given_tokens(world: World) -> None:

@@ -24,6 +24,7 @@ from services.token.domain.errors import (
     ExpiredToken,
     InvalidGrant,
     InvalidTarget,
+    MayHaveWaited,
     NoSuchAddress,
     Reused,
     SlowDown,
@@ -31,7 +32,7 @@ from services.token.domain.errors import (
 )
 from services.token.domain.keyring import REFRESH_RING
 from tests.unit.token.authorizing import OWN, Browser
-from tests.unit.token.world import ALICE, IDENTITY, Process, World, refused
+from tests.unit.token.world import ALICE, GONE, IDENTITY, Process, World, refused
 from watchword.errors import TokenRefused
 
 TV = Client(
@@ -175,6 +176,16 @@ async def test_a_device_code_is_no_authorization_code_and_the_other_way_round(wo
         with pytest.raises(InvalidGrant):
             await poll(world.a.token, TV, wrong, [], IDENTITY)
     assert isinstance(await asks(world, asked), Answered)
+
+
+async def test_it_is_given_to_nobody_who_has_hung_up_and_stays_good(world: World) -> None:
+    asked = await begun(world)
+    await decided(world, asked)
+    before = world.head
+    with pytest.raises(MayHaveWaited):
+        await poll(world.a.token, TV, asked.device_code, [], IDENTITY, awaited=GONE)
+    assert world.head == before
+    await asks(world, asked)
 
 
 async def test_it_is_redeemed_once_and_its_reuse_ends_what_it_gave(world: World) -> None:

@@ -130,7 +130,7 @@ async def test_a_use_whose_client_had_to_be_waited_for_while_it_went_on_elsewher
         return await read(store, stream, after)
 
     monkeypatch.setattr(MemoryStore, "stream", slowly)
-    monkeypatch.setattr("services.token.commands.refresh.PROMPT", 0.01)
+    monkeypatch.setattr("services.token.commands.awaited.PROMPT", 0.01)
     world.a.token.log.forget(CLIENT, APP.id)
     refusal = await refused(oauth.token, grant_type="refresh_token", refresh_token=first, client_id=APP.id)
     assert isinstance(refusal, MayHaveWaited)

@@ -1,15 +1,12 @@
 """RULES 8, as a client sees it: what presenting a refresh token gives, and what it leaves in the log."""
 
-import asyncio
-
 import msgspec
 import pytest
 
 from eventlog.errors import Refusal
-from eventlog.store import Appended, Command, MemoryStore
 from services.token.commands.revoke import revoke_family, revoke_session, revoke_subject
 from services.token.domain import DAY
-from services.token.domain.errors import AheadOfLog, InvalidScope, MayHaveWaited, Reused
+from services.token.domain.errors import AheadOfLog, InvalidScope
 from services.token.domain.events import RefreshRetried, RefreshRotated, ReuseDetected
 from tests.unit.token.world import ALICE, APP, IDENTITY, SERVICE, World, claims_of, refresh_of, refused
 
@@ -250,50 +247,3 @@ async def test_a_refresh_before_the_keys_are_made_is_unavailable_not_wrong() -> 
     with pytest.raises(Refusal) as refusal:
         await world.login()
     assert refusal.value.kind.http == 503
-
-
-async def test_a_use_that_waited_for_the_log_while_its_client_went_on_elsewhere_is_no_theft(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    held, slow, append = list[asyncio.Event](), asyncio.Event(), MemoryStore.append
-
-    async def appending(store: MemoryStore, command: Command) -> Appended:
-        if held:
-            await held.pop().wait()
-        return await append(store, command)
-
-    monkeypatch.setattr(MemoryStore, "append", appending)
-    monkeypatch.setattr("services.token.commands.refresh.PROMPT", 0.01)
-    world = await World.made()
-    first = refresh_of(await world.login())
-    held.append(slow)
-    late = asyncio.ensure_future(world.refresh(first, world.a))
-    while held:
-        await asyncio.sleep(0)
-    second = refresh_of(await world.refresh(first, world.b))
-    third = refresh_of(await world.refresh(second, world.b))
-    await asyncio.sleep(0.02)  # longer than a use may wait, and be judged
-    slow.set()
-    with pytest.raises(MayHaveWaited):
-        await late
-    monkeypatch.undo()
-    await world.refresh(third, world.a)
-    with pytest.raises(Reused):
-        await world.refresh(first, world.a)
-
-
-async def test_a_use_that_waited_in_a_process_that_had_stopped_while_its_client_went_on_elsewhere_is_no_theft(
-    world: World,
-) -> None:
-    first = refresh_of(await world.login())
-    third = refresh_of(await world.refresh(refresh_of(await world.refresh(first, world.b)), world.b))
-    before = world.head
-    world.a.ready_since = world.clock.now()
-    for _ in range(2):
-        with pytest.raises(MayHaveWaited):
-            await world.refresh(first, world.a)
-        world.clock.forward(0.99)
-    assert world.head == before
-    await world.refresh(third, world.a)
-    world.clock.forward(0.02)
-    assert await refused(world, first, process=world.a) == ["refresh.reuse_detected", "family.revoked"]

@@ -17,6 +17,7 @@ from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
+from services.token.commands.awaited import Awaited
 from services.token.commands.clients import register_client
 from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.keys import rotate_ring
@@ -37,6 +38,14 @@ from watchword.verifier import ANY_AUDIENCE, Verifier
 ISSUER = "https://id.example"
 ALICE = "acc_alice"
 IDENTITY = By("service/identity", "test")
+
+
+async def _has_left() -> bool:
+    return True
+
+
+GONE = Awaited(float("inf"), _has_left)
+"""A request that came just now, by a client that has hung up."""
 APP = Client(
     id="app",
     confidential=False,
@@ -178,10 +187,15 @@ class World:
         return started
 
     async def refresh(
-        self, presented: str, process: Process | None = None, client: Client = APP, scope: str | None = None
+        self,
+        presented: str,
+        process: Process | None = None,
+        client: Client = APP,
+        scope: str | None = None,
+        awaited: Awaited | None = None,
     ) -> Answered:
         proven = await self.known(client, process)
-        return await refresh((process or self.a).token, proven, presented, scope, [], IDENTITY)
+        return await refresh((process or self.a).token, proven, presented, scope, [], IDENTITY, awaited=awaited)
 
     async def family(self, refresh_token: str) -> Family:
         return await self.a.token.log.fresh(FAMILY, refresh_token.split(".")[2])
