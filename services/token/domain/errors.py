@@ -13,7 +13,7 @@ class InvalidGrant(Refusal):
 class Reused(InvalidGrant):
     """A refresh token or a code was used before; `position` is that of the revocation it led to."""
 
-    def __init__(self, position: int, detail: str = "this refresh token was used before") -> None:
+    def __init__(self, position: int, detail: str = "this refresh token was used before, or is another's") -> None:
         super().__init__(detail)
         self.position = position
 

@@ -66,7 +66,9 @@ class ReadOpen(_message.Message):
     """What it knows answers nobody yet, so nobody waits for it: it is not among the readers of the log."""
     @_builtins.property
     def max_staleness(self) -> _duration_pb2.Duration:
-        """How old the reader's knowledge may grow before it refuses to use it."""
+        """How old the reader's knowledge may grow before it refuses to use it: 5 s where it does not say. One that is not
+        heard is remembered for as long, a minute at most: beyond that nobody may trust what they know.
+        """
 
     @_builtins.property
     def pace(self) -> _duration_pb2.Duration:

@@ -260,7 +260,9 @@ class WatchOpen(_message.Message):
     stamps_only: _builtins.bool
     """The watcher takes what follows the snapshot from token's topic: only its stamps are echoed."""
     @_builtins.property
-    def max_staleness(self) -> _duration_pb2.Duration: ...
+    def max_staleness(self) -> _duration_pb2.Duration:
+        """As in watchword.log.v1.ReadOpen."""
+
     def __init__(
         self,
         *,
