@@ -38,7 +38,10 @@ libfaketime for steps that move a clock (else missed).
 
 
 def main(arguments: list[str] | None = None) -> int:
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.data and any(Path(asked.data).glob("*")):
+        parser.error(f"{asked.data} is not empty")
     seed = asked.seed if asked.seed is not None else secrets.randbelow(2**31)
     if asked.plan:
         for step in schedule(seed, asked.count, not asked.without_kafka):
@@ -46,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     print(f"{asked.campaign}: seed {seed}, {asked.count} at most {asked.minutes:g} min", flush=True)
     with TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as directory:
-        tally = _run(asked, seed, Path(asked.data or directory) / "campaign", lambda line: print(line, flush=True))
+        place = Path(asked.data or directory)
+        place.mkdir(parents=True, exist_ok=True)
+        tally = _run(asked, seed, place / "campaign", lambda line: print(line, flush=True))
     print(tally, flush=True)
     short = tally.count < asked.count
     if short:
@@ -80,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="fail where the time does not suffice for so many")
     parser.add_argument("--without-kafka", action="store_true", help="suite: the logs go over gRPC alone")
     parser.add_argument("--plan", action="store_true", help="suite: print the schedule of the seed, and do nothing")
-    parser.add_argument("--data", help="a directory that is kept, with the logs of all processes; it must be empty")
+    parser.add_argument("--data", help="a directory that is kept, with the logs of all processes: empty, or a new one")
     return parser
 
 
