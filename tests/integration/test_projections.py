@@ -1,6 +1,7 @@
 """Projections in tables: they outlive processes, and nothing is folded twice (RULES 6)."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -24,6 +25,11 @@ from tests.unit.projection.notes import (
     write,
     written,
 )
+
+END_TURNS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid)
+    WHERE locktype = 'advisory' AND datname = current_database()
+"""
 
 
 async def test_it_goes_on_where_it_stopped(pool: asyncpg.Pool) -> None:
@@ -73,6 +79,18 @@ async def test_one_process_folds_and_another_takes_over_when_it_ends(pool: async
     positions = [position for _, position in folded]
     assert positions == sorted(set(positions))
     assert len(first) == 1
+
+
+async def test_a_process_whose_turn_has_passed_on_says_nothing_of_how_level_it_is(pool: asyncpg.Pool) -> None:
+    store = await written("a:1")
+    one, two = table(pool, store, reader="one"), table(pool, store, reader="two")
+    async with reached(one, 1), running(two.run):
+        await until(lambda: one.age() is not None)
+        while two.age() is None:  # whoever holds the turn loses it; which of them is next is nobody's to say
+            await pool.execute(END_TURNS)
+            with suppress(TimeoutError):
+                await until(lambda: two.age() is not None, 1.5)
+        await until(lambda: (one.age(), one.head) == (None, 0))
 
 
 async def test_a_gap_or_a_broken_chain_is_never_folded(pool: asyncpg.Pool) -> None:
