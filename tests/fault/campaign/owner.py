@@ -29,6 +29,9 @@ class Owner(Client):
         answer = await self.history.heard("password", self.people.http.put(url, json=body, headers=kept.bearer))
         if answer is None:
             return
+        if answer.status_code == 401:  # the key that signed the token may have been dropped meanwhile
+            self.history.denied("identity.0", "401", kept.access_token)
+            return
         if answer.status_code != 200:
             self.history.odd.append(f"password: {answer.status_code} {answer.text[:200]}")
             return
