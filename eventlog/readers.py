@@ -6,6 +6,7 @@ Every process of a service writes what its readers report into one table, so tha
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Protocol
 
 import asyncpg
@@ -13,10 +14,11 @@ import msgspec
 
 from eventlog.errors import Kind, Refusal
 from eventlog.postgres.connection import fetch
+from watchword.freshness import LONGEST_STALENESS
 from watchword.log.v1 import log_pb2
 
 STALENESS = 5_000_000
-MAX_STALENESS = 60_000_000
+MAX_STALENESS = LONGEST_STALENESS // timedelta(microseconds=1)
 MAX_NAME = 128
 MAX_FOLLOWERS = 64
 MAX_POSITION = 2**63 - 1

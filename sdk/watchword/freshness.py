@@ -1,7 +1,10 @@
 """How old a reader's knowledge of a log is, as far as the reader itself can prove it."""
 
 from collections import deque
+from datetime import timedelta
 
+LONGEST_STALENESS = timedelta(seconds=60)
+"""A reader that is not heard is remembered for as long at most: then even one that was cut off has to refuse."""
 MAX_PENDING = 64
 
 

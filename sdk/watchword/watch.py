@@ -10,7 +10,7 @@ from datetime import timedelta
 import grpc
 
 from watchword.clock import LogClock
-from watchword.freshness import Freshness
+from watchword.freshness import LONGEST_STALENESS, Freshness
 from watchword.kafka.tail import Tail
 from watchword.knowledge import BadStream, Knowledge
 from watchword.revocations import Revocations
@@ -21,8 +21,6 @@ from watchword.transport import Transport
 FIRST_DELAY_S = 0.05
 LAST_DELAY_S = 2.0
 JUDGE_EVERY_S = 0.1
-LONGEST_STALENESS = timedelta(seconds=60)
-"""Token remembers a reader that it does not hear for as long at most: then even one that was cut off denies."""
 
 _log = logging.getLogger(__name__)
 _Call = grpc.aio.StreamStreamCall[token_pb2.WatchRevocationsRequest, token_pb2.WatchRevocationsResponse]

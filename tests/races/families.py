@@ -8,6 +8,7 @@ import msgspec
 
 from eventlog.log import By
 from services.token.adapters.refresh_secrets import refresh_token
+from services.token.commands.awaited import asked_now
 from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.refresh import refresh
 from services.token.commands.standing import Overtaken
@@ -54,7 +55,7 @@ async def a_family(stage: Stage, client: Client = OWN, tag: str = "") -> Family:
     assert not isinstance(last, Overtaken)
     tokens, positions = ["", refresh_of(last)], []
     for process in "ba":
-        last = await refresh(stage.token(process), client, tokens[-1], None, [], SETTING)
+        last = await refresh(stage.token(process), client, tokens[-1], None, [], SETTING, asked_now())
         tokens.append(refresh_of(last))
         positions.append(last.position)
     _, key, family, *_ = tokens[-1].split(".")
@@ -86,7 +87,9 @@ async def present(stage: Stage, family: Family, use: Use | LeewayPasses, by: str
         return "passed"
     client = OTHER if use.thief else family.client
     try:
-        return await refresh(stage.token(use.process), client, family.tokens[use.generation], None, [], By("test", by))
+        return await refresh(
+            stage.token(use.process), client, family.tokens[use.generation], None, [], By("test", by), asked_now()
+        )
     except Reused:
         return "reused"
     except AheadOfLog:

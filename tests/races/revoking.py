@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from eventlog.log import By
+from services.token.commands.awaited import asked_now
 from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.refresh import refresh
 from services.token.commands.revoke import (
@@ -41,7 +42,9 @@ class Revoking:
     async def refresh(self, process: str, by: str) -> Answered | str:
         family = self.family
         try:
-            return await refresh(self.stage.token(process), family.client, family.tokens[3], None, [], By("test", by))
+            return await refresh(
+                self.stage.token(process), family.client, family.tokens[3], None, [], By("test", by), asked_now()
+            )
         except InvalidGrant:
             return REFUSED
 

@@ -11,6 +11,7 @@ import jwt
 from eventlog.errors import Refusal
 from eventlog.events import Event, Recorded
 from eventlog.log import By
+from services.token.commands.awaited import asked_now
 from services.token.commands.issue import client_credentials
 from services.token.commands.keys import drop_by_command, rotate_ring
 from services.token.commands.refresh import refresh
@@ -102,7 +103,7 @@ class Keys:
         """What is said to a refresh token that the refresh key derives."""
         client, current = self.family.client, self.family.tokens[3]
         try:
-            await refresh(self.stage.token(process), client, current, None, [], By("test", by))
+            await refresh(self.stage.token(process), client, current, None, [], By("test", by), asked_now())
         except InvalidGrant:
             return "over"
         return "refreshed"

@@ -56,16 +56,16 @@ Grant = Callable[[Asking], Awaitable[Answered]]
 
 
 async def _authorization_code(asking: Asking) -> Answered:
-    form, token, client, resources = asking.form, asking.token, asking.client, asking.resources
+    form, by, awaited = asking.form, asking.by, asking.awaited
     brought = Shown(form.get("redirect_uri"), form.get("code_verifier"))
     code = form.require("code")
-    return await redeem(token, client, code, brought, resources, asking.by, asking.binding, asking.awaited)
+    return await redeem(asking.token, asking.client, code, brought, asking.resources, by, awaited, asking.binding)
 
 
 async def _refresh(asking: Asking) -> Answered:
     presented, scope, resources = asking.form.require("refresh_token"), asking.scope, asking.resources
-    token, client, by, binding = asking.token, asking.client, asking.by, asking.binding
-    return await refresh(token, client, presented, scope, resources, by, binding, asking.awaited)
+    by, awaited, binding = asking.by, asking.awaited, asking.binding
+    return await refresh(asking.token, asking.client, presented, scope, resources, by, awaited, binding)
 
 
 async def _client_credentials(asking: Asking) -> Answered:
@@ -74,8 +74,8 @@ async def _client_credentials(asking: Asking) -> Answered:
 
 
 async def _device(asking: Asking) -> Answered:
-    code, token, client = asking.form.require("device_code"), asking.token, asking.client
-    return await poll(token, client, code, asking.resources, asking.by, asking.binding, asking.awaited)
+    code, by, awaited = asking.form.require("device_code"), asking.by, asking.awaited
+    return await poll(asking.token, asking.client, code, asking.resources, by, awaited, asking.binding)
 
 
 async def _exchange(asking: Asking) -> Answered:

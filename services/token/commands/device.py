@@ -9,7 +9,7 @@ from eventlog.errors import unavailable
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import DEVICE_CODE, derived_code, open_code
 from services.token.commands.authorize import audience_of, record_grant
-from services.token.commands.awaited import Awaited, asked_now
+from services.token.commands.awaited import Awaited
 from services.token.commands.issue import Answered
 from services.token.commands.redeem import Redeeming, give
 from services.token.commands.standing import Overtaken, session_over
@@ -171,8 +171,8 @@ async def poll(
     device_code: str,
     resources: list[str],
     by: By,
+    awaited: Awaited,
     binding: Binding = UNBOUND,
-    awaited: Awaited | None = None,
 ) -> Answered:
     """The tokens, once somebody said yes; they are given once. Else raises AuthorizationPending, SlowDown,
     AccessDenied, ExpiredToken (RFC 8628 3.5), InvalidGrant for what is no device code of this client, and MayHaveWaited
@@ -187,7 +187,7 @@ async def poll(
         judge_device(code, client_id, now)
 
     redeeming = Redeeming(GRANT_TYPE, judge)
-    return await give(token, client, genuine, redeeming, resources, by, binding, awaited or asked_now())
+    return await give(token, client, genuine, redeeming, resources, by, awaited, binding)
 
 
 async def _wait(token: Token, client: Client, device_id: str) -> NoReturn:

@@ -24,7 +24,7 @@ async def redeem_at_once(token: Token, issued: CodeIssued, response_type: str, b
 
     client = await token.log.fresh(CLIENT, issued.client_id)
     redeeming = Redeeming(IMPLICIT, judge)
-    answered = await give(token, client, genuine, redeeming, [], by, UNBOUND, asked_now())
+    answered = await give(token, client, genuine, redeeming, [], by, asked_now(), UNBOUND)
     answer, said = answered.answer, {"id_token": answered.answer.id_token or ""}
     if "token" in response_type.split():
         bearer = {"access_token": answer.access_token, "token_type": answer.token_type}

@@ -8,7 +8,7 @@ import structlog
 
 from eventlog.log import Attempt, By
 from services.token.adapters.codes import PresentedCode, forged_code, open_code
-from services.token.commands.awaited import Awaited, asked_now
+from services.token.commands.awaited import Awaited
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Given, NewFamily, Signing, answer, begin_family
 from services.token.commands.refresh import require_key
@@ -53,8 +53,8 @@ async def redeem(
     shown: Shown,
     resources: list[str],
     by: By,
+    awaited: Awaited,
     binding: Binding = UNBOUND,
-    awaited: Awaited | None = None,
 ) -> Answered:
     """The tokens for a code. Raises InvalidGrant: for a forged code nothing happens; one that was redeemed before
     (Reused) was stolen, or its thief was first, and what it gave is ended (RFC 6749 4.1.2, RFC 9700 4.5.2). The code
@@ -67,7 +67,7 @@ async def redeem(
 
     genuine = await open_code(token.vault, presented)
     redeeming = Redeeming("authorization_code", judge)
-    return await give(token, client, genuine, redeeming, resources, by, binding, awaited or asked_now())
+    return await give(token, client, genuine, redeeming, resources, by, awaited, binding)
 
 
 async def give(
@@ -77,8 +77,8 @@ async def give(
     redeeming: Redeeming,
     resources: list[str],
     by: By,
-    binding: Binding,
     awaited: Awaited,
+    binding: Binding,
 ) -> Answered:
     """The tokens for a code whose secret has verified. Raises as `redeem` does."""
 
@@ -111,7 +111,7 @@ async def give(
         raise Reused(outcome.position, "this code was used before")
     if isinstance(outcome.value, Named):
         told = msgspec.structs.replace(redeeming, told=await _asked(token, outcome.value))
-        return await give(token, client, genuine, told, resources, by, binding, awaited)
+        return await give(token, client, genuine, told, resources, by, awaited, binding)
     return await answer(token, outcome.value, outcome.position, outcome.time)
 
 

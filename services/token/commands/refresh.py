@@ -6,7 +6,7 @@ import structlog
 
 from eventlog.log import Attempt, By
 from services.token.adapters.refresh_secrets import forged, open_refresh_token
-from services.token.commands.awaited import Awaited, asked_now
+from services.token.commands.awaited import Awaited
 from services.token.commands.clients import proven
 from services.token.commands.issue import Answered, Signing, answer, identifies, refresh_key, says, signing_key
 from services.token.commands.pairwise import Ends, note_family
@@ -33,8 +33,8 @@ async def refresh(
     scope: str | None,
     resources: list[str],
     by: By,
+    awaited: Awaited,
     binding: Binding = UNBOUND,
-    awaited: Awaited | None = None,
 ) -> Answered:
     """The next refresh token of a lineage, or the same again where the answer was lost or `binding` keeps it safe.
 
@@ -42,7 +42,6 @@ async def refresh(
     recorded and what the client's policy names is revoked. Raises Refusal `parked` where identity may have ended it,
     and MayHaveWaited where what looks like reuse may be a request that was given up.
     """
-    awaited = awaited or asked_now()
     genuine = await open_refresh_token(token.vault, presented)
     ends = Ends(token, by)
 

@@ -26,6 +26,7 @@ from eventlog.relay.relay import Relay
 from eventlog.sealing import Sealer, Wrapping
 from services.token.adapters.vault import EncryptedVault, PostgresWrappedKeys
 from services.token.commands import keys
+from services.token.commands.awaited import asked_now
 from services.token.commands.clients import register_client
 from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.refresh import refresh
@@ -164,7 +165,7 @@ class Life:
 
     async def _refreshes(self, held: Held) -> Held | None:
         try:
-            answered = await refresh(self.token, APP, held.refresh_token, None, [], BY)
+            answered = await refresh(self.token, APP, held.refresh_token, None, [], BY, asked_now())
         except Refusal as refusal:
             if refusal.kind is Kind.UNAVAILABLE:
                 return None
@@ -175,7 +176,7 @@ class Life:
     async def _loses_the_answer(self, before: Held, now: Held) -> None:
         """Asks with the parent once more: the same successor is what it gets."""
         try:
-            again = await refresh(self.token, APP, before.refresh_token, None, [], BY)
+            again = await refresh(self.token, APP, before.refresh_token, None, [], BY, asked_now())
         except Refusal as refusal:
             if refusal.kind is Kind.UNAVAILABLE:
                 return

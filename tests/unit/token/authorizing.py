@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.token.commands.authorize import Asked, Destination, begin, proceed
-from services.token.commands.awaited import Awaited
+from services.token.commands.awaited import Awaited, asked_now
 from services.token.commands.issue import Answered
 from services.token.commands.redeem import redeem
 from services.token.commands.request_objects import Hints
@@ -102,7 +102,9 @@ class Browser:
     ) -> Answered:
         shown = Shown(redirect_uri, verifier)
         proven = await self.world.known(client or self.client, self.at)
-        return await redeem(self.at.token, proven, code, shown, list(resources), IDENTITY, binding, awaited)
+        return await redeem(
+            self.at.token, proven, code, shown, list(resources), IDENTITY, awaited or asked_now(), binding
+        )
 
 
 def saying(hint: IdTokenHint | None) -> Hints:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from services.token.commands.awaited import asked_now
 from services.token.commands.issue import Answered, Given, begin_family
 from services.token.commands.issue import answer as signed_answer
+from services.token.commands.refresh import refresh
 from services.token.domain import DAY, SECOND
 from services.token.domain.binding import UNBOUND, Binding
 from services.token.domain.client import CLIENT, Client
@@ -30,11 +32,8 @@ async def began(world: World, client: Client, binding: Binding) -> Answered:
 
 
 async def renewed(world: World, token: str, client: Client, binding: Binding, process: Process | None = None) -> Any:
-    from services.token.commands.refresh import refresh
-
-    return await refresh(
-        (process or world.a).token, await world.known(client, process), token, None, [], IDENTITY, binding
-    )
+    at, proven = (process or world.a).token, await world.known(client, process)
+    return await refresh(at, proven, token, None, [], IDENTITY, asked_now(), binding)
 
 
 @pytest.mark.parametrize("client", [PUBLIC, CONFIDENTIAL], ids=["public", "confidential"])

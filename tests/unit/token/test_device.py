@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from eventlog.errors import Refusal
+from services.token.commands.awaited import asked_now
 from services.token.commands.device import Begun, Decided, begin_device, decide_device, look_up, poll
 from services.token.commands.issue import Answered
 from services.token.commands.redeem import redeem
@@ -62,7 +63,7 @@ async def decided(world: World, asked: Begun, decision: Decision = YES, who: Sig
 
 
 async def asks(world: World, asked: Begun, client: Client = TV, at: Process | None = None) -> Answered:
-    return await poll((at or world.a).token, client, asked.device_code, [], IDENTITY)
+    return await poll((at or world.a).token, client, asked.device_code, [], IDENTITY, asked_now())
 
 
 async def test_a_device_is_given_tokens_of_whoever_said_yes(world: World) -> None:
@@ -170,11 +171,11 @@ async def test_a_device_code_is_no_authorization_code_and_the_other_way_round(wo
     respelled = asked.device_code.replace("wd1.", "wc1.")
     for code in (asked.device_code, respelled):
         with pytest.raises(InvalidGrant):
-            await redeem(world.a.token, TV, code, Shown("", None), [], IDENTITY)
+            await redeem(world.a.token, TV, code, Shown("", None), [], IDENTITY, asked_now())
     code = await Browser(world).code()
     for wrong in (code, code.replace("wc1.", "wd1."), "wd1.x.y.z", asked.device_code[:-1]):
         with pytest.raises(InvalidGrant):
-            await poll(world.a.token, TV, wrong, [], IDENTITY)
+            await poll(world.a.token, TV, wrong, [], IDENTITY, asked_now())
     assert isinstance(await asks(world, asked), Answered)
 
 
@@ -183,7 +184,7 @@ async def test_it_is_given_to_nobody_who_has_hung_up_and_stays_good(world: World
     await decided(world, asked)
     before = world.head
     with pytest.raises(MayHaveWaited):
-        await poll(world.a.token, TV, asked.device_code, [], IDENTITY, awaited=GONE)
+        await poll(world.a.token, TV, asked.device_code, [], IDENTITY, GONE)
     assert world.head == before
     await asks(world, asked)
 
@@ -288,7 +289,7 @@ async def test_what_a_client_may_not_have_no_device_of_it_asks_for(world: World)
     with pytest.raises(UnauthorizedClient):
         await begun(world, client=OWN)
     with pytest.raises(Refusal):
-        await poll(world.a.token, OWN, "x", [], IDENTITY)
+        await poll(world.a.token, OWN, "x", [], IDENTITY, asked_now())
 
 
 async def test_offline_access_outlives_the_session(world: World) -> None:

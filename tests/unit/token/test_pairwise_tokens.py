@@ -12,6 +12,7 @@ import pytest
 from eventlog.errors import Refusal
 from services.token.api.authorization import AuthorizationRpc
 from services.token.commands.authorize import Asked, Destination, begin
+from services.token.commands.awaited import asked_now
 from services.token.commands.client_changes import update_client
 from services.token.commands.device import Decided, begin_device, decide_device, poll
 from services.token.commands.issue import client_credentials
@@ -259,7 +260,7 @@ async def test_a_device_learns_its_own_names(world: World) -> None:
     who = Browser(world).alice()
     decided = await decide_device(world.b.token, begun.user_code, who, Decision(True, ("openid",)), IDENTITY)
     assert isinstance(decided, Decided)
-    given = await poll(world.a.token, await world.known(TV), begun.device_code, [], IDENTITY)
+    given = await poll(world.a.token, await world.known(TV), begun.device_code, [], IDENTITY, asked_now())
     assert claims_of(given)["sub"] == id_token(given)["sub"] == await called(world, TV)
     assert id_token(given)["sid"] == await called_session(world, TV, who.session_id)
 

@@ -8,6 +8,7 @@ import pytest
 
 from eventlog.errors import Refusal
 from eventlog.projection import MemoryRows
+from services.token.commands.awaited import asked_now
 from services.token.commands.client_changes import find_client, update_client
 from services.token.commands.redeem import redeem
 from services.token.commands.self_registration import PAGE, UNUSED, Mode, end_unused, register_itself
@@ -120,7 +121,7 @@ async def test_a_first_token_and_the_end_are_never_both(world: World) -> None:
         code = await Browser(world, client).code(decision=ALLOW)
         before = world.head
         shown = Shown(CALLBACK, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-        redeeming = redeem(world.a.token, client, code, shown, [], IDENTITY)
+        redeeming = redeem(world.a.token, client, code, shown, [], IDENTITY, asked_now())
         given, _ = await asyncio.gather(redeeming, goes_by(world, SECOND, world.b), return_exceptions=True)
         said = world.said(before)
         assert ("family.started" in said) is not ("client.deleted" in said), said

@@ -17,7 +17,7 @@ from eventlog.projection.parked import Parked
 from eventlog.sealing import MemorySealKeys, Sealer, Wrapping
 from eventlog.store import MemoryStore
 from services.token.adapters.vault import EncryptedVault, MemoryWrappedKeys
-from services.token.commands.awaited import Awaited
+from services.token.commands.awaited import Awaited, asked_now
 from services.token.commands.clients import register_client
 from services.token.commands.issue import Answered, NewFamily, start_family
 from services.token.commands.keys import rotate_ring
@@ -195,7 +195,7 @@ class World:
         awaited: Awaited | None = None,
     ) -> Answered:
         proven = await self.known(client, process)
-        return await refresh((process or self.a).token, proven, presented, scope, [], IDENTITY, awaited=awaited)
+        return await refresh((process or self.a).token, proven, presented, scope, [], IDENTITY, awaited or asked_now())
 
     async def family(self, refresh_token: str) -> Family:
         return await self.a.token.log.fresh(FAMILY, refresh_token.split(".")[2])
